@@ -1,0 +1,20 @@
+//! Wire formats: what arrives and what is answered, as bytes and as messages.
+//!
+//! Hot path: [`walk`] reads an OTLP batch once, without allocation per span, and says where every
+//! span is; [`mod@cut`] copies the spans of each owner into a batch of its own. Everything that is not hot
+//! uses the prost messages of [`otlp`], [`tempopb`] and [`rpc`].
+//!
+//! This crate does not know I/O, time, threads or configuration.
+
+pub mod cut;
+pub mod id;
+pub mod otlp;
+pub mod otlp_json;
+pub mod render_json;
+pub mod rpc;
+pub mod tempopb;
+pub mod truncate;
+pub mod walk;
+pub mod wire;
+
+pub use id::{SpanId, TraceId};

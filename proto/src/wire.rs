@@ -1,0 +1,1 @@
+//! Protobuf primitives over slices: varints, tags, lengths.

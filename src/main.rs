@@ -1,0 +1,2 @@
+//! The `stringendo` binary.
+fn main() {}
