@@ -1,1 +1,23 @@
-//! ring
+//! The ring under each core and the ring between cores.
+//!
+//! One pinned thread per core runs one io_uring executor ([`run`]); on it tasks of several classes
+//! share the core ([`spawn`], [`Class`]), with sockets ([`net`]), files ([`file`]), timers
+//! ([`sleep`]) and blocking work on threads aside ([`offload`]). Cores talk through a [`mesh`];
+//! [`owner`] says which of them owns a trace id.
+//!
+//! **This is the only crate of the server that names a runtime**, and it does not know spans.
+
+pub mod clock;
+pub mod core;
+pub mod file;
+pub mod mesh;
+pub mod net;
+pub mod offload;
+pub mod owner;
+pub mod preflight;
+pub mod task;
+
+pub use crate::core::{CoreContext, CoreId, RingError, RingOptions, run};
+pub use clock::Clock;
+pub use offload::{OffloadError, offload};
+pub use task::{Class, JoinHandle, sleep, spawn, spawn_detached, timeout, yield_if_due};
