@@ -1,0 +1,101 @@
+//! What the program needs: validated, typed, no default left open.
+//!
+//! Field names and nesting are Tempo's YAML names, so that `/status/config` prints what a Tempo user
+//! knows. Where 2.x and 3.x name one thing differently, the 3.x name is kept.
+
+use serde::Serialize;
+use std::time::Duration;
+
+use crate::duration::as_text;
+
+mod distributor;
+mod live_store;
+mod overrides;
+mod query_frontend;
+mod server;
+mod storage;
+mod stringendo;
+
+pub use distributor::{Cors, Distributor, OtlpGrpc, OtlpHttp, Receivers, SpanLog};
+pub use live_store::LiveStore;
+pub use overrides::{GlobalLimits, IngestionLimits, Overrides, RateStrategy, TenantLimits};
+pub use query_frontend::{QueryFrontend, Search};
+pub use server::{LogFormat, LogLevel, Server};
+pub use storage::{
+    Backend, Block, ColumnScope, ColumnType, DedicatedColumn, Local, Storage, Trace, WalPath,
+    default_dedicated_columns,
+};
+pub use stringendo::{Durability, Stringendo, Wal};
+
+/// The whole configuration (`contract` names as in Tempo's top-level keys).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Settings {
+    /// What this process runs.
+    pub target: Target,
+    /// Whether requests must name a tenant; otherwise all belong to `single-tenant`.
+    pub multitenancy_enabled: bool,
+    /// Whether gRPC is served on the HTTP port too.
+    pub stream_over_http_enabled: bool,
+    /// Put before every API path, empty or starting with `/`.
+    pub http_api_prefix: String,
+    /// How long `/ready` says no after SIGTERM before listeners close.
+    #[serde(serialize_with = "as_text")]
+    pub shutdown_delay: Duration,
+    /// Where the tenant's name comes from.
+    pub auth: Auth,
+    /// Listeners of the API, and logs.
+    pub server: Server,
+    /// Receivers and what is done to spans on the way in.
+    pub distributor: Distributor,
+    /// When live traces are cut into blocks.
+    pub live_store: LiveStore,
+    /// Limits of queries.
+    pub query_frontend: QueryFrontend,
+    /// Where blocks and the write-ahead log live, and the form of blocks.
+    pub storage: Storage,
+    /// Limits per tenant.
+    pub overrides: Overrides,
+    /// What Tempo has no key for.
+    pub stringendo: Stringendo,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            target: Target::All,
+            multitenancy_enabled: false,
+            stream_over_http_enabled: false,
+            http_api_prefix: String::new(),
+            shutdown_delay: Duration::ZERO,
+            auth: Auth::default(),
+            server: Server::default(),
+            distributor: Distributor::default(),
+            live_store: LiveStore::default(),
+            query_frontend: QueryFrontend::default(),
+            storage: Storage::default(),
+            overrides: Overrides::default(),
+            stringendo: Stringendo::default(),
+        }
+    }
+}
+
+/// What a process runs (config.md §1.2). One process does everything so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Target {
+    /// Everything in one process (`all`, and the synonyms `scalable-single-binary`, `all-3.0`).
+    #[serde(rename = "all")]
+    All,
+}
+
+/// Where a request's tenant comes from (`auth`, not a Tempo key).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Auth {
+    /// Name of the HTTP header (and, lower-cased, of the gRPC metadata) that names the tenant.
+    pub header: String,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self { header: "X-Scope-OrgID".to_owned() }
+    }
+}

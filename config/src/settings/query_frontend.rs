@@ -1,0 +1,56 @@
+//! `query_frontend`: limits of queries (config.md §6).
+
+use serde::Serialize;
+use std::time::Duration;
+
+use crate::duration::as_text;
+
+/// Limits of queries.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct QueryFrontend {
+    /// Longest TraceQL text taken, bytes.
+    pub max_query_expression_size_bytes: u64,
+    /// Time one API request may take; zero is no limit.
+    #[serde(serialize_with = "as_text")]
+    pub api_timeout: Duration,
+    /// Limits of searches.
+    pub search: Search,
+}
+
+impl Default for QueryFrontend {
+    fn default() -> Self {
+        Self {
+            max_query_expression_size_bytes: 131_072,
+            api_timeout: Duration::ZERO,
+            search: Search::default(),
+        }
+    }
+}
+
+/// Limits of searches.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Search {
+    /// Traces returned when the request names no limit.
+    pub default_result_limit: u32,
+    /// Largest limit that a request may name; 0 is no bound.
+    pub max_result_limit: u32,
+    /// Longest time range, end − start; zero is no bound.
+    #[serde(serialize_with = "as_text")]
+    pub max_duration: Duration,
+    /// Spans per span set returned when the request names no number.
+    pub default_spans_per_span_set: u32,
+    /// Largest number of spans per span set that a request may name; 0 is no bound.
+    pub max_spans_per_span_set: u32,
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        Self {
+            default_result_limit: 20,
+            max_result_limit: 262_144,
+            max_duration: Duration::from_secs(168 * 3600),
+            default_spans_per_span_set: 3,
+            max_spans_per_span_set: 100,
+        }
+    }
+}

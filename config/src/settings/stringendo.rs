@@ -1,0 +1,72 @@
+//! `stringendo`: what Tempo has no key for (docs/CONFIGURATION.md).
+
+use serde::Serialize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::duration::as_text;
+
+/// What Tempo has no key for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Stringendo {
+    /// Shards, each one thread; 0 is one per processor that the process may use.
+    pub cores: usize,
+    /// Whether each shard's thread is pinned to one processor.
+    pub pin_cores: bool,
+    /// Memory that one shard may use for spans, queues and caches, bytes. Ingest is refused with a
+    /// retry hint when it is used up.
+    pub memory_budget_per_core_bytes: u64,
+    /// The write-ahead log.
+    pub wal: Wal,
+}
+
+impl Default for Stringendo {
+    fn default() -> Self {
+        Self {
+            cores: 0,
+            pin_cores: true,
+            memory_budget_per_core_bytes: 512 << 20,
+            wal: Wal::default(),
+        }
+    }
+}
+
+/// The write-ahead log.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Wal {
+    /// What an acknowledgement promises.
+    pub durability: Durability,
+    /// Time between syncs of durability `interval`; the other modes ignore it.
+    #[serde(serialize_with = "as_text")]
+    pub interval: Duration,
+    /// Size of one segment file and of its image in memory, bytes.
+    pub segment_size_bytes: u64,
+    /// Directory of the segments; follows `storage.trace.wal.path` unless given.
+    pub path: PathBuf,
+}
+
+impl Default for Wal {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Sync,
+            interval: Duration::from_millis(100),
+            segment_size_bytes: 64 << 20,
+            path: PathBuf::from("/var/tempo/wal"),
+        }
+    }
+}
+
+/// What an acknowledgement promises, and so what a crash may lose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// Acknowledge after `fdatasync`: nothing acknowledged is lost in a crash of the process, of the
+    /// kernel or of the power.
+    Sync,
+    /// Acknowledge after the write, sync every `interval`: a crash of the process loses nothing, one
+    /// of the kernel or of the power loses up to `interval` of acknowledged spans.
+    Interval,
+    /// Acknowledge after the write, never sync: a crash of the process loses nothing, one of the
+    /// kernel or of the power loses what the kernel had not written yet, usually up to 30 seconds.
+    Os,
+}
