@@ -1,1 +1,21 @@
-//! block
+//! Tempo's block: encode, read, scan. Pure: bytes in, bytes out (contract blocks.md).
+//!
+//! Writing: [`encode::BlockEncoder`] takes traces in order of their ids, as positions in OTLP bytes,
+//! straight into columns; [`encode::FinishedBlock`] holds every object of the block. Reading:
+//! [`read::BlockReader`] is made from `meta.json` and the footer, says which byte ranges it needs,
+//! and decodes what was fetched.
+//!
+//! This crate does no I/O, knows no runtime and no query text.
+
+pub mod bloom;
+pub mod combine;
+pub mod encode;
+pub mod index;
+pub mod meta;
+pub mod read;
+pub mod scan;
+pub mod schema;
+
+pub use encode::{BlockEncoder, EncodeError, EncodeOptions, FinishedBlock, SpanPart};
+pub use meta::{BlockMeta, DedicatedColumn};
+pub use read::{BlockReader, Fetched, ReadError};

@@ -1,0 +1,1 @@
+//! The row-group index object (contract blocks.md §5).
