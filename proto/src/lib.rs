@@ -13,6 +13,8 @@ pub mod otlp_json;
 pub mod render_json;
 pub mod rpc;
 pub mod tempopb;
+#[cfg(test)]
+mod test_data;
 pub mod truncate;
 pub mod walk;
 pub mod wire;
