@@ -1,1 +1,65 @@
-//! traceql
+//! TraceQL: from text to a plan, and from a plan to matching spans.
+//!
+//! ```text
+//! text ─ lexer ─ parser ─▶ ast::Query ─ validate ─ plan::compile ─▶ SearchPlan
+//!                                                                     │ fields(), required()
+//!                                      source of spans (live, block) ◀┘
+//!                                          │ SpanColumns
+//!                                          ▼
+//!                              SearchPlan::matching_spans ─▶ indexes of spans
+//! ```
+//!
+//! The language is that of `contract/traceql.md`, whose sections are cited as §. The whole language
+//! is parsed and validated; what cannot be answered yet is refused by [`plan`] by name.
+//!
+//! What is absent: this crate does no I/O, knows no clock, and does not know where spans come from
+//! nor how they are stored. Text from outside never makes it panic.
+
+pub mod ast;
+pub mod duration;
+mod error;
+mod field;
+pub mod legacy_tags;
+pub mod limits;
+mod plan;
+mod value;
+
+pub use ast::Query;
+pub use error::{ParseError, PlanError, Position, QueryError, ValidateError};
+pub use field::{AttributeScope, Field, Intrinsic};
+pub use plan::{Predicate, PredicateOp, SearchPlan, SpanColumns};
+pub use value::{ArrayRef, Value, ValueRef};
+
+/// Parses a query.
+///
+/// # Errors
+/// The first thing that is wrong with the text, and where.
+pub fn parse(text: &str) -> Result<Query, ParseError> {
+    todo!("{text}")
+}
+
+/// Checks types and limits of a parsed query (§3.3, §9.2, §9.3).
+///
+/// # Errors
+/// The first rule that the query breaks.
+pub fn validate(query: &Query) -> Result<(), ValidateError> {
+    todo!("{query:?}")
+}
+
+/// Plans a validated search query.
+///
+/// # Errors
+/// [`PlanError::Unsupported`] names the construct that cannot be answered yet.
+pub fn plan(query: &Query) -> Result<SearchPlan, PlanError> {
+    todo!("{query:?}")
+}
+
+/// Parses, validates and plans a search query.
+///
+/// # Errors
+/// Whatever is wrong; see [`QueryError::response_text`] for what a client is told.
+pub fn compile_search(text: &str) -> Result<SearchPlan, QueryError> {
+    let query = parse(text)?;
+    validate(&query)?;
+    Ok(plan(&query)?)
+}
