@@ -91,7 +91,8 @@ impl AlignedBuf {
 
     /// What was written, to be changed in place.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
-        &mut self.memory_mut()[..self.len]
+        let len = self.len;
+        &mut self.memory_mut()[..len]
     }
 
     /// What was written, padded with zeros to whole pages.
