@@ -1,6 +1,10 @@
 //! `meta.json` (contract blocks.md §2).
+//!
+//! Written with a block, read when blocks are listed. This module does not know where metas lie.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// Format version that this crate writes.
 pub const VPARQUET5: &str = "vParquet5";
@@ -23,7 +27,8 @@ pub struct BlockMeta {
     pub end_time: String,
     /// Traces.
     pub total_objects: u64,
-    /// Exact bytes of `data.parquet`.
+    /// Exact bytes of `data.parquet`; left out when 0.
+    #[serde(skip_serializing_if = "is_zero_u64")]
     pub size: u64,
     /// 0 for a fresh block.
     pub compaction_level: u32,
@@ -38,29 +43,73 @@ pub struct BlockMeta {
     /// Order assigns the spare columns.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dedicated_columns: Vec<DedicatedColumn>,
-    /// 1 for everything that is written today.
+    /// 1 for everything that is written today; left out when 0.
+    #[serde(skip_serializing_if = "is_zero_u32")]
     pub replication_factor: u32,
 }
 
 impl BlockMeta {
-    /// Parses `meta.json`.
+    /// Parses `meta.json`. The case of keys does not matter, unknown keys are ignored, a missing
+    /// key (or `null`) has its zero value.
     ///
     /// # Errors
-    /// Not JSON, or a key of the wrong type.
+    /// Not a JSON object, or a key of the wrong type.
     pub fn parse(json: &[u8]) -> Result<Self, serde_json::Error> {
-        let _ = json;
-        todo!()
+        let read: Map<String, Value> = serde_json::from_slice(json)?;
+        let known = read.into_iter().filter_map(|(key, value)| {
+            let name = KEYS.iter().find(|name| name.eq_ignore_ascii_case(&key))?;
+            (!value.is_null()).then(|| ((*name).to_owned(), value))
+        });
+        serde_json::from_value(Value::Object(known.collect()))
     }
 
     /// `meta.json`: compact, keys in Tempo's order, no trailing newline.
     pub fn to_json(&self) -> Vec<u8> {
-        todo!()
+        serde_json::to_vec(self).expect("a meta holds only strings, numbers and lists")
     }
 
     /// Start and end as nanoseconds since the Unix epoch (0 where missing or not parsable).
     pub fn time_range_unix_nanos(&self) -> (u64, u64) {
-        todo!()
+        (unix_nanos(&self.start_time), unix_nanos(&self.end_time))
     }
+}
+
+/// The keys of `meta.json`.
+const KEYS: &[&str] = &[
+    "format",
+    "blockID",
+    "tenantID",
+    "startTime",
+    "endTime",
+    "totalObjects",
+    "size",
+    "compactionLevel",
+    "indexPageSize",
+    "totalRecords",
+    "bloomShards",
+    "footerSize",
+    "dedicatedColumns",
+    "replicationFactor",
+];
+
+fn is_zero_u64(value: &u64) -> bool {
+    *value == 0
+}
+
+fn is_zero_u32(value: &u32) -> bool {
+    *value == 0
+}
+
+fn unix_nanos(text: &str) -> u64 {
+    let time = text.parse::<Timestamp>().map_or(0, Timestamp::as_nanosecond);
+    u64::try_from(time).unwrap_or(0)
+}
+
+/// A time as metas hold it: RFC 3339, UTC, up to nine fractional digits without trailing zeros.
+/// All of `u64` nanoseconds can be shown: they end in the year 2554.
+pub fn rfc3339(unix_nanos: u64) -> String {
+    let time = Timestamp::from_nanosecond(i128::from(unix_nanos));
+    time.expect("jiff reaches to the year 9999").to_string()
 }
 
 /// An attribute with a column of its own (contract blocks.md §11).
@@ -128,5 +177,33 @@ pub enum DedicatedOption {
 
 /// Tempo's default list of 14 dedicated columns (contract blocks.md §11).
 pub fn default_dedicated_columns() -> Vec<DedicatedColumn> {
-    todo!()
+    use DedicatedScope::{Resource, Span};
+    use DedicatedType::{Int, String};
+    let columns = [
+        (Resource, "k8s.cluster.name", String),
+        (Resource, "k8s.namespace.name", String),
+        (Resource, "k8s.pod.name", String),
+        (Resource, "k8s.container.name", String),
+        (Span, "http.request.method", String),
+        (Span, "http.response.status_code", Int),
+        (Span, "url.path", String),
+        (Span, "url.route", String),
+        (Span, "server.address", String),
+        (Span, "server.port", Int),
+        (Span, "http.method", String),
+        (Span, "http.url", String),
+        (Span, "http.route", String),
+        (Span, "http.status_code", Int),
+    ];
+    let column = |(scope, name, kind): (_, &str, _)| DedicatedColumn {
+        scope,
+        name: name.to_owned(),
+        kind,
+        options: Vec::new(),
+    };
+    columns.map(column).into()
 }
+
+#[cfg(test)]
+#[path = "meta_tests.rs"]
+mod tests;
