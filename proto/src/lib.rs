@@ -6,8 +6,11 @@
 //!
 //! This crate does not know I/O, time, threads or configuration.
 
+pub mod api_json;
 pub mod cut;
 pub mod id;
+pub mod json;
+mod json_model;
 pub mod otlp;
 pub mod otlp_json;
 pub mod render_json;

@@ -1,23 +1,55 @@
 //! Messages to the JSON of the query API (contract http-api.md §1.4): proto3 JSON with base64 ids,
 //! 64-bit integers as strings, zero values omitted, compact.
+//!
+//! From: `engine`'s answers, as messages. To: `net`, which sends the bytes. [`crate::api_json`]
+//! reads traces back.
 
+mod search;
+mod trace;
+
+pub use trace::put_any_value;
+
+use crate::json::Object;
 use crate::otlp::TracesData;
-use crate::tempopb::{SearchResponse, TraceByIdResponse};
+use crate::tempopb::{SearchResponse, TraceByIdMetrics, TraceByIdResponse};
 
 /// `GET /api/traces/{id}`: the trace with `batches` as top-level key.
 pub fn trace_v1(trace: &TracesData) -> Vec<u8> {
-    let _ = trace;
-    todo!()
+    let mut out = Vec::new();
+    trace::put_trace(&mut out, trace, "batches");
+    out
 }
 
 /// `GET /api/v2/traces/{id}`.
 pub fn trace_v2(answer: &TraceByIdResponse) -> Vec<u8> {
-    let _ = answer;
-    todo!()
+    const STATUS: [&str; 2] = ["COMPLETE", "PARTIAL"];
+    let mut out = Vec::new();
+    let mut object = Object::begin(&mut out);
+    object.message_if_set("trace", answer.trace.as_ref(), |out, trace| {
+        trace::put_trace(out, trace, "resourceSpans");
+    });
+    object.message_if_set("metrics", answer.metrics.as_ref(), put_metrics);
+    object.enum_unless_zero("status", answer.status, &STATUS);
+    object.string_unless_empty("message", answer.message.as_bytes());
+    object.end();
+    out
 }
 
 /// `GET /api/search`.
 pub fn search(answer: &SearchResponse) -> Vec<u8> {
-    let _ = answer;
-    todo!()
+    let mut out = Vec::new();
+    search::put_response(&mut out, answer);
+    out
 }
+
+fn put_metrics(out: &mut Vec<u8>, metrics: &TraceByIdMetrics) {
+    let mut object = Object::begin(out);
+    object.u64_unless_zero("inspectedBytes", metrics.inspected_bytes);
+    object.u64_unless_zero("backendReads", metrics.backend_reads);
+    object.u64_unless_zero("backendBytes", metrics.backend_bytes);
+    object.end();
+}
+
+#[cfg(test)]
+#[path = "render_json_tests.rs"]
+mod tests;
