@@ -1,6 +1,7 @@
 //! `distributor`: receivers and what is done to spans on the way in (config.md §4, receivers.md §1).
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 use crate::duration::as_text;
@@ -35,7 +36,7 @@ impl Default for Distributor {
 }
 
 /// Listeners for spans. Several of one kind come from instance suffixes (`otlp/internal`).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Receivers {
     /// OTLP over gRPC.
     pub otlp_grpc: Vec<OtlpGrpc>,
@@ -50,8 +51,27 @@ impl Default for Receivers {
     }
 }
 
+impl Serialize for Receivers {
+    /// Writes the collector's form, as the file has it: `name: {protocols: {grpc: …, http: …}}`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = Map::new();
+        for listener in &self.otlp_grpc {
+            protocol(&mut map, &listener.name, "grpc", listener.to_value());
+        }
+        for listener in &self.otlp_http {
+            protocol(&mut map, &listener.name, "http", listener.to_value());
+        }
+        map.serialize(serializer)
+    }
+}
+
+fn protocol(receivers: &mut Map<String, Value>, name: &str, protocol: &str, value: Value) {
+    let receiver = receivers.entry(name).or_insert_with(|| json!({"protocols": {}}));
+    receiver["protocols"][protocol] = value;
+}
+
 /// One OTLP gRPC listener.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct OtlpGrpc {
     /// Key in the `receivers` map: `otlp`, or `otlp/` and an instance name.
     pub name: String,
@@ -77,10 +97,20 @@ impl OtlpGrpc {
             read_buffer_size: 524_288,
         }
     }
+
+    fn to_value(&self) -> Value {
+        json!({
+            "endpoint": self.endpoint.to_string(),
+            // Whole mebibytes, as it came in.
+            "max_recv_msg_size_mib": self.max_recv_msg_size_bytes >> 20,
+            "max_concurrent_streams": self.max_concurrent_streams,
+            "read_buffer_size": self.read_buffer_size,
+        })
+    }
 }
 
 /// One OTLP HTTP listener.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct OtlpHttp {
     /// Key in the `receivers` map: `otlp`, or `otlp/` and an instance name.
     pub name: String,
@@ -105,6 +135,15 @@ impl OtlpHttp {
             traces_url_path: "/v1/traces".to_owned(),
             cors: Cors::default(),
         }
+    }
+
+    fn to_value(&self) -> Value {
+        json!({
+            "endpoint": self.endpoint.to_string(),
+            "max_request_body_size": self.max_request_body_size,
+            "traces_url_path": self.traces_url_path,
+            "cors": self.cors,
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! `storage`: where blocks and the write-ahead log live, and the form of blocks (config.md §7).
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -103,19 +104,33 @@ impl Default for Block {
 }
 
 /// An attribute with a column of its own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DedicatedColumn {
     /// Whose attribute.
     pub scope: ColumnScope,
     /// Name of the attribute without its scope.
     pub name: String,
     /// Type of the values that go into the column.
-    #[serde(rename = "type")]
     pub column_type: ColumnType,
     /// Option `array`: values are usually arrays. Changes nothing in the file.
     pub array: bool,
     /// Option `blob`: long values; Zstd, no dictionary, no page bounds.
     pub blob: bool,
+}
+
+impl Serialize for DedicatedColumn {
+    /// Writes the form of the file: `{scope, name, type, options: [array, blob]}`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let options = [("array", self.array), ("blob", self.blob)];
+        let options = options.iter().filter(|(_, on)| *on).map(|(name, _)| *name);
+        json!({
+            "scope": self.scope,
+            "name": self.name,
+            "type": self.column_type,
+            "options": options.collect::<Vec<_>>(),
+        })
+        .serialize(serializer)
+    }
 }
 
 /// Whose attribute a dedicated column holds.

@@ -1,0 +1,236 @@
+//! `Raw` → [`Settings`]: every field of the settings is read here, and only here.
+//!
+//! Starts from [`Settings::default`], overwrites what the file says, and refuses what cannot be.
+
+use std::path::PathBuf;
+
+use crate::node::Node;
+use crate::raw::Raw;
+use crate::settings::{Durability, LogFormat, LogLevel, RateStrategy, Settings, SpanLog, Target};
+use crate::value::FromNode;
+use crate::warning::{ConfigError, Warning};
+
+mod receivers;
+mod storage;
+
+type Done = Result<(), ConfigError>;
+
+/// Builds the settings; warnings about what they will not do are added to `warnings`.
+///
+/// # Errors
+/// A value that cannot be, or that asks for what is not supported yet.
+pub fn settings(raw: &Raw, warnings: &mut Vec<Warning>) -> Result<Settings, ConfigError> {
+    let mut settings = Settings::default();
+    top(raw, &mut settings)?;
+    server(raw, &mut settings)?;
+    distributor(raw, &mut settings, warnings)?;
+    live_store(raw, &mut settings)?;
+    query_frontend(raw, &mut settings)?;
+    storage::read(raw, &mut settings.storage.trace, warnings)?;
+    overrides(raw, &mut settings)?;
+    stringendo(raw, &mut settings)?;
+    Ok(settings)
+}
+
+fn top(raw: &Raw, settings: &mut Settings) -> Done {
+    let target = raw.get::<String>("target")?.unwrap_or_else(|| "all".to_owned());
+    settings.target = self::target(&target).map_err(|why| raw.error("target", &why))?;
+    raw.read("multitenancy_enabled", &mut settings.multitenancy_enabled)?;
+    raw.read("stream_over_http_enabled", &mut settings.stream_over_http_enabled)?;
+    raw.read("shutdown_delay", &mut settings.shutdown_delay)?;
+    settings.http_api_prefix = path_prefix(raw, "http_api_prefix")?;
+    raw.read("auth.header", &mut settings.auth.header)?;
+    if !is_header_name(&settings.auth.header) {
+        return Err(raw.error("auth.header", "not a name of an HTTP header"));
+    }
+    Ok(())
+}
+
+/// Reads a target (config.md §1.2).
+fn target(name: &str) -> Result<Target, String> {
+    const LATER: [&str; 10] = [
+        "distributor",
+        "ingester",
+        "querier",
+        "query-frontend",
+        "metrics-generator",
+        "metrics-generator-no-local-blocks",
+        "compactor",
+        "block-builder",
+        "live-store",
+        "backend-scheduler",
+    ];
+    match name {
+        "all" | "scalable-single-binary" | "all-3.0" => Ok(Target::All),
+        "backend-worker" => Err(format!("target `{name}` is not supported yet; use `all`")),
+        _ if LATER.contains(&name) => {
+            Err(format!("target `{name}` is not supported yet; use `all`"))
+        }
+        _ => Err(format!("unknown target `{name}`; use `all`")),
+    }
+}
+
+fn is_header_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+/// A prefix of paths without a `/` at its end; it must begin with one.
+fn path_prefix(raw: &Raw, path: &str) -> Result<String, ConfigError> {
+    let text = raw.get::<String>(path)?.unwrap_or_default();
+    let prefix = text.trim_end_matches('/');
+    if !prefix.is_empty() && !prefix.starts_with('/') {
+        return Err(raw.error(path, &format!("`{text}` must begin with `/`")));
+    }
+    Ok(prefix.to_owned())
+}
+
+fn server(raw: &Raw, settings: &mut Settings) -> Done {
+    let s = &mut settings.server;
+    raw.read("server.http_listen_address", &mut s.http_listen_address)?;
+    raw.read("server.http_listen_port", &mut s.http_listen_port)?;
+    raw.read("server.http_listen_conn_limit", &mut s.http_listen_conn_limit)?;
+    raw.read("server.grpc_listen_address", &mut s.grpc_listen_address)?;
+    raw.read("server.grpc_listen_port", &mut s.grpc_listen_port)?;
+    raw.read("server.grpc_listen_conn_limit", &mut s.grpc_listen_conn_limit)?;
+    raw.read("server.graceful_shutdown_timeout", &mut s.graceful_shutdown_timeout)?;
+    raw.read("server.http_server_read_timeout", &mut s.http_server_read_timeout)?;
+    raw.read("server.http_server_read_header_timeout", &mut s.http_server_read_header_timeout)?;
+    raw.read("server.http_server_write_timeout", &mut s.http_server_write_timeout)?;
+    raw.read("server.http_server_idle_timeout", &mut s.http_server_idle_timeout)?;
+    raw.read("server.grpc_server_max_recv_msg_size", &mut s.grpc_server_max_recv_msg_size)?;
+    raw.read("server.grpc_server_max_send_msg_size", &mut s.grpc_server_max_send_msg_size)?;
+    let streams = &mut s.grpc_server_max_concurrent_streams;
+    raw.read("server.grpc_server_max_concurrent_streams", streams)?;
+    raw.read("server.log_format", &mut s.log_format)?;
+    raw.read("server.log_level", &mut s.log_level)?;
+    s.http_path_prefix = path_prefix(raw, "server.http_path_prefix")?;
+    Ok(())
+}
+
+fn distributor(raw: &Raw, settings: &mut Settings, warnings: &mut Vec<Warning>) -> Done {
+    let d = &mut settings.distributor;
+    d.receivers = receivers::read(raw, warnings)?;
+    span_log(raw, "distributor.log_received_spans", &mut d.log_received_spans)?;
+    span_log(raw, "distributor.log_discarded_spans", &mut d.log_discarded_spans)?;
+    let retry_after = &mut d.retry_after_on_resource_exhausted;
+    raw.read("distributor.retry_after_on_resource_exhausted", retry_after)?;
+    raw.read("distributor.max_attribute_bytes", &mut d.max_attribute_bytes)
+}
+
+fn span_log(raw: &Raw, block: &str, log: &mut SpanLog) -> Done {
+    raw.read(&format!("{block}.enabled"), &mut log.enabled)?;
+    raw.read(&format!("{block}.include_all_attributes"), &mut log.include_all_attributes)?;
+    raw.read(&format!("{block}.filter_by_status_error"), &mut log.filter_by_status_error)?;
+    let path = format!("{block}.log_sampling_fraction");
+    raw.read(&path, &mut log.log_sampling_fraction)?;
+    if !(0.0..=1.0).contains(&log.log_sampling_fraction) {
+        return Err(raw.error(&path, "must be from 0 to 1"));
+    }
+    Ok(())
+}
+
+/// 2.x's block first, so that 3.x's wins where a file has both.
+fn live_store(raw: &Raw, settings: &mut Settings) -> Done {
+    let l = &mut settings.live_store;
+    raw.read("ingester.trace_idle_period", &mut l.max_trace_idle)?;
+    raw.read("ingester.trace_live_period", &mut l.max_trace_live)?;
+    raw.read("ingester.concurrent_flushes", &mut l.complete_block_concurrency)?;
+    raw.read("live_store.max_trace_idle", &mut l.max_trace_idle)?;
+    raw.read("live_store.max_trace_live", &mut l.max_trace_live)?;
+    raw.read("live_store.complete_block_concurrency", &mut l.complete_block_concurrency)?;
+    for block in ["ingester", "live_store"] {
+        raw.read(&format!("{block}.max_block_duration"), &mut l.max_block_duration)?;
+        raw.read(&format!("{block}.max_block_bytes"), &mut l.max_block_bytes)?;
+        raw.read(&format!("{block}.complete_block_timeout"), &mut l.complete_block_timeout)?;
+        raw.read(&format!("{block}.flush_check_period"), &mut l.flush_check_period)?;
+    }
+    for (is_zero, key) in [
+        (l.max_block_duration.is_zero(), "max_block_duration"),
+        (l.max_block_bytes == 0, "max_block_bytes"),
+        (l.flush_check_period.is_zero(), "flush_check_period"),
+        (l.complete_block_concurrency == 0, "complete_block_concurrency"),
+    ] {
+        if is_zero {
+            return Err(ConfigError::Invalid(format!("`live_store.{key}` must not be 0")));
+        }
+    }
+    Ok(())
+}
+
+fn query_frontend(raw: &Raw, settings: &mut Settings) -> Done {
+    let q = &mut settings.query_frontend;
+    let expression_max = &mut q.max_query_expression_size_bytes;
+    raw.read("query_frontend.max_query_expression_size_bytes", expression_max)?;
+    raw.read("query_frontend.api_timeout", &mut q.api_timeout)?;
+    let s = &mut q.search;
+    raw.read("query_frontend.search.default_result_limit", &mut s.default_result_limit)?;
+    raw.read("query_frontend.search.max_result_limit", &mut s.max_result_limit)?;
+    raw.read("query_frontend.search.max_duration", &mut s.max_duration)?;
+    let spans_default = &mut s.default_spans_per_span_set;
+    raw.read("query_frontend.search.default_spans_per_span_set", spans_default)?;
+    raw.read("query_frontend.search.max_spans_per_span_set", &mut s.max_spans_per_span_set)
+}
+
+fn overrides(raw: &Raw, settings: &mut Settings) -> Done {
+    let o = &mut settings.overrides;
+    raw.read("overrides.per_tenant_override_config", &mut o.per_tenant_override_config)?;
+    raw.read("overrides.per_tenant_override_period", &mut o.per_tenant_override_period)?;
+    let i = &mut o.defaults.ingestion;
+    raw.read("overrides.defaults.ingestion.rate_strategy", &mut i.rate_strategy)?;
+    raw.read("overrides.defaults.ingestion.rate_limit_bytes", &mut i.rate_limit_bytes)?;
+    raw.read("overrides.defaults.ingestion.burst_size_bytes", &mut i.burst_size_bytes)?;
+    raw.read("overrides.defaults.ingestion.max_traces_per_user", &mut i.max_traces_per_user)?;
+    raw.read("overrides.defaults.ingestion.max_attribute_bytes", &mut i.max_attribute_bytes)?;
+    raw.read("overrides.defaults.ingestion.retry_info_enabled", &mut i.retry_info_enabled)?;
+    let trace_max = &mut o.defaults.global.max_bytes_per_trace;
+    raw.read("overrides.defaults.global.max_bytes_per_trace", trace_max)
+}
+
+fn stringendo(raw: &Raw, settings: &mut Settings) -> Done {
+    /// Fewer bytes could not hold one full-sized gRPC message beside its frame.
+    const SEGMENT_BYTES_MIN: u64 = 1 << 20;
+    let s = &mut settings.stringendo;
+    raw.read("stringendo.cores", &mut s.cores)?;
+    raw.read("stringendo.pin_cores", &mut s.pin_cores)?;
+    raw.read("stringendo.memory_budget_per_core_bytes", &mut s.memory_budget_per_core_bytes)?;
+    raw.read("stringendo.wal.durability", &mut s.wal.durability)?;
+    raw.read("stringendo.wal.interval", &mut s.wal.interval)?;
+    raw.read("stringendo.wal.segment_size_bytes", &mut s.wal.segment_size_bytes)?;
+    s.wal.path = settings.storage.trace.wal.path.clone();
+    raw.read("stringendo.wal.path", &mut s.wal.path)?;
+    if s.wal.segment_size_bytes < SEGMENT_BYTES_MIN {
+        let why = format!("must be at least {SEGMENT_BYTES_MIN}");
+        return Err(raw.error("stringendo.wal.segment_size_bytes", &why));
+    }
+    if s.memory_budget_per_core_bytes < 2 * s.wal.segment_size_bytes {
+        let why = "must hold two segments (stringendo.wal.segment_size_bytes)";
+        return Err(raw.error("stringendo.memory_budget_per_core_bytes", why));
+    }
+    if s.wal.durability == Durability::Interval && s.wal.interval.is_zero() {
+        return Err(raw.error("stringendo.wal.interval", "must not be 0 with durability interval"));
+    }
+    if s.wal.path == PathBuf::new() {
+        return Err(raw.error("stringendo.wal.path", "must not be empty"));
+    }
+    Ok(())
+}
+
+/// Words of an enumeration.
+macro_rules! words {
+    ($($type:ident { $($word:literal => $variant:ident,)* })*) => {$(
+        impl FromNode for $type {
+            fn from_node(node: &Node) -> Result<Self, String> {
+                match String::from_node(node)?.as_str() {
+                    $($word => Ok(Self::$variant),)*
+                    other => Err(format!("`{other}` is none of {}", [$($word),*].join(", "))),
+                }
+            }
+        }
+    )*};
+}
+words! {
+    LogLevel { "debug" => Debug, "info" => Info, "warn" => Warn, "error" => Error, }
+    LogFormat { "logfmt" => Logfmt, "json" => Json, }
+    RateStrategy { "local" => Local, "global" => Global, }
+    Durability { "sync" => Sync, "interval" => Interval, "os" => Os, }
+}

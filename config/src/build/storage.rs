@@ -1,0 +1,153 @@
+//! `storage.trace` → where blocks live and what they look like.
+
+use std::collections::HashSet;
+
+use crate::node::{Node, Value};
+use crate::raw::Raw;
+use crate::settings::{Backend, Block, ColumnScope, ColumnType, DedicatedColumn, Trace};
+use crate::value::FromNode;
+use crate::warning::{ConfigError, Warning, WarningKind};
+
+/// Spare columns per scope and type of vParquet5 (blocks.md §11).
+const STRING_COLUMNS_MAX: usize = 20;
+const INT_COLUMNS_MAX: usize = 5;
+
+pub(super) fn read(
+    raw: &Raw,
+    trace: &mut Trace,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), ConfigError> {
+    trace.backend = backend(raw)?;
+    raw.read("storage.trace.local.path", &mut trace.local.path)?;
+    if trace.local.path.as_os_str().is_empty() {
+        return Err(raw.error("storage.trace.local.path", "required with backend `local`"));
+    }
+    raw.read("storage.trace.wal.path", &mut trace.wal.path)?;
+    let slack = &mut trace.wal.ingestion_time_range_slack;
+    raw.read("storage.trace.wal.ingestion_time_range_slack", slack)?;
+    raw.read("storage.trace.blocklist_poll", &mut trace.blocklist_poll)?;
+    block(raw, &mut trace.block, warnings)
+}
+
+fn backend(raw: &Raw) -> Result<Backend, ConfigError> {
+    let path = "storage.trace.backend";
+    match raw.get::<String>(path)?.unwrap_or_default().as_str() {
+        "local" => Ok(Backend::Local),
+        "" => Err(raw.error(path, "required; use `local`")),
+        name @ ("s3" | "gcs" | "azure") => {
+            Err(raw.error(path, &format!("backend `{name}` is not supported yet; use `local`")))
+        }
+        name => Err(raw.error(path, &format!("unknown backend `{name}`; use `local`"))),
+    }
+}
+
+fn block(raw: &Raw, block: &mut Block, warnings: &mut Vec<Warning>) -> Result<(), ConfigError> {
+    version(raw, warnings)?;
+    let path = "storage.trace.block.bloom_filter_false_positive";
+    raw.read(path, &mut block.bloom_filter_false_positive)?;
+    if block.bloom_filter_false_positive <= 0.0 || block.bloom_filter_false_positive >= 1.0 {
+        return Err(raw.error(path, "must be between 0 and 1, both excluded"));
+    }
+    let path = "storage.trace.block.bloom_filter_shard_size_bytes";
+    raw.read(path, &mut block.bloom_filter_shard_size_bytes)?;
+    if block.bloom_filter_shard_size_bytes == 0 {
+        return Err(raw.error(path, "must not be 0"));
+    }
+    let path = "storage.trace.block.parquet_row_group_size_bytes";
+    raw.read(path, &mut block.parquet_row_group_size_bytes)?;
+    if block.parquet_row_group_size_bytes == 0 {
+        return Err(raw.error(path, "must not be 0"));
+    }
+    columns(raw, block, warnings)
+}
+
+fn version(raw: &Raw, warnings: &mut Vec<Warning>) -> Result<(), ConfigError> {
+    let path = "storage.trace.block.version";
+    match raw.get::<String>(path)?.unwrap_or_default().as_str() {
+        "" | "vParquet5" => {}
+        name @ ("vParquet2" | "vParquet3" | "vParquet4") => warnings.push(Warning {
+            kind: WarningKind::NotYetServed,
+            place: raw.place(path),
+            text: format!("`{path}`: writing {name} is not served yet; vParquet5 is written"),
+        }),
+        name => {
+            let why = format!("unknown version `{name}`; use vParquet5");
+            return Err(raw.error(path, &why));
+        }
+    }
+    Ok(())
+}
+
+fn columns(raw: &Raw, block: &mut Block, warnings: &mut Vec<Warning>) -> Result<(), ConfigError> {
+    let path = "storage.trace.block.parquet_dedicated_columns";
+    let Some(node) = raw.at(path) else { return Ok(()) };
+    let Value::List(items) = &node.value else {
+        return Err(raw.error(path, "expected a list"));
+    };
+    let mut columns = Vec::with_capacity(items.len());
+    let mut names = HashSet::new();
+    for (i, item) in items.iter().enumerate() {
+        let wrong = |why: &str| ConfigError::at(&item.place, &format!("{path}[{i}]"), why);
+        let column = column(item).map_err(|why| wrong(&why))?;
+        if !names.insert((column.scope, column.name.clone())) {
+            return Err(wrong(&format!("`{}` is there twice in its scope", column.name)));
+        }
+        columns.push(column);
+    }
+    block.parquet_dedicated_columns = within_spare_columns(columns, path, raw, warnings);
+    Ok(())
+}
+
+fn column(item: &Node) -> Result<DedicatedColumn, String> {
+    let text = |key: &str| item.get(key).map_or_else(|| Ok(String::new()), String::from_node);
+    let scope = match text("scope")?.as_str() {
+        "resource" => ColumnScope::Resource,
+        "span" | "" => ColumnScope::Span,
+        "event" => ColumnScope::Event,
+        other => return Err(format!("scope `{other}` is none of resource, span, event")),
+    };
+    let column_type = match text("type")?.as_str() {
+        "string" | "" => ColumnType::String,
+        "int" => ColumnType::Int,
+        other => return Err(format!("type `{other}` is none of string, int")),
+    };
+    let options = item.get("options").filter(|node| !node.is_null());
+    let options = options.map_or_else(|| Ok(Vec::new()), Vec::<String>::from_node)?;
+    if let Some(option) = options.iter().find(|o| !["array", "blob"].contains(&o.as_str())) {
+        return Err(format!("option `{option}` is none of array, blob"));
+    }
+    let name = text("name")?;
+    if name.is_empty() {
+        return Err("the name is empty".to_owned());
+    }
+    let has = |option: &str| options.iter().any(|o| o == option);
+    Ok(DedicatedColumn { scope, name, column_type, array: has("array"), blob: has("blob") })
+}
+
+/// Drops what exceeds the spare columns of its scope and type, with a warning for each.
+fn within_spare_columns(
+    columns: Vec<DedicatedColumn>,
+    path: &str,
+    raw: &Raw,
+    warnings: &mut Vec<Warning>,
+) -> Vec<DedicatedColumn> {
+    let mut kept: Vec<DedicatedColumn> = Vec::with_capacity(columns.len());
+    for column in columns {
+        let used =
+            |k: &&DedicatedColumn| k.scope == column.scope && k.column_type == column.column_type;
+        let max = match column.column_type {
+            ColumnType::String => STRING_COLUMNS_MAX,
+            ColumnType::Int => INT_COLUMNS_MAX,
+        };
+        if kept.iter().filter(used).count() < max {
+            kept.push(column);
+            continue;
+        }
+        warnings.push(Warning {
+            kind: WarningKind::Risky,
+            place: raw.place(path),
+            text: format!("`{path}`: `{}` is ignored, more than {max} of its kind", column.name),
+        });
+    }
+    kept
+}

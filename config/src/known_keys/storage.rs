@@ -1,0 +1,130 @@
+//! `storage.trace` and `cache` (config.md §7).
+
+use super::Shape::{Block, List, Word};
+use super::{
+    BOOL, FLOAT, INT, Row, SIZE, SPAN, TEXT, TEXT_MAP, TEXTS, later, misplaced, none, served,
+    shared,
+};
+
+pub(super) const TRACE: &[Row] = &[
+    served("backend", TEXT),
+    served("local", Block(&[served("path", TEXT)])),
+    served("wal", Block(WAL)),
+    served("block", Block(BLOCK)),
+    misplaced(
+        "bloom_filter_false_positive",
+        FLOAT,
+        "storage.trace.block.bloom_filter_false_positive",
+    ),
+    misplaced(
+        "bloom_filter_shard_size_bytes",
+        SIZE,
+        "storage.trace.block.bloom_filter_shard_size_bytes",
+    ),
+    none("pool", Block(&[none("max_workers queue_depth", SIZE)])),
+    none("search", Block(SEARCH)),
+    served("blocklist_poll", SPAN),
+    none("blocklist_poll_concurrency blocklist_poll_tenant_concurrency", SIZE),
+    none("blocklist_poll_tenant_index_builders blocklist_poll_jitter_ms", SIZE),
+    none("blocklist_poll_tolerate_consecutive_errors", SIZE),
+    none("blocklist_poll_tolerate_tenant_failures", SIZE),
+    none("blocklist_poll_fallback", BOOL),
+    none("blocklist_poll_stale_tenant_index", SPAN),
+    later("empty_tenant_deletion_enabled", BOOL),
+    later("empty_tenant_deletion_age", SPAN),
+    later("s3", Block(S3)),
+    later("gcs", Block(GCS)),
+    later("azure", Block(AZURE)),
+    // A warning of its own says that this block is the old one (crate::rules).
+    none("cache", Word(&["", "memcached", "redis"])),
+    none("memcached", Block(MEMCACHED)),
+    none("redis", Block(REDIS)),
+    none("background_cache", Block(BACKGROUND)),
+    none("cache_min_compaction_level", SIZE),
+    none("cache_max_block_age", SPAN),
+];
+
+const WAL: &[Row] = &[
+    served("path", TEXT),
+    served("ingestion_time_range_slack", SPAN),
+    none("v2_encoding search_encoding version encoding", TEXT),
+];
+
+pub(super) const BLOCK: &[Row] = &[
+    served("version", TEXT),
+    served("bloom_filter_false_positive", FLOAT),
+    served("bloom_filter_shard_size_bytes parquet_row_group_size_bytes", SIZE),
+    served("parquet_dedicated_columns", List(&Block(DEDICATED_COLUMN))),
+    none("search_encoding v2_encoding", TEXT),
+    none("search_page_size_bytes v2_index_downsample_bytes v2_index_page_size_bytes", SIZE),
+];
+
+pub(super) const DEDICATED_COLUMN: &[Row] =
+    &[served("scope name type", TEXT), served("options", TEXTS)];
+
+const SEARCH: &[Row] = &[
+    none("chunk_size_bytes prefetch_trace_count read_buffer_count read_buffer_size_bytes", SIZE),
+    none("cache_control", Block(&[none("footer column_index offset_index", BOOL)])),
+];
+
+const HEDGING: &[Row] = &[served("hedge_requests_at", SPAN), served("hedge_requests_up_to", SIZE)];
+
+pub(super) const S3: &[Row] = &[
+    served("bucket prefix endpoint region access_key secret_key session_token", TEXT),
+    served("storage_class bucket_lookup_type", TEXT),
+    served("insecure forcepathstyle signature_v2 enable_dual_stack", BOOL),
+    none("native_aws_auth_enabled", BOOL),
+    served("part_size retry_max_attempts list_blocks_concurrency", SIZE),
+    served("tags metadata", TEXT_MAP),
+    served("retry_backoff_initial retry_backoff_max", SPAN),
+    served("sse", Block(&[served("type kms_key_id kms_encryption_context encryption_key", TEXT)])),
+    Row::Of(HEDGING),
+    Row::Of(shared::CLIENT_TLS),
+];
+
+pub(super) const GCS: &[Row] = &[
+    served("bucket_name prefix endpoint object_cache_control", TEXT),
+    served("chunk_buffer_size list_blocks_concurrency max_retries", SIZE),
+    served("insecure", BOOL),
+    served("object_metadata", TEXT_MAP),
+    Row::Of(HEDGING),
+];
+
+pub(super) const AZURE: &[Row] = &[
+    served("storage_account_name storage_account_key container_name prefix", TEXT),
+    served("endpoint_suffix user_assigned_id", TEXT),
+    served("storage-account-name storage-account-key container-name endpoint-suffix", TEXT),
+    served("user-assigned-id", TEXT),
+    served("use_managed_identity use_federated_token use-managed-identity", BOOL),
+    served("max_buffers buffer_size max-buffers buffer-size", SIZE),
+    served("hedge-requests-at", SPAN),
+    served("hedge-requests-up-to", SIZE),
+    Row::Of(HEDGING),
+];
+
+pub(super) const CACHE: &[Row] =
+    &[served("background", Block(BACKGROUND)), served("caches", List(&Block(CACHE_ENTRY)))];
+
+const BACKGROUND: &[Row] = &[served("writeback_goroutines writeback_buffer", SIZE)];
+
+const CACHE_ENTRY: &[Row] =
+    &[served("roles", TEXTS), served("memcached", Block(MEMCACHED)), served("redis", Block(REDIS))];
+
+const MEMCACHED: &[Row] = &[
+    served("host service addresses", TEXT),
+    served("timeout connect_timeout update_interval ttl", SPAN),
+    served("circuit_breaker_timeout circuit_breaker_interval", SPAN),
+    served("max_idle_conns max_item_size circuit_breaker_consecutive_failures", SIZE),
+    served("min_idle_conns_headroom_percentage", FLOAT),
+    served("consistent_hash", BOOL),
+    Row::Of(shared::CLIENT_TLS),
+];
+
+const REDIS: &[Row] = &[
+    served("endpoint username password master_name sentinel_username sentinel_password", TEXT),
+    served("timeout expiration ttl conn_max_idle_time conn_max_lifetime", SPAN),
+    served("idle_timeout max_connection_age", SPAN),
+    served("db pool_size max_redirects min_idle_conns max_item_size", INT),
+    served("single_node route_by_latency route_randomly read_only", BOOL),
+    Row::Of(shared::CLIENT_TLS),
+];
