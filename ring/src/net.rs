@@ -1,14 +1,30 @@
 //! Sockets, as the tokio-style traits that `h2` takes and hyper's own.
+//!
+//! Bytes come from the kernel in large reads into a buffer that is lent by the core only while it
+//! holds unread bytes, so an idle connection costs no buffer. They go to `h2` or hyper, which
+//! know the protocols; nothing here does.
 
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+
+use hyper::rt::ReadBufCursor;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::ReadBuf;
+
+use crate::backend;
+use read_ahead::ReadAhead;
+
+mod read_ahead;
+
+/// Connections that wait to be accepted, per core.
+const BACKLOG: i32 = 1024;
 
 /// A listening TCP socket. Every core binds the same address (`SO_REUSEPORT`) and the kernel
 /// spreads connections over them.
 pub struct TcpListener {
-    _private: (),
+    inner: backend::net::Listener,
 }
 
 impl TcpListener {
@@ -16,9 +32,12 @@ impl TcpListener {
     ///
     /// # Errors
     /// With the address and, where it is known, who holds it or what is missing.
+    ///
+    /// # Panics
+    /// Outside of a core of [`run`](crate::run).
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let _ = address;
-        todo!()
+        let listener = listen(address, true).map_err(|error| explain_bind(address, &error))?;
+        Ok(Self { inner: backend::net::Listener::from_std(listener) })
     }
 
     /// The bound address (the port is known even if 0 was asked for).
@@ -26,30 +45,127 @@ impl TcpListener {
     /// # Errors
     /// From the operating system.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        todo!()
+        self.inner.local_addr()
     }
 
-    /// The next connection.
+    /// The next connection. It sends without delay (`TCP_NODELAY`).
     ///
     /// # Errors
     /// From the operating system; transient ones (out of descriptors) are worth a pause and a retry.
     pub async fn accept(&self) -> io::Result<TcpStream> {
-        todo!()
+        TcpStream::new(self.inner.accept().await?)
     }
+}
+
+/// Checks that nobody listens on `address`: to be called once, before the cores bind it. Without
+/// this check a second process of the same user would share the port unnoticed, because all
+/// listeners set `SO_REUSEPORT`.
+///
+/// # Errors
+/// As for [`TcpListener::bind`].
+pub fn ensure_free(address: SocketAddr) -> io::Result<()> {
+    listen(address, false).map(drop).map_err(|error| explain_bind(address, &error))
+}
+
+/// The addresses of `host:port`, where the host is a name or an IP address. Asks the system's
+/// resolver and blocks until it answers: for the start, or on a thread aside.
+///
+/// # Errors
+/// With the name, when it has no address.
+pub fn resolve(host_and_port: &str) -> io::Result<Vec<SocketAddr>> {
+    let describe = |error: io::Error| {
+        io::Error::new(error.kind(), format!("address {host_and_port:?}: {error}"))
+    };
+    let addresses: Vec<_> = host_and_port.to_socket_addrs().map_err(describe)?.collect();
+    if addresses.is_empty() {
+        return Err(describe(io::Error::new(ErrorKind::NotFound, "the name has no address")));
+    }
+    Ok(addresses)
+}
+
+fn listen(address: SocketAddr, is_shared: bool) -> io::Result<StdListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Connections of an earlier process that linger (TIME_WAIT) must not hinder a restart.
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(is_shared)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn explain_bind(address: SocketAddr, error: &io::Error) -> io::Error {
+    let port = address.port();
+    let advice = match error.kind() {
+        ErrorKind::AddrInUse => format!(
+            "another process listens there; `ss -ltnp 'sport = :{port}'` shows which (as root)"
+        ),
+        ErrorKind::PermissionDenied if port < 1024 => {
+            "ports below 1024 need CAP_NET_BIND_SERVICE; a higher port does not".to_owned()
+        }
+        ErrorKind::AddrNotAvailable => {
+            "this machine has no such address; `ip address` lists what it has".to_owned()
+        }
+        _ => "see the operating system's error before".to_owned(),
+    };
+    io::Error::new(error.kind(), format!("cannot listen on {address}: {error}: {advice}"))
 }
 
 /// A connection, read through a large buffer (without which io_uring reads cost 60 % more).
 pub struct TcpStream {
-    _private: (),
+    socket: backend::net::Socket,
+    unread: ReadAhead,
 }
 
 impl TcpStream {
+    fn new(socket: backend::net::Socket) -> io::Result<Self> {
+        socket.set_nodelay()?;
+        Ok(Self { socket, unread: ReadAhead::default() })
+    }
+
+    /// Connects to `address`.
+    ///
+    /// # Errors
+    /// With the address.
+    pub async fn connect(address: SocketAddr) -> io::Result<Self> {
+        let describe = |error: io::Error| {
+            io::Error::new(error.kind(), format!("cannot connect to {address}: {error}"))
+        };
+        let socket = backend::net::Socket::connect(address).await.map_err(describe)?;
+        Self::new(socket).map_err(describe)
+    }
+
     /// The other side.
     ///
     /// # Errors
     /// From the operating system.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        todo!()
+        self.socket.peer_addr()
+    }
+
+    /// This side.
+    ///
+    /// # Errors
+    /// From the operating system.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Bytes that were received and are not yet read; none at the end of the stream. What is used
+    /// of them is told to [`TcpStream::consume`].
+    ///
+    /// # Errors
+    /// From the operating system.
+    pub fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        if self.unread.is_empty() {
+            let Self { socket, unread } = self;
+            ready!(unread.poll_fill(|buf| socket.poll_read(context, buf)))?;
+        }
+        Poll::Ready(Ok(self.unread.bytes()))
+    }
+
+    /// Marks the first `count` received bytes as read.
+    pub fn consume(&mut self, count: usize) {
+        self.unread.consume(count);
     }
 }
 
@@ -57,10 +173,29 @@ impl tokio::io::AsyncRead for TcpStream {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buf: &mut tokio::io::ReadBuf<'_>,
+        buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let _ = (context, buf);
-        todo!()
+        let stream = self.get_mut();
+        let bytes = ready!(stream.poll_fill(context))?;
+        let count = bytes.len().min(buf.remaining());
+        buf.put_slice(&bytes[..count]);
+        stream.consume(count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl hyper::rt::Read for TcpStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let stream = self.get_mut();
+        let bytes = ready!(stream.poll_fill(context))?;
+        let count = bytes.len().min(buf.remaining());
+        buf.put_slice(&bytes[..count]);
+        stream.consume(count);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -70,17 +205,33 @@ impl tokio::io::AsyncWrite for TcpStream {
         context: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let _ = (context, buf);
-        todo!()
+        self.get_mut().socket.poll_write(context, buf)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let _ = context;
-        todo!()
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What was written is with the kernel already.
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let _ = context;
-        todo!()
+        self.get_mut().socket.poll_shutdown(context)
+    }
+}
+
+impl hyper::rt::Write for TcpStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        tokio::io::AsyncWrite::poll_write(self, context, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        tokio::io::AsyncWrite::poll_flush(self, context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        tokio::io::AsyncWrite::poll_shutdown(self, context)
     }
 }

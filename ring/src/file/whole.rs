@@ -1,0 +1,135 @@
+//! Whole-file operations on a thread aside; each names the path in its error.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::{aside, parent_of, sync_dir_now};
+
+/// Reads a file of at most `bytes_max` bytes.
+///
+/// # Errors
+/// From the operating system, or `InvalidData` if the file is larger.
+pub async fn read(path: &Path, bytes_max: u64) -> io::Result<Bytes> {
+    aside("read", path, move |path| read_now(path, bytes_max)).await
+}
+
+fn read_now(path: &Path, bytes_max: u64) -> io::Result<Bytes> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(bytes_max)).unwrap_or(0));
+    file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bytes_max {
+        let text = format!("is larger than {bytes_max} bytes");
+        return Err(io::Error::new(ErrorKind::InvalidData, text));
+    }
+    Ok(Bytes::from(bytes))
+}
+
+/// Writes a new file and syncs it, replacing what was there. The directory must exist; it is not
+/// synced.
+///
+/// # Errors
+/// From the operating system.
+pub async fn write_durable(
+    path: &Path,
+    data: impl AsRef<[u8]> + Send + 'static,
+) -> io::Result<()> {
+    aside("write", path, move |path| {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+        file.write_all(data.as_ref())?;
+        file.sync_all()
+    })
+    .await
+}
+
+/// Creates a directory and its parents (mode 0700) and syncs the parents.
+///
+/// # Errors
+/// From the operating system.
+pub async fn create_dir_all(path: &Path) -> io::Result<()> {
+    aside("create directory", path, create_dir_all_now).await
+}
+
+fn create_dir_all_now(path: &Path) -> io::Result<()> {
+    let missing: Vec<_> = path
+        .ancestors()
+        .take_while(|part| !part.as_os_str().is_empty() && !part.is_dir())
+        .collect();
+    for part in missing.into_iter().rev() {
+        match DirBuilder::new().mode(0o700).create(part) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && part.is_dir() => {}
+            outcome => outcome?,
+        }
+        sync_dir_now(parent_of(part))?;
+    }
+    Ok(())
+}
+
+/// Makes the entries of a directory durable.
+///
+/// # Errors
+/// From the operating system.
+pub async fn sync_dir(path: &Path) -> io::Result<()> {
+    aside("sync directory", path, sync_dir_now).await
+}
+
+/// Entries of a directory: path and whether it is a directory; empty if it does not exist. Sorted
+/// by path.
+///
+/// # Errors
+/// From the operating system.
+pub async fn list_dir(path: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
+    aside("list directory", path, list_dir_now).await
+}
+
+fn list_dir_now(path: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
+    let Some(entries) = unless_missing(fs::read_dir(path))? else { return Ok(Vec::new()) };
+    let mut listed = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        listed.push((entry.path(), entry.file_type()?.is_dir()));
+    }
+    listed.sort();
+    Ok(listed)
+}
+
+/// Removes a file; a missing one is no error.
+///
+/// # Errors
+/// From the operating system.
+pub async fn remove_file(path: &Path) -> io::Result<()> {
+    aside("remove", path, |path| unless_missing(fs::remove_file(path)).map(drop)).await
+}
+
+/// Removes a directory with all it holds; a missing one is no error.
+///
+/// # Errors
+/// From the operating system.
+pub async fn remove_dir_all(path: &Path) -> io::Result<()> {
+    aside("remove directory", path, |path| unless_missing(fs::remove_dir_all(path)).map(drop)).await
+}
+
+/// Renames and syncs the directory of `to`.
+///
+/// # Errors
+/// From the operating system.
+pub async fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    let to = to.to_owned();
+    aside("rename", from, move |from| {
+        fs::rename(from, &to)
+            .and_then(|()| sync_dir_now(parent_of(&to)))
+            .map_err(|error| io::Error::new(error.kind(), format!("to {}: {error}", to.display())))
+    })
+    .await
+}
+
+fn unless_missing<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+    match outcome {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        outcome => outcome.map(Some),
+    }
+}
