@@ -103,9 +103,16 @@ impl AlignedBuf {
     /// Appends `bytes`.
     #[inline]
     pub fn append(&mut self, bytes: &[u8]) {
+        self.extend(bytes.len()).copy_from_slice(bytes);
+    }
+
+    /// Appends `more` bytes for the caller to fill: until then they are zeros or what an earlier
+    /// use of the memory left.
+    #[inline]
+    pub fn extend(&mut self, more: usize) -> &mut [u8] {
         let start = self.len;
-        self.extend_zeroed_tail(bytes.len());
-        self.as_mut_slice()[start..].copy_from_slice(bytes);
+        self.extend_zeroed_tail(more);
+        &mut self.as_mut_slice()[start..]
     }
 
     /// Appends zeros until the length is a multiple of `alignment`, a power of two of at most a

@@ -42,24 +42,41 @@ pub(crate) fn padded_bytes(tenant_bytes: usize, payload_bytes: usize) -> usize {
     (FRAME_HEADER_BYTES + tenant_bytes + payload_bytes).next_multiple_of(FRAME_ALIGNMENT)
 }
 
-/// The fixed part of a header, all but its own checksum, which needs the place in the file
-/// ([`stamp`]).
+/// Fills `out`, [`padded_bytes`] long, with a frame, all but the header's own checksum, which needs
+/// the place in the file ([`stamp`]).
 #[inline]
 pub(crate) fn encode(
     header: &FrameHeader<'_>,
-    payload_bytes: u32,
-    payload_crc: u32,
-) -> [u8; FRAME_HEADER_BYTES] {
+    parts: &[&[u8]],
+    payload_bytes: usize,
+    out: &mut [u8],
+) {
     let tenant_bytes = header.tenant.len();
     assert!((1..=TENANT_BYTES_MAX).contains(&tenant_bytes), "tenant id of {tenant_bytes} bytes");
-    let mut out = [0; FRAME_HEADER_BYTES];
-    out[..4].copy_from_slice(&MARKER.to_le_bytes());
-    out[8..12].copy_from_slice(&payload_crc.to_le_bytes());
-    out[12..16].copy_from_slice(&payload_bytes.to_le_bytes());
-    out[16..24].copy_from_slice(&header.received_unix_nanos.to_le_bytes());
-    out[24] = header.kind as u8;
-    out[26] = tenant_bytes as u8;
-    out
+    let (fixed, rest) = out.split_at_mut(FRAME_HEADER_BYTES);
+    let (tenant, rest) = rest.split_at_mut(tenant_bytes);
+    let (payload, padding) = rest.split_at_mut(payload_bytes);
+    tenant.copy_from_slice(header.tenant);
+    join(parts, payload);
+    padding.fill(0);
+    fixed.fill(0);
+    fixed[..4].copy_from_slice(&MARKER.to_le_bytes());
+    // One pass over the joined bytes: checksums of many small pieces are slow.
+    fixed[8..12].copy_from_slice(&crc32fast::hash(payload).to_le_bytes());
+    fixed[12..16].copy_from_slice(&(payload_bytes as u32).to_le_bytes());
+    fixed[16..24].copy_from_slice(&header.received_unix_nanos.to_le_bytes());
+    fixed[24] = header.kind as u8;
+    fixed[26] = tenant_bytes as u8;
+}
+
+/// Copies `parts` one behind the other into `out`, which is as long as they are together.
+#[inline]
+fn join(parts: &[&[u8]], mut out: &mut [u8]) {
+    for part in parts {
+        let (here, rest) = out.split_at_mut(part.len());
+        here.copy_from_slice(part);
+        out = rest;
+    }
 }
 
 /// Stamps the header checksums of all frames in `group_bytes[first_frame..]`, a group that will

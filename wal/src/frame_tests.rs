@@ -8,11 +8,9 @@ fn header() -> FrameHeader<'static> {
 
 /// A file with one frame at `offset`.
 fn file_with_frame(offset: usize, payload: &[u8]) -> Vec<u8> {
-    let mut file = vec![0; offset];
-    file.extend(encode(&header(), payload.len() as u32, crc32fast::hash(payload)));
-    file.extend(b"acme");
-    file.extend(payload);
-    file.resize(file.len().next_multiple_of(FRAME_ALIGNMENT), 0);
+    // Not zeros: the frame must overwrite all of its bytes.
+    let mut file = vec![0xAA; offset + padded_bytes(4, payload.len())];
+    encode(&header(), &[payload], payload.len(), &mut file[offset..]);
     stamp(SEED, &mut file, offset, 0);
     file
 }

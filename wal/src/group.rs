@@ -8,8 +8,7 @@ use uuid::Uuid;
 
 use crate::buffer::{AlignedBuf, PAGE_BYTES};
 use crate::format::{
-    FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FrameHeader, SEGMENT_BYTES_MAX, SegmentHeader,
-    UNIT_HEADER_BYTES, Unit,
+    FRAME_HEADER_BYTES, FrameHeader, SEGMENT_BYTES_MAX, SegmentHeader, UNIT_HEADER_BYTES, Unit,
 };
 use crate::frame::{self, FrameSeed};
 
@@ -43,8 +42,9 @@ impl Group {
         Self::reuse(segment_id, AlignedBuf::with_capacity(capacity_bytes))
     }
 
-    /// An empty group in the memory of `buf`, which may come from a segment that was given back:
-    /// memory that was touched before costs no page faults.
+    /// An empty group in the memory of `buf`, which may come from a segment that was given back.
+    /// Memory that was touched before costs no page faults, which are five times as expensive as
+    /// copy and checksum together (`benches/src/bin/wal_append.rs`).
     pub fn reuse(segment_id: Uuid, mut buf: AlignedBuf) -> Self {
         buf.clear();
         buf.append(&[0; UNIT_HEADER_BYTES]);
@@ -69,18 +69,10 @@ impl Group {
         let payload_bytes = parts.iter().map(|part| part.len()).sum();
         let needed = self.bytes_on_disk_with(header.tenant.len(), payload_bytes);
         assert!(needed as u64 <= SEGMENT_BYTES_MAX, "group of {needed} bytes fits no segment");
-        let start = self.buf.len();
-        self.buf.append(&[0; FRAME_HEADER_BYTES]);
-        self.buf.append(header.tenant);
-        let payload_offset = self.buf.len();
-        for part in parts {
-            self.buf.append(part);
-        }
-        // One pass over the joined bytes: checksums of many small pieces are slow.
-        let payload_crc = crc32fast::hash(&self.buf.as_slice()[payload_offset..]);
-        let head = frame::encode(header, payload_bytes as u32, payload_crc);
-        self.buf.as_mut_slice()[start..start + FRAME_HEADER_BYTES].copy_from_slice(&head);
-        self.buf.pad_to(FRAME_ALIGNMENT);
+        let tenant_bytes = header.tenant.len();
+        let payload_offset = self.buf.len() + FRAME_HEADER_BYTES + tenant_bytes;
+        let bytes = self.buf.extend(frame::padded_bytes(tenant_bytes, payload_bytes));
+        frame::encode(header, parts, payload_bytes, bytes);
         self.frames += 1;
         FramePos { payload_offset: payload_offset as u32, payload_len: payload_bytes as u32 }
     }
