@@ -522,3 +522,65 @@ pub struct Hint {
     /// A literal.
     pub value: Static,
 }
+
+/// Words that are literals of status and kind.
+const STATUS_WORDS: [(Status, &str); 3] =
+    [(Status::Unset, "unset"), (Status::Ok, "ok"), (Status::Error, "error")];
+const KIND_WORDS: [(Kind, &str); 6] = [
+    (Kind::Unspecified, "unspecified"),
+    (Kind::Internal, "internal"),
+    (Kind::Server, "server"),
+    (Kind::Client, "client"),
+    (Kind::Producer, "producer"),
+    (Kind::Consumer, "consumer"),
+];
+
+impl Status {
+    /// As queries and results write it.
+    pub fn word(self) -> &'static str {
+        STATUS_WORDS[self as usize].1
+    }
+
+    /// The status of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        STATUS_WORDS.iter().find(|entry| entry.1 == word).map(|entry| entry.0)
+    }
+
+    /// The status of an OTLP code.
+    pub fn from_code(code: i32) -> Option<Self> {
+        STATUS_WORDS.get(usize::try_from(code).ok()?).map(|entry| entry.0)
+    }
+}
+
+impl Kind {
+    /// As queries and results write it.
+    pub fn word(self) -> &'static str {
+        KIND_WORDS[self as usize].1
+    }
+
+    /// The kind of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        KIND_WORDS.iter().find(|entry| entry.1 == word).map(|entry| entry.0)
+    }
+
+    /// The kind of an OTLP code.
+    pub fn from_code(code: i32) -> Option<Self> {
+        KIND_WORDS.get(usize::try_from(code).ok()?).map(|entry| entry.0)
+    }
+}
+
+impl Static {
+    /// The literal that a word stands for: booleans, statuses, kinds, `minInt`, `maxInt`. `nil` is
+    /// none of them, since it stands only beside `=` and `!=`.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "true" => Some(Self::Bool(true)),
+            "false" => Some(Self::Bool(false)),
+            "minInt" => Some(Self::Int(i64::MIN)),
+            "maxInt" => Some(Self::Int(i64::MAX)),
+            _ => Status::from_word(word)
+                .map(Self::Status)
+                .or_else(|| Kind::from_word(word).map(Self::Kind)),
+        }
+    }
+}

@@ -19,9 +19,14 @@ pub mod ast;
 pub mod duration;
 mod error;
 mod field;
+mod lexer;
 pub mod legacy_tags;
 pub mod limits;
+mod parser;
+mod pattern;
 mod plan;
+mod print;
+mod validate;
 mod value;
 
 pub use ast::Query;
@@ -35,7 +40,7 @@ pub use value::{ArrayRef, Value, ValueRef};
 /// # Errors
 /// The first thing that is wrong with the text, and where.
 pub fn parse(text: &str) -> Result<Query, ParseError> {
-    todo!("{text}")
+    parser::parse(text)
 }
 
 /// Checks types and limits of a parsed query (§3.3, §9.2, §9.3).
@@ -43,7 +48,7 @@ pub fn parse(text: &str) -> Result<Query, ParseError> {
 /// # Errors
 /// The first rule that the query breaks.
 pub fn validate(query: &Query) -> Result<(), ValidateError> {
-    todo!("{query:?}")
+    validate::validate(query)
 }
 
 /// Plans a validated search query.
