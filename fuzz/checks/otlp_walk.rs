@@ -59,8 +59,12 @@ fn check_parts(batch: &[u8], index: &BatchIndex) {
         assert!(part.bytes.len() <= batch.len());
         check_spans(&part.bytes, &part.index);
         let whole = index.spans.iter().filter(|span| owner_of(&span.trace_id) == owner);
-        assert!(whole.map(|span| span.body.of(batch)).eq(
-            part.index.spans.iter().map(|span| span.body.of(&part.bytes))
-        ));
+        assert!(
+            whole.map(|span| span.body.of(batch)).eq(part
+                .index
+                .spans
+                .iter()
+                .map(|span| span.body.of(&part.bytes)))
+        );
     }
 }

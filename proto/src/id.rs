@@ -15,7 +15,8 @@ pub struct SpanId(pub [u8; 8]);
 pub enum ParseTraceIdError {
     /// A character that is no hex digit; the position counts from 1.
     #[error(
-        "trace IDs can only contain hex characters: invalid character '{character}' at position {position}"
+        "trace IDs can only contain hex characters: \
+         invalid character '{character}' at position {position}"
     )]
     NotHex {
         /// The offending character.
@@ -82,3 +83,7 @@ impl fmt::Debug for SpanId {
         write!(f, "SpanId({self})")
     }
 }
+
+#[cfg(test)]
+#[path = "id_tests.rs"]
+mod tests;

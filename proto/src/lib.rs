@@ -1,8 +1,11 @@
 //! Wire formats: what arrives and what is answered, as bytes and as messages.
 //!
 //! Hot path: [`walk`] reads an OTLP batch once, without allocation per span, and says where every
-//! span is; [`mod@cut`] copies the spans of each owner into a batch of its own. Everything that is not hot
-//! uses the prost messages of [`otlp`], [`tempopb`] and [`rpc`].
+//! span is; [`mod@cut`] copies the spans of each owner into a batch of its own. Everything that is
+//! not hot uses the prost messages of [`otlp`], [`tempopb`] and [`rpc`].
+//!
+//! JSON comes in through [`otlp_json`] and goes out through [`render_json`]; [`api_json`] reads what
+//! went out.
 //!
 //! This crate does not know I/O, time, threads or configuration.
 

@@ -169,3 +169,12 @@ fn what_is_not_json_is_refused_with_its_place() {
         assert!(error.contains("line 1 column"), "{body}: {error}");
     }
 }
+
+#[test]
+fn a_body_of_very_many_empty_objects_is_refused_before_it_takes_memory() {
+    let spans = vec!["{}"; OBJECTS_MAX].join(",");
+    let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+    let error = parse(body.as_bytes()).unwrap_err().to_string();
+    assert_eq!(error, "more than 1048576 objects in one request");
+    assert!(std::mem::size_of::<Span>() <= 352, "the constant's reason has changed");
+}

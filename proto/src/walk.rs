@@ -104,6 +104,13 @@ pub struct WalkLimits {
     pub attribute_bytes_max: u32,
 }
 
+impl WalkLimits {
+    /// For batches that were accepted before, under limits that may have changed since: a frame of
+    /// the log must never be refused on recovery.
+    pub const ACCEPTED_BEFORE: Self =
+        Self { value_depth_max: VALUE_DEPTH_LIMIT, attribute_bytes_max: 0 };
+}
+
 /// What the walk found beside positions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WalkSummary {

@@ -237,3 +237,11 @@ fn an_error_names_its_place_in_the_batch() {
     let what = "length beyond the end of the message";
     assert_eq!(walk_error(&batch), WalkError::Malformed { what, offset: end + 2 });
 }
+
+#[test]
+fn an_accepted_batch_is_accepted_again_under_the_limits_for_that() {
+    for batch in corpus() {
+        let summary = walk(batch, &WalkLimits::ACCEPTED_BEFORE, &mut BatchIndex::default());
+        assert_eq!(summary, Ok(WalkSummary { needs_truncation: false }));
+    }
+}
