@@ -77,14 +77,14 @@ pub const INSTANCES: usize = 2;
 pub fn resource(service: usize, instance: usize) -> Resource {
     let Service { name, language, version, namespace, .. } = SERVICES[service];
     let mut rng = Rng::new((service * 64 + instance) as u64);
-    let pod = format!("{name}-{:08x}-{:05x}", rng.next() as u32, rng.below(1 << 20));
+    let pod = format!("{name}-{:08x}-{:05x}", rng.bits() as u32, rng.below(1 << 20));
     let node = rng.below(12);
     let zone = ["eu-central-1a", "eu-central-1b", "eu-central-1c"][node as usize % 3];
     let mut list = Attributes::default();
     list.text("service.name", name)
         .text("service.namespace", namespace)
         .text("service.version", version)
-        .text("service.instance.id", format!("{:016x}{:016x}", rng.next(), rng.next()))
+        .text("service.instance.id", format!("{:016x}{:016x}", rng.bits(), rng.bits()))
         .text("deployment.environment", "production")
         .text("telemetry.sdk.name", "opentelemetry")
         .text("telemetry.sdk.language", language)
@@ -118,16 +118,16 @@ pub fn scope(service: usize, database: bool) -> InstrumentationScope {
 /// What every span carries: which thread and build it ran in, which user it served.
 pub fn common(list: &mut Attributes, rng: &mut Rng) {
     list.int("thread.id", rng.between(1, 48))
-        .text("thread.name", format!("worker-{}", rng.between(1, 16)))
+        .text("thread.name", format!("w-{}", rng.between(1, 16)))
         .flag("canary", rng.percent(5))
         .int("queue.ms", rng.below(40))
         .double("cpu.ms", rng.below(8_000) as f64 / 1000.0)
         .int("shard", rng.below(32));
-    if rng.percent(20) {
+    if rng.percent(10) {
         list.texts("flags", &[format!("exp-{}", rng.below(20)), "dark-mode".to_owned()]);
     }
     match rng.below(400) {
-        0 => drop(list.bytes("digest", rng.next().to_be_bytes().to_vec())),
+        0 => drop(list.bytes("digest", rng.bits().to_be_bytes().to_vec())),
         1 => drop(list.map("payload", rng.below(4096), "bytes")),
         _ => {}
     }
@@ -156,7 +156,7 @@ pub fn http_server(list: &mut Attributes, rng: &mut Rng, name: &str, status: u64
 pub fn http_client(list: &mut Attributes, rng: &mut Rng, name: &str, host: &str, status: u64) {
     let (method, path) = name.split_once(' ').unwrap_or(("POST", "/v2/submit"));
     list.text("http.method", method)
-        .text("http.url", format!("http://{host}:8080{path}?rid={HEX_PER_SPAN}"))
+        .text("http.url", format!("http://{host}{path}?rid={HEX_PER_SPAN}"))
         .int("http.status_code", status)
         .text("net.peer.name", host)
         .int("net.peer.port", 8080)
@@ -171,8 +171,7 @@ pub fn rpc(list: &mut Attributes, rng: &mut Rng, service: &str, method: &str, co
         .text("rpc.method", method)
         .int("rpc.grpc.status_code", code)
         .text("net.peer.name", service)
-        .int("net.peer.port", 50_051)
-        .text("net.transport", "ip_tcp")
+        .flag("net.tls", true)
         .int("message.size", rng.between(16, 9_000))
         .flag("rpc.streaming", false);
 }
@@ -183,7 +182,7 @@ pub fn database(list: &mut Attributes, rng: &mut Rng, system: &str, verb: &str, 
         .text("db.name", "shop")
         .text("db.operation", verb)
         .text("db.sql.table", table)
-        .text("db.statement", format!("{verb} id, name, price FROM {table} WHERE id = ?"))
+        .text("db.statement", format!("{verb} * FROM {table} WHERE id=?"))
         .text("net.peer.name", format!("{system}-{}.db", rng.below(3)))
         .int("db.rows", rng.below(200))
         .double("db.pool.wait_ms", rng.unit());

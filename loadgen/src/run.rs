@@ -87,8 +87,11 @@ fn send_all(shared: &Arc<Shared>, progress: &mut dyn FnMut(&Progress)) -> Result
         }
         drop(done);
         watch(shared, &wait, progress);
-        let results = threads.into_iter().map(|thread| thread.join());
-        results.fold(Ok(()), |all, one| all.and(one.unwrap_or(Err(LoadError::ThreadPanicked))))
+        let mut result = Ok(());
+        for thread in threads {
+            result = result.and(thread.join().unwrap_or(Err(LoadError::ThreadPanicked)));
+        }
+        result
     })
 }
 
