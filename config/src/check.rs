@@ -1,9 +1,9 @@
 //! Holds a file's tree against the table of known keys.
 //!
-//! In: the tree as written. Out: the same tree with aliases moved to the paths they stand for, and the
-//! warnings; types are right everywhere afterwards. Does not know what values mean.
+//! In: the tree as written. Out: the same tree with aliases moved to the paths they stand for, and
+//! the warnings; types are right everywhere afterwards. Does not know what values mean.
 
-use crate::known_keys::{ROOT, Row, Shape, State, find, inherited, state_of};
+use crate::known_keys::{ON_BY_DEFAULT, ROOT, Row, Shape, State, find, inherited, state_of};
 use crate::node::{Entry, Node, Place, Value};
 use crate::value::FromNode;
 use crate::warning::{ConfigError, Warning, WarningKind};
@@ -14,7 +14,8 @@ const ERRORS_SHOWN: usize = 8;
 /// Checks the tree and moves aliases.
 ///
 /// # Errors
-/// Names every wrong type (the first few of them) with line and key; in strict mode unknown keys too.
+/// Names every wrong type (the first few of them) with line and key; in strict mode unknown keys
+/// too.
 pub fn check(tree: &mut Node, strict: bool) -> Result<Vec<Warning>, ConfigError> {
     let mut walk = Walk { strict, ..Walk::default() };
     walk.block(tree, ROOT, "", None);
@@ -101,6 +102,7 @@ impl Walk {
     fn fate(&mut self, entry: &Entry, path: &str, state: State) {
         match state {
             State::Served | State::NoEffect => {}
+            State::NotYetServed if !asks_for_something(entry) => {}
             State::NotYetServed => self.not_yet(&entry.place, path),
             State::Refused => {
                 self.error(&entry.place, path, "not supported yet; refused rather than ignored");
@@ -203,6 +205,19 @@ fn says_something(node: &Node) -> bool {
         Value::Scalar { .. } => true,
         Value::List(items) => !items.is_empty(),
         Value::Map(entries) => entries.iter().any(|entry| says_something(&entry.node)),
+    }
+}
+
+/// Whether a key that is not served wants something: switched off, or empty, it does not.
+fn asks_for_something(entry: &Entry) -> bool {
+    match &entry.node.value {
+        Value::Null => false,
+        Value::Scalar { text, .. } if text.is_empty() => false,
+        Value::Scalar { .. } => {
+            ON_BY_DEFAULT.contains(&entry.key.as_str()) || bool::from_node(&entry.node) != Ok(false)
+        }
+        Value::List(items) => !items.is_empty(),
+        Value::Map(entries) => entries.iter().any(asks_for_something),
     }
 }
 

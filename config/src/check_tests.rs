@@ -87,7 +87,8 @@ fn a_block_that_is_not_served_warns_once_and_an_empty_one_never() {
 
 #[test]
 fn keys_without_meaning_here_are_silent() {
-    let source = "memberlist: {join_members: [a]}\nquerier: {frontend_worker: {frontend_address: b}}\n\
+    let source = "memberlist: {join_members: [a]}\n\
+                  querier: {frontend_worker: {frontend_address: b}}\n\
                   usage_report: {reporting_enabled: true}\n";
     assert!(checked(source).1.is_empty());
 }
@@ -127,9 +128,18 @@ fn unknown_receivers_and_empty_instance_names_are_fatal() {
 fn tls_is_refused_rather_than_ignored() {
     for source in [
         "server:\n  http_tls_config: {cert_file: a, key_file: b}\n",
-        "distributor:\n  receivers:\n    otlp:\n      protocols:\n        grpc:\n          tls: {cert_file: a}\n",
+        "distributor: {receivers: {otlp: {protocols: {grpc: {tls: {cert_file: a}}}}}}\n",
     ] {
         assert!(refused(source, false).contains("not supported yet"), "{source}");
     }
     assert!(checked("server:\n  http_tls_config: {cert_file:}\n").1.is_empty());
+}
+
+#[test]
+fn what_is_not_served_and_switched_off_is_silent() {
+    let off = "stream_over_http_enabled: false\nquery_frontend: {mcp_server: {enabled: false}}\n\
+               overrides: {per_tenant_override_config: ''}\n";
+    assert!(checked(off).1.is_empty());
+    assert_eq!(checked("stream_over_http_enabled: true\n").1.len(), 1);
+    assert_eq!(checked("query_frontend: {multi_tenant_queries_enabled: false}\n").1.len(), 1);
 }

@@ -1,7 +1,7 @@
 //! The command line: Go's flag syntax, Tempo's flags, and the subcommand `demo`.
 //!
-//! One dash is turned into two, then clap parses; flags that stand for keys come out as overrides that
-//! [`crate::load`] lays over the file.
+//! One dash is turned into two, then clap parses; flags that stand for keys come out as overrides
+//! that [`crate::load()`] lays over the file.
 
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches};

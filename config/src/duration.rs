@@ -1,6 +1,7 @@
 //! Durations as Go (`1h30m`, `500ms`, `1.5s`) and Prometheus (`1d`, `2w`, `1y`) write them.
 //!
-//! Tempo takes the one form for some keys and the other for the rest; here both are good everywhere.
+//! Tempo takes the one form for some keys and the other for the rest; here both are good
+//! everywhere.
 
 use serde::Serializer;
 use std::time::Duration;
@@ -120,7 +121,7 @@ fn with_fraction(whole: u128, part: u128, of: u128) -> String {
     format!("{whole}.{}", fraction.trim_end_matches('0'))
 }
 
-/// Serialises a duration as [`format`] writes it.
+/// Serialises a duration as [`format()`] writes it.
 ///
 /// # Errors
 /// Those of the serialiser.

@@ -1,8 +1,8 @@
 //! Every key that a Tempo configuration may hold, with its type and what becomes of it.
 //!
-//! One table, cut into files by top-level block. [`crate::check`] walks a file's tree along it; nothing
-//! else decides whether a key is known. To serve a key, read it in [`crate::build`] and change its
-//! state here.
+//! One table, cut into files by top-level block. [`crate::check`] walks a file's tree along it;
+//! nothing else decides whether a key is known. To serve a key, read it in [`crate::build`] and
+//! change its state here.
 
 use crate::value::Kind;
 
@@ -18,6 +18,14 @@ mod write_side;
 
 /// The table.
 pub const ROOT: &[Row] = top::ROWS;
+
+/// Switches that are not served yet and on by default: for them `false` asks for something.
+pub const ON_BY_DEFAULT: [&str; 4] = [
+    "multi_tenant_queries_enabled",
+    "keep_alives_enabled",
+    "request_with_weights",
+    "retry_with_weights",
+];
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]

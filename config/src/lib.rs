@@ -7,11 +7,11 @@
 //!
 //! [`cli::parse`] reads the command line; [`load()`] expands environment references, parses Tempo's
 //! YAML, lays flags over it, holds every key against one table ([`known_keys`]) and builds
-//! [`Settings`]: typed units, every default filled in. Next stop is the binary's wiring, which hands
-//! parts of [`Settings`] to the other crates.
+//! [`Settings`]: typed units, every default filled in. Next stop is the binary's wiring, which
+//! hands parts of [`Settings`] to the other crates.
 //!
-//! This crate does not open files, read the environment, resolve names or log: files and environment
-//! are passed in, and warnings are values.
+//! This crate does not open files, read the environment, resolve names or log: files and
+//! environment are passed in, and warnings are values.
 
 pub mod build;
 pub mod check;

@@ -192,7 +192,8 @@ fn flat_overrides_mean_the_scoped_ones_wherever_they_stand() {
     for source in [
         "overrides: {ingestion_rate_limit_bytes: 7, max_bytes_per_trace: 8}\n",
         "overrides: {defaults: {ingestion_rate_limit_bytes: 7, max_bytes_per_trace: 8}}\n",
-        "overrides: {defaults: {ingestion: {rate_limit_bytes: 7}, global: {max_bytes_per_trace: 8}}}\n",
+        "overrides: {defaults: {ingestion: {rate_limit_bytes: 7}, \
+         global: {max_bytes_per_trace: 8}}}\n",
     ] {
         let s = settings(source);
         assert_eq!(s.overrides.defaults.ingestion.rate_limit_bytes, 7, "{source}");
@@ -216,4 +217,14 @@ fn duplicate_keys_and_broken_yaml_are_fatal_with_their_line() {
         "failed parsing config: line 3: key `target` is already set in map (first on line 2)"
     );
     assert!(error("server: [\n").starts_with("failed parsing config: line "));
+}
+
+#[test]
+fn the_demo_keeps_everything_below_one_directory() {
+    let s = Settings::for_demo(Path::new("./data"), 2);
+    assert_eq!(s.storage.trace.local.path, Path::new("./data/blocks"));
+    assert_eq!(s.stringendo.wal.path, Path::new("./data/wal"));
+    assert_eq!(s.distributor.receivers.otlp_http[0].endpoint.port, 4318);
+    let again = with(&s.to_yaml(), &[]).unwrap();
+    assert_eq!((again.settings, again.warnings), (s, Vec::new()));
 }

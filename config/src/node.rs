@@ -1,8 +1,8 @@
 //! The YAML file as a tree that remembers where everything stood.
 //!
-//! From the file's text to [`Node`]s: scalars keep the text as written, because only the schema knows
-//! what type a key has. Next: [`crate::schema`] checks the tree, [`crate::raw`] reads values out of it.
-//! Duplicate keys, cycles, excessive depth and aliases that blow up are refused here.
+//! From the file's text to [`Node`]s: scalars keep the text as written, because only the schema
+//! knows what type a key has. Next: [`crate::check`] checks the tree, [`crate::raw`] reads values
+//! out of it. Duplicate keys, cycles, excessive depth and aliases that blow up are refused here.
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use std::collections::HashMap;

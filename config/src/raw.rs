@@ -1,6 +1,7 @@
 //! Reads typed values out of a checked tree.
 //!
-//! [`crate::build`] names a path and a place in the settings; what the file does not say stays as it is.
+//! [`crate::build`] names a path and a place in the settings; what the file does not say stays as
+//! it is.
 
 use crate::node::{Node, Place};
 use crate::value::FromNode;

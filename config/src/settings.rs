@@ -1,9 +1,10 @@
 //! What the program needs: validated, typed, no default left open.
 //!
-//! Field names and nesting are Tempo's YAML names, so that `/status/config` prints what a Tempo user
-//! knows. Where 2.x and 3.x name one thing differently, the 3.x name is kept.
+//! Field names and nesting are Tempo's YAML names, so that `/status/config` prints what a Tempo
+//! user knows. Where 2.x and 3.x name one thing differently, the 3.x name is kept.
 
 use serde::Serialize;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::duration::as_text;
@@ -76,6 +77,20 @@ impl Default for Settings {
             overrides: Overrides::default(),
             stringendo: Stringendo::default(),
         }
+    }
+}
+
+impl Settings {
+    /// What `demo` runs with: everything below one directory, OTLP on localhost's usual ports.
+    #[must_use]
+    pub fn for_demo(data_dir: &Path, cores: usize) -> Self {
+        let mut settings = Self::default();
+        settings.distributor.receivers.otlp_http.push(OtlpHttp::named("otlp"));
+        settings.storage.trace.local.path = data_dir.join("blocks");
+        settings.storage.trace.wal.path = data_dir.join("wal");
+        settings.stringendo.wal.path = data_dir.join("wal");
+        settings.stringendo.cores = cores;
+        settings
     }
 }
 

@@ -1,7 +1,7 @@
 //! Types of values: how the text of a [`Node`] becomes a number, a duration, a list …
 //!
-//! The rules are Tempo's: quoted text is text, `1e6` is an integer if it is whole, YAML 1.1 words are
-//! booleans. Used for checking every known key and for reading those that are served.
+//! The rules are Tempo's: quoted text is text, `1e6` is an integer if it is whole, YAML 1.1 words
+//! are booleans. Used for checking every known key and for reading those that are served.
 
 use std::path::PathBuf;
 use std::time::Duration;

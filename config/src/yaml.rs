@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
 
+use crate::duration;
 use crate::settings::Settings;
 
 /// Keys whose values never leave the process.
@@ -117,8 +118,9 @@ fn text(string: &str) -> String {
         && string.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c))
         && !["true", "false", "yes", "no", "on", "off", "y", "n", "null"]
             .contains(&string.to_ascii_lowercase().as_str());
+    let is_duration = string.ends_with('s') && duration::parse(string).is_ok();
     // A JSON string is a YAML double-quoted one.
-    if is_plain { string.to_owned() } else { Value::from(string).to_string() }
+    if is_plain || is_duration { string.to_owned() } else { Value::from(string).to_string() }
 }
 
 #[cfg(test)]

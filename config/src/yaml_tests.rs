@@ -48,7 +48,10 @@ fn the_difference_holds_only_what_was_changed() {
 fn secrets_are_masked_wherever_they_stand() {
     let mut value = json!({"s3": {"secret_key": "x", "access_key": ""}, "l": [{"password": "y"}]});
     mask(&mut value);
-    let masked = json!({"s3": {"secret_key": "<secret>", "access_key": ""}, "l": [{"password": "<secret>"}]});
+    let masked = json!({
+        "s3": {"secret_key": "<secret>", "access_key": ""},
+        "l": [{"password": "<secret>"}],
+    });
     assert_eq!(value, masked);
 }
 

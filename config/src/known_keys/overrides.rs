@@ -9,7 +9,8 @@ use super::{
 pub(super) const ROWS: &[Row] = &[
     served("defaults", Block(DEFAULTS)),
     later("per_tenant_override_config", TEXT),
-    later("per_tenant_override_period", SPAN),
+    // Says something only beside a file, which is spoken of above.
+    served("per_tenant_override_period", SPAN),
     later("user_configurable_overrides", Block(USER_CONFIGURABLE)),
     none("enable_legacy_overrides", BOOL),
     Row::Of(FLAT),

@@ -1,4 +1,5 @@
-//! Blocks that stand in several places: TLS, gRPC clients, rings, memberlist (config.md §3.2, §3.3).
+//! Blocks that stand in several places: TLS, gRPC clients, rings, memberlist (config.md §3.2,
+//! §3.3).
 
 use super::Shape::{Block, Map};
 use super::{ANY, BOOL, FLOAT, INT, PORT, Row, SIZE, SPAN, TEXT, TEXTS, none};

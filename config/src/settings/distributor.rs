@@ -1,4 +1,5 @@
-//! `distributor`: receivers and what is done to spans on the way in (config.md §4, receivers.md §1).
+//! `distributor`: receivers and what is done to spans on the way in (config.md §4, receivers.md
+//! §1).
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};

@@ -60,11 +60,11 @@ impl Default for Wal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Durability {
-    /// Acknowledge after `fdatasync`: nothing acknowledged is lost in a crash of the process, of the
-    /// kernel or of the power.
+    /// Acknowledge after `fdatasync`: nothing acknowledged is lost in a crash of the process, of
+    /// the kernel or of the power.
     Sync,
-    /// Acknowledge after the write, sync every `interval`: a crash of the process loses nothing, one
-    /// of the kernel or of the power loses up to `interval` of acknowledged spans.
+    /// Acknowledge after the write, sync every `interval`: a crash of the process loses nothing,
+    /// one of the kernel or of the power loses up to `interval` of acknowledged spans.
     Interval,
     /// Acknowledge after the write, never sync: a crash of the process loses nothing, one of the
     /// kernel or of the power loses what the kernel had not written yet, usually up to 30 seconds.
