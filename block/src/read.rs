@@ -1,14 +1,51 @@
 //! Reads a block: which byte ranges a question needs, and what the fetched bytes answer.
 //!
 //! From: `engine`, which fetches. To: OTLP messages (trace by id) or columns (search).
+//!
+//! Flow: [`BlockReader::footer_range`] → fetch → [`BlockReader::open`]; then for a trace
+//! [`BlockReader::probe`] → fetch → [`BlockReader::find_row`] → [`BlockReader::row_ranges`] → fetch →
+//! [`BlockReader::read_row`]. Nothing here trusts the file: a damaged one gives
+//! [`ReadError::Damaged`], and the memory that it can demand is limited.
 
+use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use stringendo_proto::TraceId;
 use stringendo_proto::otlp::TracesData;
 
-use crate::meta::BlockMeta;
+use crate::meta::{BlockMeta, VPARQUET5};
+
+mod any_json;
+mod assemble;
+pub(crate) mod columns;
+mod cursor;
+mod footer;
+mod page;
+mod rle;
+pub(crate) mod stream;
+mod thrift;
+pub(crate) mod values;
+
+use columns::{Column, Columns};
+use cursor::{BadRow, RowCursors};
+use footer::{Chunk, Footer, PageSpot, RowGroup};
+use page::ColumnKind;
+use stream::{ColumnStream, DecodeBudget};
+
+/// Bytes after the footer: its length and `PAR1`.
+const TAIL_BYTES: u64 = 8;
+/// Largest footer that is read; a 100 GB block of Tempo has some 12 MB.
+const FOOTER_BYTES_MAX: u64 = 64 << 20;
+/// Guess where `meta.json` does not say how long the footer is.
+const FOOTER_BYTES_GUESS: u64 = 64 << 10;
+/// The offset indexes lie right before the footer and are a good deal shorter; fetched along, they
+/// save a read.
+const PAGE_INDEX_BYTES_MIN: u64 = 16 << 10;
+const PAGE_INDEX_BYTES_MAX: u64 = 4 << 20;
+/// Ranges with less between them are fetched as one: a read costs more than these bytes.
+const GAP_BYTES_MAX: u64 = 16 << 10;
 
 /// Why a block could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +80,10 @@ impl Fetched {
         })?;
         Some(part.slice((range.start - offset) as usize..(range.end - offset) as usize))
     }
+
+    fn need(&self, range: &Range<u64>) -> Result<Bytes, ReadError> {
+        self.get(range).ok_or_else(|| ReadError::NotFetched(range.clone()))
+    }
 }
 
 /// A row group that may hold a trace.
@@ -55,25 +96,49 @@ pub struct IdProbe {
 }
 
 /// A block whose footer is known.
+#[derive(Debug)]
 pub struct BlockReader {
     meta: BlockMeta,
+    footer: Footer,
+    pub(crate) columns: Arc<Columns>,
+    groups: assemble::Groups,
+    row_columns: Vec<Column>,
 }
 
 impl BlockReader {
-    /// Which range of `data.parquet` holds the footer (page indexes may be asked for as well).
+    /// Which range of `data.parquet` holds the footer, and in most files the offset indexes.
     pub fn footer_range(meta: &BlockMeta) -> Range<u64> {
-        let _ = meta;
-        todo!()
+        let footer = match u64::from(meta.footer_size) {
+            0 => FOOTER_BYTES_GUESS,
+            known => known.min(FOOTER_BYTES_MAX),
+        };
+        let index = footer.clamp(PAGE_INDEX_BYTES_MIN, PAGE_INDEX_BYTES_MAX);
+        meta.size.saturating_sub(footer + TAIL_BYTES + index)..meta.size
     }
 
-    /// Opens a block from the bytes of [`BlockReader::footer_range`]. If `meta.footer_size` is 0,
-    /// the range may turn out too short: `Err(ReadError::NotFetched(range))` then says what is needed.
+    /// Opens a block from the bytes of [`BlockReader::footer_range`] (or any longer end of the
+    /// file). If `meta.footer_size` is 0 or too small, the range may turn out too short:
+    /// `Err(ReadError::NotFetched(range))` then says what is needed.
     ///
     /// # Errors
     /// A footer that does not parse, or a schema that is not Tempo's.
     pub fn open(meta: BlockMeta, footer: &Bytes) -> Result<Self, ReadError> {
-        let _ = footer;
-        Ok(Self { meta })
+        if meta.format != VPARQUET5 {
+            return Err(ReadError::Unsupported(format!("block format {:?}", meta.format)));
+        }
+        let range = locate_footer(&meta, footer)?;
+        let fetched_at = meta.size - footer.len() as u64;
+        let bytes = &footer[(range.start - fetched_at) as usize..(range.end - fetched_at) as usize];
+        let mut parsed = footer::parse(bytes, range.start)?;
+        let columns = Arc::new(Columns::find(&parsed.leaves, &meta.dedicated_columns)?);
+        let row_columns = columns.for_rows();
+        let mut fetched = Fetched::default();
+        fetched.insert(fetched_at, footer.clone());
+        for group in &mut parsed.row_groups {
+            load_page_index(group, &row_columns, &fetched);
+        }
+        let groups = assemble::Groups::new(&columns);
+        Ok(Self { meta, footer: parsed, columns, groups, row_columns })
     }
 
     /// The block's meta.
@@ -83,18 +148,66 @@ impl BlockReader {
 
     /// Bytes of memory held (for caches).
     pub fn memory_bytes(&self) -> usize {
-        todo!()
+        let chunks = |group: &RowGroup| -> usize {
+            let pages = |chunk: &Chunk| chunk.pages.as_ref().map_or(0, Vec::len);
+            let pages: usize = group.chunks.iter().map(pages).sum();
+            group.chunks.len() * (size_of::<Chunk>() + 16) + pages * size_of::<PageSpot>()
+        };
+        let row_groups: usize = self.footer.row_groups.iter().map(chunks).sum();
+        let leaves = self.footer.leaves.len() * (size_of::<footer::Leaf>() + 64);
+        size_of::<Self>() + row_groups + leaves + 4096
     }
 
     /// Number of row groups.
     pub fn row_groups(&self) -> usize {
-        todo!()
+        self.footer.row_groups.len()
     }
 
-    /// The row group that may hold `trace_id` (row groups are sorted), if any.
-    pub fn probe(&self, trace_id: &TraceId) -> Option<IdProbe> {
-        let _ = trace_id;
-        todo!()
+    /// Rows (= traces) of a row group.
+    ///
+    /// # Errors
+    /// No such row group.
+    pub fn rows(&self, row_group: usize) -> Result<u64, ReadError> {
+        self.row_group(row_group).map(|group| group.rows)
+    }
+
+    /// Ranges to fetch for [`BlockReader::with_page_index`]; empty if the row group's offset indexes
+    /// are known already (as in most blocks, from the bytes given to [`BlockReader::open`]) or the
+    /// file has none. Without them a trace by id reads whole column chunks.
+    pub fn page_index_ranges(&self, row_group: usize) -> Vec<Range<u64>> {
+        let Ok(group) = self.row_group(row_group) else { return Vec::new() };
+        let missing = |column: &Column| {
+            let chunk = &group.chunks[*column];
+            chunk.offset_index.clone().filter(|_| chunk.pages.is_none())
+        };
+        join_ranges(self.row_columns.iter().filter_map(missing).collect())
+    }
+
+    /// The reader with the offset indexes of a row group, from what was fetched.
+    #[must_use]
+    pub fn with_page_index(mut self, row_group: usize, fetched: &Fetched) -> Self {
+        if let Some(group) = self.footer.row_groups.get_mut(row_group) {
+            load_page_index(group, &self.row_columns, fetched);
+        }
+        self
+    }
+
+    /// The row groups that may hold `trace_id`: one or none where the file has statistics (row
+    /// groups are sorted), else all.
+    pub fn probe(&self, trace_id: &TraceId) -> Vec<IdProbe> {
+        let column = self.columns.trace_id;
+        let candidates = self.footer.row_groups.iter().enumerate().filter(|(_, group)| {
+            let bounds = &group.chunks[column].bounds;
+            let above = bounds.min.as_ref().is_none_or(|min| min[..] <= trace_id.0[..]);
+            // A bound may have been cut short; a cut maximum is no bound.
+            let max = bounds.max.as_ref().filter(|max| max.len() == trace_id.0.len());
+            group.rows > 0 && above && max.is_none_or(|max| max[..] >= trace_id.0[..])
+        });
+        let probe = |(row_group, group): (usize, &RowGroup)| IdProbe {
+            row_group,
+            ranges: vec![group.chunks[column].range.clone()],
+        };
+        candidates.map(probe).collect()
     }
 
     /// The row of `trace_id` in the probed row group.
@@ -107,18 +220,37 @@ impl BlockReader {
         trace_id: &TraceId,
         fetched: &Fetched,
     ) -> Result<Option<u64>, ReadError> {
-        let _ = (probe, trace_id, fetched);
-        todo!()
+        let rows = self.rows(probe.row_group)?;
+        let mut stream = self.stream(probe.row_group, self.columns.trace_id, fetched)?;
+        let mut budget = DecodeBudget::default();
+        let mut row = 0;
+        while row < rows {
+            stream.seek(row, &mut budget)?;
+            let (first, count) = stream.page_rows().unwrap_or((row, 1));
+            let last = (first + count as u64).min(rows) - 1;
+            if id_at(&stream, last) >= &trace_id.0[..] {
+                return Ok(search_page(&stream, row..last + 1, trace_id));
+            }
+            row = last + 1;
+        }
+        Ok(None)
     }
 
     /// Ranges to fetch before [`BlockReader::read_row`]: with an offset index only the pages that
     /// hold the row, else whole column chunks.
     ///
     /// # Errors
-    /// When the page index is needed and damaged.
+    /// No such row group or row.
     pub fn row_ranges(&self, row_group: usize, row: u64) -> Result<Vec<Range<u64>>, ReadError> {
-        let _ = (row_group, row);
-        todo!()
+        let group = self.row_group(row_group)?;
+        if row >= group.rows {
+            return Err(damaged(format!("row group {row_group} has no row {row}")));
+        }
+        let mut ranges = Vec::new();
+        for column in &self.row_columns {
+            ranges.extend(row_parts(&group.chunks[*column], row).0);
+        }
+        Ok(join_ranges(ranges))
     }
 
     /// One trace as OTLP (contract blocks.md §17).
@@ -131,7 +263,170 @@ impl BlockReader {
         row: u64,
         fetched: &Fetched,
     ) -> Result<TracesData, ReadError> {
-        let _ = (row_group, row, fetched);
-        todo!()
+        let group = self.row_group(row_group)?;
+        let mut budget = DecodeBudget::default();
+        let mut streams = Vec::with_capacity(self.row_columns.len());
+        for column in &self.row_columns {
+            let (ranges, first_row) = row_parts(&group.chunks[*column], row);
+            let mut stream = self.stream_of(row_group, *column, &ranges, first_row, fetched)?;
+            stream.seek(row, &mut budget)?;
+            streams.push((*column, stream));
+        }
+        RowCursors::new(self.footer.leaves.len(), &streams, row)
+            .and_then(|cursors| assemble::assemble(&self.columns, &self.groups, cursors))
+            .map_err(|BadRow(what)| {
+                damaged(format!("data.parquet: row group {row_group}, row {row}: {what}"))
+            })
     }
+
+    fn row_group(&self, row_group: usize) -> Result<&RowGroup, ReadError> {
+        let group = self.footer.row_groups.get(row_group);
+        group.ok_or_else(|| damaged(format!("data.parquet has no row group {row_group}")))
+    }
+
+    /// Where a column chunk is.
+    pub(crate) fn chunk_range(&self, row_group: usize, column: Column) -> Option<Range<u64>> {
+        Some(self.footer.row_groups.get(row_group)?.chunks.get(column)?.range.clone())
+    }
+
+    /// Smallest start and largest end of a row group's traces, as far as statistics say.
+    pub(crate) fn time_bounds(&self, row_group: usize) -> (Option<u64>, Option<u64>) {
+        let number = |bytes: &Option<Vec<u8>>| {
+            let bytes: [u8; 8] = bytes.as_ref()?.as_slice().try_into().ok()?;
+            Some(u64::from_le_bytes(bytes))
+        };
+        let group = self.footer.row_groups.get(row_group);
+        let bounds = |column: Column| group.map(|group| &group.chunks[column].bounds);
+        (
+            bounds(self.columns.start).and_then(|bounds| number(&bounds.min)),
+            bounds(self.columns.end).and_then(|bounds| number(&bounds.max)),
+        )
+    }
+
+    /// A whole column chunk as a stream.
+    pub(crate) fn stream(
+        &self,
+        row_group: usize,
+        column: Column,
+        fetched: &Fetched,
+    ) -> Result<ColumnStream, ReadError> {
+        let range = self.row_group(row_group)?.chunks[column].range.clone();
+        self.stream_of(row_group, column, &[range], 0, fetched)
+    }
+
+    fn stream_of(
+        &self,
+        row_group: usize,
+        column: Column,
+        ranges: &[Range<u64>],
+        first_row: u64,
+        fetched: &Fetched,
+    ) -> Result<ColumnStream, ReadError> {
+        let leaf = &self.footer.leaves[column];
+        let chunk = &self.row_group(row_group)?.chunks[column];
+        let (Some(codec), Some(physical)) = (chunk.codec, leaf.physical) else {
+            return Err(ReadError::Unsupported(format!("codec or type of column {}", leaf.path)));
+        };
+        let kind = ColumnKind { physical, codec, max_rep: leaf.max_rep, max_def: leaf.max_def };
+        let parts: Result<VecDeque<Bytes>, ReadError> =
+            ranges.iter().map(|range| fetched.need(range)).collect();
+        Ok(ColumnStream::new(Arc::clone(&leaf.path), kind, parts?, first_row))
+    }
+}
+
+fn damaged(what: String) -> ReadError {
+    ReadError::Damaged(what)
+}
+
+/// Where the footer's thrift bytes are in the file; `tail` is the end of the file.
+fn locate_footer(meta: &BlockMeta, tail: &Bytes) -> Result<Range<u64>, ReadError> {
+    let wrong = |what: &str| damaged(format!("data.parquet of {} bytes: {what}", meta.size));
+    let tail_len = tail.len() as u64;
+    if tail_len > meta.size {
+        return Err(wrong("more bytes than the file has"));
+    }
+    let Some((rest, magic)) = tail.split_last_chunk::<4>() else {
+        return Err(wrong("too short"));
+    };
+    let Some((_, length)) = rest.split_last_chunk::<4>() else {
+        return Err(wrong("too short"));
+    };
+    if magic != b"PAR1" {
+        return Err(wrong("does not end with PAR1 (or meta.json has a wrong size)"));
+    }
+    let length = u64::from(u32::from_le_bytes(*length));
+    if length > FOOTER_BYTES_MAX || length + TAIL_BYTES > meta.size {
+        return Err(wrong("footer has an impossible length"));
+    }
+    let range = meta.size - TAIL_BYTES - length..meta.size - TAIL_BYTES;
+    match meta.size - tail_len <= range.start {
+        true => Ok(range),
+        false => Err(ReadError::NotFetched(range.start..meta.size)),
+    }
+}
+
+/// Parses the offset indexes of `columns` that lie in `fetched`.
+fn load_page_index(group: &mut RowGroup, columns: &[Column], fetched: &Fetched) {
+    for column in columns {
+        let chunk = &mut group.chunks[*column];
+        let Some(range) = chunk.offset_index.clone().filter(|_| chunk.pages.is_none()) else {
+            continue;
+        };
+        if let Some(bytes) = fetched.get(&range) {
+            chunk.pages = footer::parse_offset_index(&bytes, &chunk.range, group.rows);
+            if chunk.pages.is_none() {
+                // Damaged: it is not asked for again, the chunk is read as a whole.
+                chunk.offset_index = None;
+            }
+        }
+    }
+}
+
+/// The parts of a chunk that hold `row` (dictionary and data page, or all), and the first row there.
+fn row_parts(chunk: &Chunk, row: u64) -> (Vec<Range<u64>>, u64) {
+    let pages = chunk.pages.as_deref().unwrap_or(&[]);
+    let after = pages.partition_point(|page| page.first_row <= row);
+    let (Some(first), Some(page)) = (pages.first(), pages[..after].last()) else {
+        return (vec![chunk.range.clone()], 0);
+    };
+    let data = page.offset..page.offset + u64::from(page.length);
+    let dictionary = chunk.range.start..first.offset;
+    let parts = if dictionary.is_empty() { vec![data] } else { vec![dictionary, data] };
+    (parts, page.first_row)
+}
+
+/// Sorts ranges and joins those that are close together.
+pub(crate) fn join_ranges(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut joined: Vec<Range<u64>> = Vec::new();
+    for range in ranges.into_iter().filter(|range| !range.is_empty()) {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end.saturating_add(GAP_BYTES_MAX) => {
+                last.end = last.end.max(range.end);
+            }
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
+
+fn id_at(stream: &ColumnStream, row: u64) -> &[u8] {
+    match stream.row(row) {
+        Some(slice) => slice.values.byte_slice(slice.first_value),
+        None => &[],
+    }
+}
+
+/// Binary search among rows of the current page.
+fn search_page(stream: &ColumnStream, rows: Range<u64>, trace_id: &TraceId) -> Option<u64> {
+    let (mut low, mut high) = (rows.start, rows.end);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match id_at(stream, middle).cmp(&trace_id.0[..]) {
+            std::cmp::Ordering::Equal => return Some(middle),
+            std::cmp::Ordering::Less => low = middle + 1,
+            std::cmp::Ordering::Greater => high = middle,
+        }
+    }
+    None
 }

@@ -2,12 +2,30 @@
 //!
 //! From: `engine`, which maps a plan's fields to [`ScanField`]s and fetches. To: `engine`, which
 //! hands [`ScanBatch`] to the evaluation as columns.
+//!
+//! Only the columns that the fields need are decoded, and of those only the pages that hold a trace
+//! of the requested time; columns of attribute values only where an attribute of a wanted key is.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use stringendo_proto::TraceId;
 
-use crate::read::{BlockReader, Fetched, ReadError};
+use crate::read::columns::Columns;
+use crate::read::{BlockReader, Fetched, ReadError, join_ranges};
+
+mod attributes;
+mod plan;
+mod row;
+mod spans;
+
+use plan::Plan;
+use row::Streams;
+
+/// A batch ends with the trace that brings it to this many spans: about a millisecond of work.
+const BATCH_SPANS: usize = 1024;
+/// A batch ends after this many traces, wanted or not.
+const BATCH_ROWS: u64 = 4096;
 
 /// A value per span that a query reads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +95,12 @@ pub struct ScanRequest {
     pub end_unix_nanos: u64,
 }
 
+impl ScanRequest {
+    fn wants(&self, start_unix_nanos: u64, end_unix_nanos: u64) -> bool {
+        start_unix_nanos <= self.end_unix_nanos && end_unix_nanos >= self.start_unix_nanos
+    }
+}
+
 /// The value of a field of a span. Of several values of one attribute key the last counts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum ColumnValue {
@@ -137,32 +161,75 @@ pub struct ScanBatch {
     pub span_duration_nanos: Vec<u64>,
 }
 
-/// A scan under way; gives batches of bounded size, so that the caller can yield between them.
+/// A scan under way; gives batches of bounded size, so that the caller can yield between them. (A
+/// trace is never split, so one with very many spans makes a batch as large.)
 pub struct RowGroupScan {
-    _private: (),
+    columns: Arc<Columns>,
+    request: ScanRequest,
+    plan: Plan,
+    streams: Streams,
+    next_row: u64,
+    rows: u64,
+    spans: u64,
 }
 
 impl RowGroupScan {
-    /// The next batch (about a millisecond of work); `None` at the end.
+    /// The next batch (about a millisecond of work); `None` at the end. A batch may be empty.
     ///
     /// # Errors
     /// Damaged columns.
     pub fn next_batch(&mut self) -> Result<Option<ScanBatch>, ReadError> {
-        todo!()
+        if self.next_row >= self.rows {
+            return Ok(None);
+        }
+        let mut batch = ScanBatch::default();
+        batch.columns.resize_with(self.request.fields.len(), Vec::new);
+        let stop = self.rows.min(self.next_row + BATCH_ROWS);
+        while self.next_row < stop && batch.span_ids.len() < BATCH_SPANS {
+            let row = self.next_row;
+            self.next_row += 1;
+            self.scan_row(row, &mut batch)?;
+        }
+        self.spans += batch.span_ids.len() as u64;
+        Ok(Some(batch))
     }
 
     /// Spans and bytes decoded so far.
     pub fn inspected(&self) -> (u64, u64) {
-        todo!()
+        (self.spans, self.streams.read_bytes())
+    }
+
+    fn scan_row(&mut self, row: u64, batch: &mut ScanBatch) -> Result<(), ReadError> {
+        let start = self.streams.trace_int(self.columns.start, row)? as u64;
+        let end = self.streams.trace_int(self.columns.end, row)? as u64;
+        if !self.request.wants(start, end) {
+            return Ok(());
+        }
+        let first_span = batch.span_ids.len();
+        spans::append(&mut self.plan, &self.columns, &mut self.streams, row, batch)?;
+        batch.traces.push(ScannedTrace {
+            trace_id: row::trace_id(&mut self.streams, self.columns.trace_id, row)?,
+            start_unix_nanos: start,
+            end_unix_nanos: end,
+            root_name: self.streams.trace_bytes(self.columns.root_name, row)?,
+            root_service: self.streams.trace_bytes(self.columns.root_service, row)?,
+            service_stats: row::service_stats(&mut self.streams, &self.columns, row)?,
+            spans: first_span..batch.span_ids.len(),
+        });
+        Ok(())
     }
 }
 
 impl BlockReader {
     /// Ranges to fetch before [`BlockReader::scan`]; empty if the row group cannot hold a trace in
-    /// the requested time.
+    /// the requested time (a scan then gives no batch and needs no bytes).
     pub fn scan_ranges(&self, row_group: usize, request: &ScanRequest) -> Vec<Range<u64>> {
-        let _ = (row_group, request);
-        todo!()
+        if !self.may_hold_time(row_group, request) {
+            return Vec::new();
+        }
+        let plan = Plan::new(&self.columns, &request.fields);
+        let range = |column: usize| self.chunk_range(row_group, column);
+        join_ranges(plan.needed(&self.columns).into_iter().filter_map(range).collect())
     }
 
     /// Begins a scan of one row group.
@@ -175,7 +242,28 @@ impl BlockReader {
         request: &ScanRequest,
         fetched: &Fetched,
     ) -> Result<RowGroupScan, ReadError> {
-        let _ = (row_group, request, fetched);
-        todo!()
+        let rows = self.rows(row_group)?;
+        let rows = if self.may_hold_time(row_group, request) { rows } else { 0 };
+        let plan = Plan::new(&self.columns, &request.fields);
+        let mut streams = Streams::default();
+        if rows > 0 {
+            for column in plan.needed(&self.columns) {
+                streams.insert(column, self.stream(row_group, column, fetched)?);
+            }
+        }
+        Ok(RowGroupScan {
+            columns: Arc::clone(&self.columns),
+            request: request.clone(),
+            plan,
+            streams,
+            next_row: 0,
+            rows,
+            spans: 0,
+        })
+    }
+
+    fn may_hold_time(&self, row_group: usize, request: &ScanRequest) -> bool {
+        let (start, end) = self.time_bounds(row_group);
+        request.wants(start.unwrap_or(0), end.unwrap_or(u64::MAX))
     }
 }

@@ -1,0 +1,330 @@
+//! One page: header, checksum, decompression, levels, values.
+//!
+//! From: bytes of a column chunk ([`super::stream`]). To: rows. Input is not trusted: sizes in
+//! headers are checked against the bytes at hand and the limits below before anything is allocated.
+
+use std::io::Read;
+
+use bytes::Bytes;
+
+use super::rle::decode_hybrid;
+use super::thrift::{BadThrift, Thrift, kind};
+use super::values::{BadPage, Dictionary, Physical, Values, decode, decode_dictionary};
+
+/// Largest page when decompressed. Data pages are some 256 KiB; a dictionary has no limit in Tempo
+/// but that of its row group (100 MB by default).
+const PAGE_BYTES_MAX: usize = 256 << 20;
+/// Most values in a page. A default row group holds at most some 14 million attributes.
+const PAGE_VALUES_MAX: usize = 1 << 24;
+/// Snappy cannot shrink anything to less than 3 bytes in 64.
+const SNAPPY_RATIO_MAX: usize = 24;
+
+/// Codecs that are read; LZ4, LZO and Brotli are not (Tempo writes none of them).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Codec {
+    None,
+    Snappy,
+    Gzip,
+    Zstd,
+}
+
+/// What a page decodes to depends on its column.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ColumnKind {
+    pub(crate) physical: Physical,
+    pub(crate) codec: Codec,
+    pub(crate) max_rep: u8,
+    pub(crate) max_def: u8,
+}
+
+/// Kinds of page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PageKind {
+    DataV1,
+    DataV2,
+    Dictionary,
+    Other,
+}
+
+/// A page's header.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PageHeader {
+    pub(crate) kind: PageKind,
+    pub(crate) compressed_len: usize,
+    uncompressed_len: usize,
+    crc: Option<u32>,
+    pub(crate) values: usize,
+    /// Known in V2 only.
+    pub(crate) rows: Option<usize>,
+    encoding: u8,
+    rep_len: usize,
+    def_len: usize,
+    is_compressed: bool,
+}
+
+impl PageHeader {
+    /// Reads a header; also returns its length.
+    pub(crate) fn read(bytes: &[u8]) -> Result<(Self, usize), BadPage> {
+        let mut thrift = Thrift::new(bytes);
+        let header = read_header(&mut thrift).map_err(|BadThrift| BadPage("page header"))?;
+        if header.uncompressed_len > PAGE_BYTES_MAX {
+            return Err(BadPage("page is larger than the limit"));
+        }
+        if header.values > PAGE_VALUES_MAX {
+            return Err(BadPage("page has more values than the limit"));
+        }
+        if header.compressed_len > bytes.len() - thrift.position() {
+            return Err(BadPage("page is cut short"));
+        }
+        Ok((header, thrift.position()))
+    }
+
+    /// Upper bound of the memory that the decoded page takes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        // Levels 2, value at most 8, row positions 8.
+        self.uncompressed_len + self.values * 18
+    }
+}
+
+fn read_header(thrift: &mut Thrift<'_>) -> Result<PageHeader, BadThrift> {
+    let mut header = PageHeader {
+        kind: PageKind::Other,
+        compressed_len: 0,
+        uncompressed_len: 0,
+        crc: None,
+        values: 0,
+        rows: None,
+        encoding: 0,
+        rep_len: 0,
+        def_len: 0,
+        is_compressed: true,
+    };
+    thrift.each_field(|t, id, ty| {
+        match (id, ty) {
+            (1, kind::I32) => header.kind = page_kind(t.int()?),
+            (2, kind::I32) => header.uncompressed_len = t.unsigned()? as usize,
+            (3, kind::I32) => header.compressed_len = t.unsigned()? as usize,
+            (4, kind::I32) => header.crc = Some(t.int()? as u32),
+            (5, kind::STRUCT) | (7, kind::STRUCT) => read_v1(t, &mut header)?,
+            (8, kind::STRUCT) => read_v2(t, &mut header)?,
+            _ => t.skip(ty)?,
+        }
+        Ok(())
+    })?;
+    Ok(header)
+}
+
+fn page_kind(number: i64) -> PageKind {
+    match number {
+        0 => PageKind::DataV1,
+        2 => PageKind::Dictionary,
+        3 => PageKind::DataV2,
+        _ => PageKind::Other,
+    }
+}
+
+/// Data page V1 and dictionary page begin with the same two fields.
+fn read_v1(thrift: &mut Thrift<'_>, header: &mut PageHeader) -> Result<(), BadThrift> {
+    thrift.each_field(|t, id, ty| {
+        match (id, ty) {
+            (1, kind::I32) => header.values = t.unsigned()? as usize,
+            (2, kind::I32) => header.encoding = encoding(t.int()?),
+            _ => t.skip(ty)?,
+        }
+        Ok(())
+    })
+}
+
+fn read_v2(thrift: &mut Thrift<'_>, header: &mut PageHeader) -> Result<(), BadThrift> {
+    thrift.each_field(|t, id, ty| {
+        match (id, ty) {
+            (1, kind::I32) => header.values = t.unsigned()? as usize,
+            (3, kind::I32) => header.rows = Some(t.unsigned()? as usize),
+            (4, kind::I32) => header.encoding = encoding(t.int()?),
+            (5, kind::I32) => header.def_len = t.unsigned()? as usize,
+            (6, kind::I32) => header.rep_len = t.unsigned()? as usize,
+            (7, kind::TRUE | kind::FALSE) => header.is_compressed = ty == kind::TRUE,
+            _ => t.skip(ty)?,
+        }
+        Ok(())
+    })
+}
+
+fn encoding(number: i64) -> u8 {
+    u8::try_from(number).unwrap_or(u8::MAX)
+}
+
+/// A decoded data page.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) rep: Vec<u8>,
+    pub(crate) def: Vec<u8>,
+    pub(crate) values: Values,
+    /// Per row where its levels begin; one more for the end.
+    pub(crate) row_levels: Vec<u32>,
+    /// Per row where its values begin; one more for the end.
+    pub(crate) row_values: Vec<u32>,
+}
+
+impl Page {
+    pub(crate) fn rows(&self) -> usize {
+        self.row_levels.len() - 1
+    }
+}
+
+/// Decodes a data page from the bytes after its header.
+pub(crate) fn decode_page(
+    column: &ColumnKind,
+    header: &PageHeader,
+    body: &Bytes,
+    dictionary: Option<&Dictionary>,
+) -> Result<Page, BadPage> {
+    check_crc(header, body)?;
+    let (levels, data) = match header.kind {
+        PageKind::DataV2 => split_v2(column, header, body)?,
+        PageKind::DataV1 => split_v1(column, header, body)?,
+        _ => return Err(BadPage("no data page")),
+    };
+    let (row_levels, row_values) = row_positions(column, &levels)?;
+    if header.rows.is_some_and(|rows| rows != row_levels.len() - 1) {
+        return Err(BadPage("rows are not as many as the header says"));
+    }
+    let present = row_values.last().map_or(0, |end| *end as usize);
+    let values =
+        decode(column.physical, header.encoding, &data, present, dictionary, PAGE_BYTES_MAX)?;
+    Ok(Page { rep: levels.rep, def: levels.def, values, row_levels, row_values })
+}
+
+/// Decodes a dictionary page from the bytes after its header.
+pub(crate) fn decode_dictionary_page(
+    column: &ColumnKind,
+    header: &PageHeader,
+    body: &Bytes,
+) -> Result<Dictionary, BadPage> {
+    check_crc(header, body)?;
+    let body = decompress(column.codec, body, header.uncompressed_len)?;
+    decode_dictionary(column.physical, &body, header.values)
+}
+
+fn check_crc(header: &PageHeader, body: &[u8]) -> Result<(), BadPage> {
+    // A fuzzer could never get past it.
+    if cfg!(fuzzing) {
+        return Ok(());
+    }
+    match header.crc {
+        Some(crc) if crc != crc32fast::hash(body) => Err(BadPage("checksum does not match")),
+        _ => Ok(()),
+    }
+}
+
+struct Levels {
+    rep: Vec<u8>,
+    def: Vec<u8>,
+}
+
+fn split_v2(
+    column: &ColumnKind,
+    header: &PageHeader,
+    body: &Bytes,
+) -> Result<(Levels, Bytes), BadPage> {
+    let levels_len = header.rep_len.saturating_add(header.def_len);
+    if levels_len > body.len() || levels_len > header.uncompressed_len {
+        return Err(BadPage("levels are longer than the page"));
+    }
+    let rep = level_run(&body[..header.rep_len], column.max_rep, header.values)?;
+    let def = level_run(&body[header.rep_len..levels_len], column.max_def, header.values)?;
+    let data = body.slice(levels_len..);
+    let data = match header.is_compressed {
+        true => decompress(column.codec, &data, header.uncompressed_len - levels_len)?,
+        false => data,
+    };
+    Ok((Levels { rep, def }, data))
+}
+
+fn split_v1(
+    column: &ColumnKind,
+    header: &PageHeader,
+    body: &Bytes,
+) -> Result<(Levels, Bytes), BadPage> {
+    let body = decompress(column.codec, body, header.uncompressed_len)?;
+    let (rep, used) = prefixed_levels(&body, column.max_rep, header.values)?;
+    let body = body.slice(used..);
+    let (def, used) = prefixed_levels(&body, column.max_def, header.values)?;
+    Ok((Levels { rep, def }, body.slice(used..)))
+}
+
+/// Levels with a length before them, and how many bytes they take.
+fn prefixed_levels(bytes: &[u8], max: u8, count: usize) -> Result<(Vec<u8>, usize), BadPage> {
+    if max == 0 {
+        return Ok((vec![0; count], 0));
+    }
+    let (length, rest) = bytes.split_first_chunk::<4>().ok_or(BadPage("levels are cut short"))?;
+    let length = u32::from_le_bytes(*length) as usize;
+    let levels = rest.get(..length).ok_or(BadPage("levels are cut short"))?;
+    Ok((level_run(levels, max, count)?, 4 + length))
+}
+
+fn level_run(bytes: &[u8], max: u8, count: usize) -> Result<Vec<u8>, BadPage> {
+    if max == 0 {
+        return Ok(vec![0; count]);
+    }
+    let mut levels = Vec::new();
+    let bit_width = (u8::BITS - max.leading_zeros()) as u8;
+    decode_hybrid(bytes, bit_width, count, &mut levels)?;
+    match levels.iter().all(|level| *level <= max) {
+        true => Ok(levels),
+        false => Err(BadPage("level above the column's maximum")),
+    }
+}
+
+/// Where rows begin, in levels and in values. A page begins with a row, as every known writer does.
+fn row_positions(column: &ColumnKind, levels: &Levels) -> Result<(Vec<u32>, Vec<u32>), BadPage> {
+    if levels.rep.first().is_some_and(|rep| *rep != 0) {
+        return Err(BadPage("page begins inside a row"));
+    }
+    let mut row_levels = Vec::new();
+    let mut row_values = Vec::new();
+    let mut value = 0_u32;
+    for (at, (rep, def)) in levels.rep.iter().zip(&levels.def).enumerate() {
+        if *rep == 0 {
+            row_levels.push(at as u32);
+            row_values.push(value);
+        }
+        value += u32::from(*def == column.max_def);
+    }
+    row_levels.push(levels.rep.len() as u32);
+    row_values.push(value);
+    Ok((row_levels, row_values))
+}
+
+fn decompress(codec: Codec, bytes: &Bytes, expected_len: usize) -> Result<Bytes, BadPage> {
+    let plain = match codec {
+        Codec::None => bytes.clone(),
+        _ if expected_len == 0 => Bytes::new(),
+        Codec::Snappy => Bytes::from(decompress_snappy(bytes, expected_len)?),
+        Codec::Zstd => {
+            let plain = zstd::bulk::decompress(bytes, expected_len);
+            Bytes::from(plain.map_err(|_| BadPage("zstd data"))?)
+        }
+        Codec::Gzip => Bytes::from(decompress_gzip(bytes, expected_len)?),
+    };
+    match plain.len() == expected_len {
+        true => Ok(plain),
+        false => Err(BadPage("page decompresses to another length than its header says")),
+    }
+}
+
+fn decompress_snappy(bytes: &[u8], expected_len: usize) -> Result<Vec<u8>, BadPage> {
+    let length = snap::raw::decompress_len(bytes).map_err(|_| BadPage("snappy data"))?;
+    if length != expected_len || length / SNAPPY_RATIO_MAX > bytes.len() {
+        return Err(BadPage("snappy data of an impossible length"));
+    }
+    snap::raw::Decoder::new().decompress_vec(bytes).map_err(|_| BadPage("snappy data"))
+}
+
+fn decompress_gzip(bytes: &[u8], expected_len: usize) -> Result<Vec<u8>, BadPage> {
+    let mut plain = Vec::new();
+    let mut reader = flate2::read::MultiGzDecoder::new(bytes).take(expected_len as u64 + 1);
+    reader.read_to_end(&mut plain).map_err(|_| BadPage("gzip data"))?;
+    Ok(plain)
+}

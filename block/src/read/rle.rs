@@ -1,0 +1,140 @@
+//! Parquet's hybrid of runs and bit-packed groups, and plain bit-unpacking.
+//!
+//! From: page bodies. To: levels and dictionary codes. Input is not trusted.
+
+use super::values::BadPage;
+
+/// Decodes exactly `count` values of `bit_width` bits, appending them to `out`.
+pub(crate) fn decode_hybrid<T: FromBits>(
+    mut bytes: &[u8],
+    bit_width: u8,
+    count: usize,
+    out: &mut Vec<T>,
+) -> Result<(), BadPage> {
+    if bit_width > 32 {
+        return Err(BadPage("bit width above 32"));
+    }
+    out.reserve(count);
+    let end = out.len() + count;
+    while out.len() < end {
+        let (head, rest) = varint(bytes)?;
+        bytes = rest;
+        let left = end - out.len();
+        if head & 1 == 0 {
+            bytes = decode_run(bytes, bit_width, run_length(head, left)?, out)?;
+        } else {
+            bytes = decode_packed(bytes, bit_width, head >> 1, left, out)?;
+        }
+    }
+    Ok(())
+}
+
+fn run_length(head: u64, left: usize) -> Result<usize, BadPage> {
+    match usize::try_from(head >> 1) {
+        Ok(0) | Err(_) => Err(BadPage("empty or endless run")),
+        Ok(length) => Ok(length.min(left)),
+    }
+}
+
+fn decode_run<'a, T: FromBits>(
+    bytes: &'a [u8],
+    bit_width: u8,
+    length: usize,
+    out: &mut Vec<T>,
+) -> Result<&'a [u8], BadPage> {
+    let value_len = usize::from(bit_width).div_ceil(8);
+    let (raw, rest) = bytes.split_at_checked(value_len).ok_or(BadPage("run is cut short"))?;
+    let mut value = [0_u8; 4];
+    value[..value_len].copy_from_slice(raw);
+    out.resize(out.len() + length, T::from_bits(u32::from_le_bytes(value)));
+    Ok(rest)
+}
+
+fn decode_packed<'a, T: FromBits>(
+    bytes: &'a [u8],
+    bit_width: u8,
+    groups: u64,
+    left: usize,
+    out: &mut Vec<T>,
+) -> Result<&'a [u8], BadPage> {
+    if groups == 0 {
+        return Err(BadPage("empty bit-packed group"));
+    }
+    let values = usize::try_from(groups.saturating_mul(8)).unwrap_or(usize::MAX).min(left);
+    // Writers may cut the padding of the last group.
+    let needed = (values * usize::from(bit_width)).div_ceil(8);
+    if bytes.len() < needed {
+        return Err(BadPage("bit-packed group is cut short"));
+    }
+    unpack(bytes, bit_width, values, |value| out.push(T::from_bits(value as u32)));
+    let whole = usize::try_from(groups.saturating_mul(u64::from(bit_width))).unwrap_or(usize::MAX);
+    Ok(&bytes[whole.min(bytes.len())..])
+}
+
+/// Calls `each` with `count` little-endian values of `bit_width` (at most 64) bits. `bytes` must
+/// hold them all.
+pub(crate) fn unpack(bytes: &[u8], bit_width: u8, count: usize, mut each: impl FnMut(u64)) {
+    let width = usize::from(bit_width);
+    let mask = if width == 64 { u64::MAX } else { (1 << width) - 1 };
+    for at in 0..count {
+        let bit = at * width;
+        let word = load(bytes, bit / 8);
+        let shift = bit % 8;
+        let mut value = word >> shift;
+        if shift + width > 64 {
+            let high = bytes.get(bit / 8 + 8).copied().unwrap_or(0);
+            value |= u64::from(high) << (64 - shift);
+        }
+        each(value & mask);
+    }
+}
+
+/// Eight bytes from `at`, zeros beyond the end.
+fn load(bytes: &[u8], at: usize) -> u64 {
+    if let Some(word) = bytes.get(at..at + 8) {
+        return u64::from_le_bytes(word.try_into().expect("eight bytes"));
+    }
+    let mut word = [0; 8];
+    let tail = bytes.get(at..).unwrap_or(&[]);
+    word[..tail.len()].copy_from_slice(tail);
+    u64::from_le_bytes(word)
+}
+
+/// An unsigned LEB128 number and what follows it.
+pub(crate) fn varint(bytes: &[u8]) -> Result<(u64, &[u8]), BadPage> {
+    let mut value = 0_u64;
+    for (at, byte) in bytes.iter().take(10).enumerate() {
+        value |= u64::from(byte & 0x7f).checked_shl(7 * at as u32).unwrap_or(0);
+        if *byte < 0x80 {
+            return Ok((value, &bytes[at + 1..]));
+        }
+    }
+    Err(BadPage("number is cut short or too long"))
+}
+
+/// What a hybrid stream decodes to.
+pub(crate) trait FromBits: Copy {
+    fn from_bits(bits: u32) -> Self;
+}
+
+impl FromBits for u8 {
+    fn from_bits(bits: u32) -> Self {
+        bits as u8
+    }
+}
+
+impl FromBits for u32 {
+    fn from_bits(bits: u32) -> Self {
+        bits
+    }
+}
+
+impl FromBits for bool {
+    fn from_bits(bits: u32) -> Self {
+        bits != 0
+    }
+}
+
+#[cfg(test)]
+#[path = "rle_tests.rs"]
+mod tests;

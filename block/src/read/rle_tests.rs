@@ -1,0 +1,50 @@
+use super::*;
+
+fn decode(bytes: &[u8], bit_width: u8, count: usize) -> Result<Vec<u32>, BadPage> {
+    let mut out = Vec::new();
+    decode_hybrid(bytes, bit_width, count, &mut out).map(|()| out)
+}
+
+#[test]
+fn runs_and_bit_packed_groups_follow_each_other() {
+    // A run of five 2s, then one group of eight values 0..8 of three bits.
+    let bytes = [10, 2, 3, 0x88, 0xc6, 0xfa];
+    let expected = [2, 2, 2, 2, 2, 0, 1, 2, 3, 4, 5, 6, 7];
+    assert_eq!(decode(&bytes, 3, 13).as_deref(), Ok(&expected[..]));
+}
+
+#[test]
+fn a_cut_stream_is_an_error() {
+    for cut in 0..6 {
+        let bytes = [10, 2, 3, 0x88, 0xc6, 0xfa];
+        assert!(decode(&bytes[..cut], 3, 13).is_err(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn an_empty_run_is_an_error_and_no_endless_loop() {
+    assert!(decode(&[0, 0, 0, 0], 1, 1).is_err());
+    assert!(decode(&[1, 0, 0, 0], 1, 1).is_err());
+}
+
+#[test]
+fn values_of_zero_bits_take_no_bytes() {
+    assert_eq!(decode(&[8], 0, 4).as_deref(), Ok(&[0, 0, 0, 0][..]));
+}
+
+#[test]
+fn wide_values_are_unpacked_across_word_borders() {
+    let values: Vec<u64> =
+        (0..20).map(|at| (at * 0x0123_4567_89ab_cdef) & ((1 << 61) - 1)).collect();
+    let mut bits: Vec<bool> = Vec::new();
+    for value in &values {
+        bits.extend((0..61).map(|bit| value >> bit & 1 == 1));
+    }
+    let bytes: Vec<u8> = bits
+        .chunks(8)
+        .map(|chunk| chunk.iter().enumerate().map(|(at, bit)| u8::from(*bit) << at).sum())
+        .collect();
+    let mut out = Vec::new();
+    unpack(&bytes, 61, 20, |value| out.push(value));
+    assert_eq!(out, values);
+}
