@@ -56,7 +56,7 @@ pub fn validate(query: &Query) -> Result<(), ValidateError> {
 /// # Errors
 /// [`PlanError::Unsupported`] names the construct that cannot be answered yet.
 pub fn plan(query: &Query) -> Result<SearchPlan, PlanError> {
-    todo!("{query:?}")
+    plan::plan(query)
 }
 
 /// Parses, validates and plans a search query.

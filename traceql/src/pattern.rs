@@ -17,7 +17,7 @@ pub(crate) fn compile(pattern: &[u8]) -> Result<Regex, BadPattern> {
     let pattern = std::str::from_utf8(pattern).map_err(|_| BadPattern)?;
     let translated = translate(pattern)?;
     // Alone first, so that `a)(b` does not borrow the parentheses around it.
-    regex_syntax_check(&translated)?;
+    build(&translated)?;
     build(&format!("^(?s:{translated})$"))
 }
 
@@ -28,29 +28,6 @@ fn build(pattern: &str) -> Result<Regex, BadPattern> {
         .nest_limit(REGEX_NESTING_MAX)
         .build()
         .map_err(|_| BadPattern)
-}
-
-/// Whether parentheses pair up; everything else is found when the whole is compiled.
-fn regex_syntax_check(translated: &str) -> Result<(), BadPattern> {
-    let (mut depth, mut in_class) = (0_i64, false);
-    let mut bytes = translated.bytes();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'\\' => {
-                bytes.next();
-            }
-            // Translated classes hold inner brackets only in pairs like `[:alpha:]` and `[^0-9]`.
-            b'[' => in_class = true,
-            b']' => in_class = false,
-            b'(' if !in_class => depth += 1,
-            b')' if !in_class => depth -= 1,
-            _ => {}
-        }
-        if depth < 0 {
-            return Err(BadPattern);
-        }
-    }
-    Ok(())
 }
 
 /// Rewrites Go's syntax in that of the `regex` crate.

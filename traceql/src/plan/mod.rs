@@ -1,17 +1,34 @@
 //! What is left of a query when it runs: numbered fields and tests on them.
 //!
-//! `compile` makes plans of trees, `eval` runs them over the columns that a source prepared;
-//! `predicate` is what sources may use to leave spans and blocks out. A plan does not know where
-//! spans come from.
+//! `compile` makes plans of trees, `eval` runs them over the columns that a source prepared with the
+//! help of `compare`; `predicate` is what sources may use to leave spans and blocks out. A plan does
+//! not know where spans come from.
 
+mod compare;
+mod compile;
+mod eval;
+mod predicate;
+mod tags;
+
+pub(crate) use compile::plan;
+pub use predicate::{Predicate, PredicateOp};
+pub(crate) use tags::{Tag, plan_tags};
+
+use self::eval::{Expression, Input, Spans, select};
 use crate::ast::Static;
-use crate::field::Field;
+use crate::field::{Field, Intrinsic};
 use crate::value::ValueRef;
 
 /// A search that is ready to run. It is immutable; shards may share one.
 #[derive(Clone, Debug)]
 pub struct SearchPlan {
     fields: Vec<Field>,
+    /// Joined by `|`.
+    stages: Vec<Spans>,
+    most_recent: bool,
+    returns_spans: bool,
+    required: Vec<Predicate>,
+    needs: Vec<Vec<Predicate>>,
 }
 
 /// The spans of one trace (or one piece of it) with the plan's fields as columns. Implemented by
@@ -25,69 +42,27 @@ pub trait SpanColumns {
         self.len() == 0
     }
 
-    /// The value of a field (an index into [`SearchPlan::fields`]) of a span.
+    /// The value of a field (an index into [`SearchPlan::fields`]) of a span. [`Field`] and
+    /// [`Intrinsic`] say which kind of value each field has.
     fn value(&self, span: usize, field: usize) -> ValueRef<'_>;
 }
 
-/// A test of one field against one literal.
-#[derive(Clone, Debug)]
-pub struct Predicate {
-    field: usize,
-    op: PredicateOp,
-    literal: Static,
-}
-
-/// How a predicate tests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PredicateOp {
-    /// `=`; of arrays: some element.
-    Equal,
-    /// `!=`; of arrays: no element equals. False for missing values and values of other types.
-    NotEqual,
-    /// `<`
-    Less,
-    /// `<=`
-    LessEqual,
-    /// `>`
-    Greater,
-    /// `>=`
-    GreaterEqual,
-    /// `=~`: the whole value matches the pattern that the literal holds.
-    Matches,
-    /// `!~`
-    NotMatches,
-    /// The value holds the literal as a part (legacy tags only).
-    Contains,
-    /// `!= nil`
-    Exists,
-    /// `= nil`
-    Absent,
-}
-
-impl Predicate {
-    /// Which field: an index into [`SearchPlan::fields`].
-    pub fn field(&self) -> usize {
-        self.field
-    }
-
-    /// How it tests.
-    pub fn op(&self) -> PredicateOp {
-        self.op
-    }
-
-    /// What it compares with; [`Static::Nil`] for `Exists` and `Absent`.
-    pub fn literal(&self) -> &Static {
-        &self.literal
-    }
-
-    /// Whether a span with this value passes: exactly what evaluation answers. Sources call it for
-    /// dictionary entries, and with [`ValueRef::Missing`] for spans without the field.
-    pub fn accepts(&self, value: ValueRef<'_>) -> bool {
-        todo!("{value:?}")
-    }
-}
-
 impl SearchPlan {
+    fn new(fields: Vec<Field>, stages: Vec<Spans>, most_recent: bool) -> Self {
+        let required = if stages.iter().all(|stage| matches!(stage, Spans::Filter(_))) {
+            stages.iter().flat_map(filter_conjuncts).collect()
+        } else {
+            Vec::new()
+        };
+        let needs = if required.is_empty() {
+            let all: Vec<_> = stages.iter().flat_map(needs_of).collect();
+            all
+        } else {
+            vec![required.clone()]
+        };
+        Self { fields, stages, most_recent, returns_spans: true, required, needs }
+    }
+
     /// The columns that a source prepares; a field's number is its index here.
     pub fn fields(&self) -> &[Field] {
         &self.fields
@@ -95,42 +70,51 @@ impl SearchPlan {
 
     /// Whether the newest traces are asked for, which means that all data is read (§8).
     pub fn most_recent(&self) -> bool {
-        todo!()
+        self.most_recent
     }
 
     /// Predicates joined by `&&` that every matching span satisfies, for leaving spans out before
-    /// evaluation. Empty when nothing is known.
+    /// evaluation. Empty when nothing is known, or when spans that do not match matter, too.
     pub fn required(&self) -> &[Predicate] {
-        todo!()
+        &self.required
     }
 
     /// What a trace must hold to match: for each entry, some span that satisfies all its
     /// predicates. `{ a } && { b }` has two entries. For leaving out traces, row groups and blocks.
     pub fn needs(&self) -> &[Vec<Predicate>] {
-        todo!()
+        &self.needs
     }
 
     /// Whether every span of every trace matches: `{}`.
     pub fn matches_all(&self) -> bool {
-        todo!()
+        self.stages.iter().all(|stage| is_filter(stage, &Static::Bool(true)))
     }
 
     /// Whether nothing can match: `{ false }`.
     pub fn matches_nothing(&self) -> bool {
-        todo!()
+        self.stages.iter().any(yields_nothing)
     }
 
     /// Evaluates one trace (or one piece of it). `out` is cleared and then holds the indexes of the
     /// matching spans, ascending; empty means that the trace does not match.
     pub fn matching_spans<C: SpanColumns>(&self, trace: &C, out: &mut Vec<u32>) {
         out.clear();
-        todo!("{}", trace.len())
+        let Some((first, later)) = self.stages.split_first() else { return };
+        let count = u32::try_from(trace.len()).unwrap_or(u32::MAX);
+        select(first, trace, Input::First(count), out);
+        let mut kept = Vec::new();
+        for stage in later {
+            kept.clear();
+            select(stage, trace, Input::These(out), &mut kept);
+            std::mem::swap(out, &mut kept);
+        }
     }
 
     /// The fields that result spans show, with the key of each (§10.3): attributes by bare name,
     /// intrinsics by canonical text; never those that results carry elsewhere.
     pub fn echoed(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.fields
+        let fields = if self.returns_spans { self.fields.as_slice() } else { &[] };
+        fields
             .iter()
             .enumerate()
             .filter_map(|(field, what)| what.echo_key().map(|key| (field, key)))
@@ -138,11 +122,58 @@ impl SearchPlan {
 
     /// Whether result spans show their name.
     pub fn echoes_name(&self) -> bool {
-        todo!()
+        self.returns_spans && self.fields.contains(&Field::Intrinsic(Intrinsic::Name))
     }
 
     /// Whether results carry spans at all; legacy tag search answers traces alone (§10.7).
     pub fn returns_spans(&self) -> bool {
-        todo!()
+        self.returns_spans
+    }
+}
+
+fn is_filter(stage: &Spans, literal: &Static) -> bool {
+    matches!(stage, Spans::Filter(Expression::Constant(value)) if value == literal)
+}
+
+fn yields_nothing(stage: &Spans) -> bool {
+    match stage {
+        Spans::Filter(Expression::Constant(value)) => *value != Static::Bool(true),
+        Spans::Filter(_) => false,
+        Spans::All(parts) => parts.iter().any(yields_nothing),
+        Spans::Any(parts) => parts.iter().all(yields_nothing),
+    }
+}
+
+/// For each filter whose spans must exist: what such a span satisfies.
+fn needs_of(stage: &Spans) -> Vec<Vec<Predicate>> {
+    match stage {
+        Spans::Filter(_) => {
+            let conjuncts = filter_conjuncts(stage);
+            if conjuncts.is_empty() { Vec::new() } else { vec![conjuncts] }
+        }
+        Spans::All(parts) => parts.iter().flat_map(needs_of).collect(),
+        Spans::Any(_) => Vec::new(),
+    }
+}
+
+fn filter_conjuncts(stage: &Spans) -> Vec<Predicate> {
+    let mut conjuncts = Vec::new();
+    if let Spans::Filter(expression) = stage {
+        add_conjuncts(expression, &mut conjuncts);
+    }
+    conjuncts
+}
+
+fn add_conjuncts(expression: &Expression, conjuncts: &mut Vec<Predicate>) {
+    use crate::ast::ComparisonOp::Equal;
+    match expression {
+        Expression::Predicate(predicate) => conjuncts.push(predicate.clone()),
+        Expression::Field(column) => {
+            conjuncts.push(Predicate::compare(*column, Equal, Static::Bool(true)));
+        }
+        Expression::All(operands) => {
+            operands.iter().for_each(|operand| add_conjuncts(operand, conjuncts));
+        }
+        _ => {}
     }
 }
