@@ -1,1 +1,43 @@
-//! engine
+//! The shard: what one core owns and does between the sockets and the disk.
+//!
+//! ```text
+//!  net ── Node::ingest ── walk, cut ──▶ mesh ──▶ owner: commit loop ── WAL ──▶ ack
+//!                                                   │ live segment (image + index)
+//!                                                   ▼ seal
+//!                                          encode job ── flush ──▶ backend, block list (core 0)
+//!  net ── Node::trace / Node::search ──▶ mesh ──▶ every core: live segments, blocks by affinity
+//! ```
+//!
+//! [`Node`] is a core's handle for everything above; `docs/ARCHITECTURE.md` gives the reading order.
+//!
+//! What is absent: sockets, HTTP, configuration files. Only `ring` touches the runtime, only
+//! [`backend`] and [`wal_dir`] name paths. A shard's state is never shared between cores.
+
+pub mod affinity;
+pub mod backend;
+pub mod block_list;
+pub mod block_store;
+pub mod boot;
+pub mod budget;
+pub mod commit;
+pub mod encode_job;
+pub mod error;
+pub mod ingest;
+pub mod limits;
+pub mod live;
+pub mod message;
+pub mod metrics;
+pub mod node;
+pub mod query;
+pub mod recovery;
+pub mod settings;
+pub mod shard;
+pub mod tenant;
+pub mod wal_dir;
+
+pub use error::{IngestError, QueryError};
+pub use ingest::Accepted;
+pub use node::Node;
+pub use query::{SearchRequest, TraceRequest};
+pub use settings::{Durability, EngineSettings};
+pub use tenant::TenantId;

@@ -1,0 +1,17 @@
+//! Where blocks are kept. One variant per kind of store; names of objects are contract blocks.md §1.
+
+pub mod local;
+
+pub use local::LocalBackend;
+
+/// Objects of a block beside `bloom-<n>`.
+pub mod object {
+    /// Rows.
+    pub const DATA: &str = "data.parquet";
+    /// Row-group index.
+    pub const INDEX: &str = "index";
+    /// A live block has it; written last.
+    pub const META: &str = "meta.json";
+    /// A superseded block has it instead.
+    pub const META_COMPACTED: &str = "meta.compacted.json";
+}

@@ -1,0 +1,101 @@
+//! Which blocks there are. Core 0 is the only writer; every core holds the same immutable snapshot.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use stringendo_block::BlockMeta;
+use uuid::Uuid;
+
+use crate::tenant::TenantId;
+
+/// A live block.
+#[derive(Clone, Debug)]
+pub struct BlockEntry {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Its `meta.json`.
+    pub meta: BlockMeta,
+    /// Earliest start of a span, nanoseconds since the Unix epoch.
+    pub start_unix_nanos: u64,
+    /// Latest end of a span.
+    pub end_unix_nanos: u64,
+}
+
+impl BlockEntry {
+    /// An entry for a block's meta.
+    pub fn new(tenant: TenantId, meta: BlockMeta) -> Self {
+        let (start_unix_nanos, end_unix_nanos) = meta.time_range_unix_nanos();
+        Self { tenant, meta, start_unix_nanos, end_unix_nanos }
+    }
+
+    /// Whether a trace within the given time may be here. Metas of Tempo hold whole seconds with
+    /// the end rounded down (contract blocks.md §2), so both sides are widened to whole seconds.
+    pub fn overlaps(&self, start_unix_nanos: u64, end_unix_nanos: u64) -> bool {
+        let end = self.end_unix_nanos.saturating_add(999_999_999);
+        self.start_unix_nanos <= end_unix_nanos && end >= start_unix_nanos
+    }
+}
+
+/// All blocks of all tenants.
+#[derive(Clone, Debug, Default)]
+pub struct BlockList {
+    version: u64,
+    tenants: HashMap<TenantId, Vec<Arc<BlockEntry>>>,
+}
+
+impl BlockList {
+    /// Grows with every change.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// What a poll makes of this list: the blocks that it found, and those that were added since
+    /// it began (they are not in `before`).
+    pub fn polled(&self, before: &Self, found: Vec<Arc<BlockEntry>>) -> Self {
+        let added = self.tenants.values().flatten();
+        let added = added.filter(|entry| !before.contains(&entry.tenant, &entry.meta.block_id));
+        let mut list = Self { version: self.version + 1, tenants: HashMap::new() };
+        found.into_iter().chain(added.cloned()).for_each(|entry| list.insert(entry));
+        list.sort();
+        list
+    }
+
+    /// The same list with one block more (or replaced).
+    pub fn with(&self, entry: Arc<BlockEntry>) -> Self {
+        let mut list = self.clone();
+        list.version += 1;
+        list.insert(entry);
+        list.sort();
+        list
+    }
+
+    fn insert(&mut self, entry: Arc<BlockEntry>) {
+        let blocks = self.tenants.entry(entry.tenant.clone()).or_default();
+        blocks.retain(|block| block.meta.block_id != entry.meta.block_id);
+        blocks.push(entry);
+    }
+
+    /// Newest first, so that searches find the newest traces first, and the same on every run.
+    fn sort(&mut self) {
+        for blocks in self.tenants.values_mut() {
+            blocks.sort_by_key(|block| {
+                (std::cmp::Reverse(block.end_unix_nanos), block.meta.block_id)
+            });
+        }
+    }
+
+    /// Blocks of a tenant, newest first.
+    pub fn of(&self, tenant: &TenantId) -> &[Arc<BlockEntry>] {
+        self.tenants.get(tenant).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether this very block is listed.
+    pub fn contains(&self, tenant: &TenantId, block_id: &Uuid) -> bool {
+        self.of(tenant).iter().any(|block| block.meta.block_id == *block_id)
+    }
+
+    /// Tenants with blocks, and their blocks.
+    pub fn tenants(&self) -> impl Iterator<Item = (&TenantId, &[Arc<BlockEntry>])> {
+        self.tenants.iter().map(|(tenant, blocks)| (tenant, blocks.as_slice()))
+    }
+}

@@ -1,0 +1,47 @@
+//! A cache with a limit in bytes that forgets what was not used for longest.
+
+use std::hash::Hash;
+
+use lru::LruCache;
+
+/// Entries hold a file descriptor each at most, so their number is limited too.
+const ENTRIES_MAX: usize = 512;
+
+/// The cache.
+pub struct ByteCache<K: Hash + Eq, V> {
+    entries: LruCache<K, (V, usize)>,
+    bytes: usize,
+    limit: usize,
+}
+
+impl<K: Hash + Eq, V: Clone> ByteCache<K, V> {
+    /// An empty cache of at most `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { entries: LruCache::unbounded(), bytes: 0, limit }
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// An entry, which then counts as used.
+    pub fn get(&mut self, key: &K) -> Option<V> {
+        self.entries.get(key).map(|(value, _)| value.clone())
+    }
+
+    /// Adds an entry of `bytes`, forgetting others; one that is too large is not kept at all.
+    pub fn insert(&mut self, key: K, value: V, bytes: usize) {
+        if bytes > self.limit {
+            return;
+        }
+        self.bytes += bytes;
+        if let Some((_, replaced)) = self.entries.put(key, (value, bytes)) {
+            self.bytes -= replaced;
+        }
+        while self.bytes > self.limit || self.entries.len() > ENTRIES_MAX {
+            let Some((_, (_, bytes))) = self.entries.pop_lru() else { break };
+            self.bytes -= bytes;
+        }
+    }
+}

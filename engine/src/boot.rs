@@ -1,0 +1,257 @@
+//! Starts a core's part of the engine: state, tasks, recovery, and the answers to other cores.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use stringendo_ring::{
+    Class, Clock, CoreContext, JoinHandle, Notify, sleep, spawn, spawn_detached,
+};
+use uuid::Uuid;
+
+use crate::backend::LocalBackend;
+use crate::block_list::{BlockEntry, BlockList};
+use crate::block_store::BlockStore;
+use crate::budget::{Budget, Use};
+use crate::commit::Committer;
+use crate::encode_job;
+use crate::live::LiveSegment;
+use crate::message::{Answer, Message};
+use crate::metrics::{Metrics, families as family};
+use crate::node::Node;
+use crate::query::{block_search, block_trace, live_search, live_trace};
+use crate::recovery::{self, RecoveryError};
+use crate::settings::EngineSettings;
+use crate::shard::{FlushRequest, Shard, empty_gathering};
+use crate::tenant::TenantId;
+use crate::wal_dir::WalDir;
+
+/// Why a core did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// A directory or file was refused.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// The log could not be read back.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+}
+
+/// A started core.
+pub struct Booted {
+    /// Its handle.
+    pub node: Node,
+    /// Ends only when the log has failed; the process must then end.
+    pub log_failure: JoinHandle<String>,
+}
+
+/// Starts the engine on this core. It serves other cores at once; [`recover`] makes it ready.
+///
+/// # Errors
+/// When a directory cannot be opened.
+pub async fn start(
+    context: CoreContext<Message>,
+    settings: Arc<EngineSettings>,
+    clock: Clock,
+) -> Result<Booted, BootError> {
+    let shard = new_shard(&context, settings, clock).await?;
+    let node = Node::new(Rc::clone(&shard), context.mesh);
+    spawn_detached(Class::Ack, serve_mesh(node.clone()));
+    spawn_detached(Class::Flush, encode_job::run(node.clone()));
+    let committer = Committer::new(shard);
+    let log_failure = spawn(Class::Ack, async move {
+        committer.run().await.err().map_or_else(String::new, |error| error.to_string())
+    });
+    Ok(Booted { node, log_failure })
+}
+
+/// Lists the blocks (on core 0) and reads back this core's share of the log.
+///
+/// # Errors
+/// When the log cannot be read back or the backend not be listed.
+pub async fn recover(node: &Node) -> Result<(), BootError> {
+    if node.shard().core.0 == 0 {
+        poll_blocks(node).await?;
+        spawn_detached(Class::Background, poll_for_ever(node.clone()));
+    }
+    recovery::recover_share(node.shard()).await?;
+    node.shard().ready.set(true);
+    Ok(())
+}
+
+async fn new_shard(
+    context: &CoreContext<Message>,
+    settings: Arc<EngineSettings>,
+    clock: Clock,
+) -> Result<Rc<Shard>, BootError> {
+    let budget = Budget::new(settings.budget_bytes_per_core);
+    let backend = LocalBackend::open(&settings.blocks_path).await?;
+    let wal = WalDir::open(&settings.wal_path, settings.segment_bytes).await?;
+    let nothing = LiveSegment::new(Uuid::nil(), Default::default(), budget.charge(Use::Live, 0));
+    Ok(Rc::new(Shard {
+        core: context.id,
+        cores: context.cores,
+        clock,
+        metrics: Metrics::default(),
+        wal,
+        store: BlockStore::new(backend, &budget),
+        blocks: RefCell::default(),
+        gathering: RefCell::new(empty_gathering(&budget, Uuid::nil(), 0)),
+        commit_work: Notify::new(),
+        active: RefCell::new(nothing),
+        sealed: RefCell::new(VecDeque::new()),
+        flushes: RefCell::default(),
+        encode_work: Notify::new(),
+        seal_requested: Cell::new(false),
+        stopping: Cell::new(false),
+        ready: Cell::new(false),
+        settings,
+        budget,
+    }))
+}
+
+/// Answers other cores. Ingest is handled on the spot; what takes longer gets a task of its class.
+async fn serve_mesh(node: Node) {
+    while let Some((_, message)) = node.mesh().recv().await {
+        serve(&node, message);
+    }
+}
+
+fn serve(node: &Node, message: Message) {
+    let shard = Rc::clone(node.shard());
+    match message {
+        Message::Ingest(part) => shard.append(part),
+        Message::LiveTrace(tenant, id, answer) => {
+            reply(Class::Query, answer, async move { live_trace::pieces(&shard, &tenant, &id) });
+        }
+        Message::BlockTrace(blocks, id, answer) => {
+            reply(
+                Class::Query,
+                answer,
+                async move { block_trace::pieces(&shard, &blocks, &id).await },
+            )
+        }
+        Message::LiveSearch(job, answer) => {
+            reply(Class::Query, answer, async move { live_search::run(&shard, &job).await });
+        }
+        Message::BlockSearch(job, answer) => {
+            reply(Class::Query, answer, async move { block_search::run(&shard, &job).await });
+        }
+        Message::AddBlock(entry, answer) => add_block(node.clone(), entry, answer),
+        Message::SetBlocks(list, answer) => set_blocks(&shard, list, answer),
+        Message::Flush(tenant, answer) => request_flush(&shard, tenant.as_ref(), answer),
+        Message::Metrics(answer) => {
+            refresh_gauges(&shard);
+            // Whoever asked may have gone away, here and below.
+            drop(answer.send(shard.metrics.snapshot()));
+        }
+        Message::Heartbeat(answer) => drop(answer.send(shard.ready.get())),
+        Message::Stop(answer) => {
+            shard.stopping.set(true);
+            drop(answer.send(()));
+        }
+    }
+}
+
+/// Computes an answer in a task, unless nobody waits for it any more.
+fn reply<T: 'static>(
+    class: Class,
+    mut answer: Answer<T>,
+    compute: impl Future<Output = T> + 'static,
+) {
+    spawn_detached(class, async move {
+        let cancelled = answer.cancellation();
+        futures_util::pin_mut!(compute);
+        match futures_util::future::select(compute, cancelled).await {
+            futures_util::future::Either::Left((value, _)) => drop(answer.send(value)),
+            futures_util::future::Either::Right(_) => {}
+        }
+    });
+}
+
+/// Core 0: the list changes in one step; then every core gets the new one.
+fn add_block(node: Node, entry: Arc<BlockEntry>, answer: Answer<()>) {
+    let list = Arc::new(node.shard().blocks.borrow().with(entry));
+    node.shard().blocks.replace(Arc::clone(&list));
+    spawn_detached(Class::Flush, async move {
+        publish_list(&node, list).await;
+        drop(answer.send(()));
+    });
+}
+
+async fn publish_list(node: &Node, list: Arc<BlockList>) {
+    let tell = |core| {
+        let list = Arc::clone(&list);
+        node.ask(core, |answer| Message::SetBlocks(list, answer))
+    };
+    join_all(node.cores().map(tell)).await;
+}
+
+/// Snapshots may overtake each other while lanes are full; the newest wins.
+fn set_blocks(shard: &Shard, list: Arc<BlockList>, answer: Answer<()>) {
+    if list.version() >= shard.blocks.borrow().version() {
+        shard.blocks.replace(list);
+    }
+    drop(answer.send(()));
+}
+
+fn request_flush(shard: &Shard, tenant: Option<&TenantId>, answer: Answer<bool>) {
+    if tenant.is_some_and(|tenant| !shard.knows(tenant)) {
+        return drop(answer.send(false));
+    }
+    shard.flushes.borrow_mut().push(FlushRequest { segments_ahead: None, done: answer });
+    shard.seal_requested.set(true);
+    shard.commit_work.notify();
+}
+
+async fn poll_for_ever(node: Node) {
+    loop {
+        sleep(node.settings().blocklist_poll.max(std::time::Duration::from_secs(1))).await;
+        if let Err(error) = poll_blocks(&node).await {
+            tracing::error!(%error, "the list of blocks could not be read");
+            let tenant = TenantId::single();
+            node.counters().add(&family::BLOCKLIST_POLL_ERRORS, &[tenant.as_str()], 1.0);
+        }
+    }
+}
+
+/// Core 0: reads the list of blocks from the backend. Blocks that were added while it was read are
+/// kept.
+async fn poll_blocks(node: &Node) -> Result<(), BootError> {
+    let shard = node.shard();
+    let begun = shard.now();
+    let before = Arc::clone(&shard.blocks.borrow());
+    let listing = shard.store.backend().list().await?;
+    for (tenant, error) in &listing.errors {
+        tracing::error!(%tenant, error, "block could not be listed");
+        shard.metrics.add(&family::BLOCKLIST_POLL_ERRORS, &[tenant.as_str()], 1.0);
+    }
+    let now = Arc::clone(&shard.blocks.borrow());
+    let list = Arc::new(now.polled(&before, listing.blocks));
+    shard.blocks.replace(Arc::clone(&list));
+    publish_list(node, list).await;
+    let took = shard.now().saturating_sub(begun);
+    shard.metrics.observe(&family::BLOCKLIST_POLL_DURATION, &[], took.as_secs_f64());
+    Ok(())
+}
+
+/// Gauges are computed when they are asked for.
+fn refresh_gauges(shard: &Shard) {
+    for usage in Use::ALL {
+        let used = shard.budget.used_for(usage) as f64;
+        shard.metrics.set(&family::MEMORY_USED, &[usage.name()], used);
+    }
+    shard.metrics.set(&family::MEMORY_BUDGET, &[], shard.settings.budget_bytes_per_core as f64);
+    for (tenant, traces, bytes) in shard.live_by_tenant() {
+        shard.metrics.set(&family::LIVE_TRACES, &[tenant.as_str()], traces as f64);
+        shard.metrics.set(&family::LIVE_TRACE_BYTES, &[tenant.as_str()], bytes as f64);
+    }
+    if shard.core.0 == 0 {
+        for (tenant, blocks) in shard.blocks.borrow().tenants() {
+            let length = blocks.len() as f64;
+            shard.metrics.set(&family::BLOCKLIST_LENGTH, &[tenant.as_str()], length);
+        }
+    }
+}

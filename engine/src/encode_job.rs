@@ -1,0 +1,202 @@
+//! From a sealed segment to durable blocks, one tenant after the other; then the segment's memory
+//! and file are given back.
+//!
+//! From: [`crate::commit`] and [`crate::recovery`] (sealed segments). To: the backend, then the block
+//! list of every core; only then is the log's file released ([`crate::wal_dir`]).
+//!
+//! A block's id follows from the segment's id and the tenant. So whatever the moment of a crash, the
+//! same segment makes the same block, and a segment whose block is there already is not encoded
+//! again: no span is lost and none is stored twice.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stringendo_block::{BlockEncoder, EncodeError, EncodeOptions, FinishedBlock, SpanPart};
+use stringendo_proto::TraceId;
+use stringendo_ring::{CoreId, sleep, yield_if_due};
+use uuid::Uuid;
+
+use crate::block_list::BlockEntry;
+use crate::budget::{Charge, Use};
+use crate::limits::FLUSH_RETRY;
+use crate::live::LiveSegment;
+use crate::live::index::TenantIndex;
+use crate::message::Message;
+use crate::metrics::families as family;
+use crate::node::Node;
+use crate::shard::Shard;
+use crate::tenant::TenantId;
+
+/// Encodes sealed segments, oldest first, until the end of the process.
+pub async fn run(node: Node) {
+    let shard = Rc::clone(node.shard());
+    loop {
+        shard.encode_work.wait().await;
+        answer_flushes(&shard);
+        loop {
+            let Some(segment) = shard.sealed.borrow().front().cloned() else { break };
+            count_queue(&shard);
+            store(&node, &segment).await;
+            shard.sealed.borrow_mut().pop_front();
+            release(&shard, &segment).await;
+            drop(segment);
+            segment_done(&shard);
+        }
+        count_queue(&shard);
+    }
+}
+
+fn count_queue(shard: &Shard) {
+    shard.metrics.set(&family::FLUSH_QUEUE, &[], shard.sealed.borrow().len() as f64);
+}
+
+fn segment_done(shard: &Shard) {
+    for request in shard.flushes.borrow_mut().iter_mut() {
+        request.segments_ahead = request.segments_ahead.map(|ahead| ahead.saturating_sub(1));
+    }
+    shard.metrics.add(&family::BLOCKS_CLEARED, &[], 1.0);
+    answer_flushes(shard);
+}
+
+/// Answers the flush requests that wait for nothing any more.
+fn answer_flushes(shard: &Shard) {
+    let mut flushes = shard.flushes.borrow_mut();
+    for request in flushes.extract_if(.., |request| request.segments_ahead == Some(0)) {
+        // Whoever asked may have gone away.
+        drop(request.done.send(true));
+    }
+}
+
+async fn release(shard: &Shard, segment: &LiveSegment) {
+    if let Err(error) = shard.wal.release(&segment.path).await {
+        tracing::warn!(%error, "WAL segment could not be recycled");
+    }
+}
+
+/// Makes the blocks of all tenants of a segment. Does not give up: the data is in the log and in
+/// memory, and refusing new spans is all that happens meanwhile.
+async fn store(node: &Node, segment: &LiveSegment) {
+    for (tenant, index) in segment.tenants() {
+        let mut pause = FLUSH_RETRY.0;
+        while let Err(reason) = store_tenant(node, segment, tenant, index).await {
+            let metrics = node.counters();
+            tracing::error!(%tenant, reason, "block was not written; will try again");
+            let counters = [&family::FAILED_FLUSHES, &family::FLUSH_FAILURES_ALIAS];
+            counters.iter().for_each(|counter| metrics.add(counter, &[], 1.0));
+            if pause > FLUSH_RETRY.0 {
+                metrics.add(&family::FLUSH_FAILED_RETRIES, &[], 1.0);
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(FLUSH_RETRY.1);
+            metrics.add(&family::FLUSH_RETRIES, &[], 1.0);
+        }
+    }
+}
+
+async fn store_tenant(
+    node: &Node,
+    segment: &LiveSegment,
+    tenant: &TenantId,
+    index: &TenantIndex,
+) -> Result<(), String> {
+    let shard = node.shard();
+    let block_id = block_id(&segment.id, tenant);
+    let there = shard.store.backend().has_block(tenant, &block_id).await;
+    if there.map_err(|error| error.to_string())? {
+        return Ok(());
+    }
+    let begun = shard.now();
+    let mut charge = shard.budget.charge(Use::Encode, 0);
+    let job = EncodeJob { shard, segment, index };
+    let block = job.encode(tenant, block_id, &mut charge).await;
+    let block = block.map_err(|error| error.to_string())?;
+    shard.store.backend().write_block(&block).await.map_err(|error| error.to_string())?;
+    count_flush(shard, &block, shard.now().saturating_sub(begun));
+    list_everywhere(node, tenant, block).await
+}
+
+fn count_flush(shard: &Shard, block: &FinishedBlock, took: Duration) {
+    let meta = &block.meta;
+    shard.metrics.add(&family::BLOCKS_FLUSHED, &[], 1.0);
+    shard.metrics.observe(&family::FLUSH_SIZE, &[], meta.size as f64);
+    shard.metrics.observe(&family::FLUSH_DURATION, &[], took.as_secs_f64());
+    tracing::info!(
+        tenant = meta.tenant_id, block = %meta.block_id, traces = meta.total_objects,
+        bytes = meta.size, took_ms = took.as_millis() as u64, "block flushed"
+    );
+}
+
+/// Has core 0 put the block on every core's list. Until that is done the live segment stays, so a
+/// query finds the spans in one place or in both, never in neither.
+async fn list_everywhere(
+    node: &Node,
+    tenant: &TenantId,
+    block: FinishedBlock,
+) -> Result<(), String> {
+    let entry = Arc::new(BlockEntry::new(tenant.clone(), block.meta));
+    let listed = node.ask(CoreId(0), |answer| Message::AddBlock(entry, answer)).await;
+    listed.ok_or_else(|| "core 0 has ended".to_owned())
+}
+
+struct EncodeJob<'a> {
+    shard: &'a Shard,
+    segment: &'a LiveSegment,
+    index: &'a TenantIndex,
+}
+
+impl EncodeJob<'_> {
+    async fn encode(
+        &self,
+        tenant: &TenantId,
+        block_id: Uuid,
+        charge: &mut Charge,
+    ) -> Result<FinishedBlock, EncodeError> {
+        let mut ids: Vec<TraceId> = self.index.trace_ids().copied().collect();
+        ids.sort_unstable();
+        let mut encoder = BlockEncoder::new(self.options(tenant, block_id, ids.len()));
+        let mut parts: Vec<SpanPart> = Vec::new();
+        for id in &ids {
+            parts.clear();
+            parts.extend(self.index.spans_of(id).map(|(_, part)| part));
+            encoder.add_trace(self.segment.chunks(), id, &parts)?;
+            charge.resize(encoder.memory_bytes() as u64);
+            yield_if_due().await;
+        }
+        let mut finishing = encoder.finish();
+        loop {
+            if let Some(block) = finishing.step()? {
+                charge.resize(block.data.len() as u64);
+                return Ok(block);
+            }
+            yield_if_due().await;
+        }
+    }
+
+    fn options(&self, tenant: &TenantId, block_id: Uuid, traces: usize) -> EncodeOptions {
+        let block = &self.shard.settings.block;
+        EncodeOptions {
+            block_id,
+            tenant: tenant.as_str().to_owned(),
+            dedicated_columns: block.dedicated_columns.clone(),
+            bloom_false_positive: block.bloom_false_positive,
+            bloom_shard_bytes: block.bloom_shard_bytes,
+            row_group_bytes: block.row_group_bytes,
+            traces,
+        }
+    }
+}
+
+/// The id of the block that a tenant's part of a segment becomes: random like the segment's, the
+/// same on every try (FNV-1a over the tenant, folded into the segment's id).
+fn block_id(segment: &Uuid, tenant: &TenantId) -> Uuid {
+    const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    let bytes = tenant.as_str().bytes();
+    let hash = bytes.fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
+    uuid::Builder::from_random_bytes((segment.as_u128() ^ hash).to_be_bytes()).into_uuid()
+}
+
+#[cfg(test)]
+#[path = "encode_job_tests.rs"]
+mod tests;

@@ -1,0 +1,55 @@
+//! Every limit of a shard in one place, with its reason.
+
+use std::time::Duration;
+
+/// Longest tenant id (contract http-api.md §1.1).
+pub const TENANT_BYTES_MAX: usize = 150;
+
+/// Nesting of attribute values: deeper than any client sends, shallow enough for every decoder.
+pub const VALUE_DEPTH_MAX: u32 = 24;
+
+/// Messages in one lane of the mesh. A lane holds requests whose memory is charged already, so this
+/// bounds latency, not memory.
+pub const MESH_LANE_MESSAGES: usize = 1024;
+
+/// A group is written when the one before it is durable, so this is what may gather meanwhile: half
+/// a second of the disk at 64 MB/s. More is refused, since the disk does not keep up.
+pub const GROUP_BYTES_MAX: usize = 32 << 20;
+
+/// Memory that a group starts with; it grows as needed and is kept for the next.
+pub const GROUP_BYTES_MIN: usize = 256 << 10;
+
+/// Part of a core's budget that holds live data before sealing is forced: the rest is for the
+/// segment being encoded, its block and requests in flight.
+pub const LIVE_BUDGET_SHARE: f64 = 0.35;
+
+/// Memory outside the account (code, stacks, the executor's buffers, allocator slack), subtracted
+/// from the budget of each core. Measured, see docs/PERFORMANCE.md.
+pub const UNACCOUNTED_BYTES: u64 = 24 << 20;
+
+/// Smallest budget that is accepted for a core.
+pub const BUDGET_BYTES_MIN: u64 = 64 << 20;
+
+/// Recycled segment files kept per core; more are removed.
+pub const FREE_SEGMENTS_MAX: usize = 2;
+
+/// First and longest pause between tries to write a block.
+pub const FLUSH_RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// Bloom filters and footers cached per core, in bytes.
+pub const BLOCK_CACHE_BYTES: usize = 32 << 20;
+
+/// Ranges of a block closer together than this are fetched in one read.
+pub const FETCH_GAP_BYTES: u64 = 64 << 10;
+
+/// Reads of one query in flight on one core.
+pub const FETCHES_MAX: usize = 16;
+
+/// A retry hint is sent with refusals unless configured otherwise (contract receivers.md §2.4).
+pub const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// A core that did not answer for so long is not ready.
+pub const HEARTBEAT_MAX: Duration = Duration::from_secs(5);
+
+const _: () = assert!(GROUP_BYTES_MIN < GROUP_BYTES_MAX);
+const _: () = assert!(UNACCOUNTED_BYTES < BUDGET_BYTES_MIN);

@@ -1,0 +1,171 @@
+//! The spans of one live trace with a plan's fields as columns.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use stringendo_block::SpanPart;
+use stringendo_block::nested_set::{NestedSets, Node, Place};
+use stringendo_proto::TraceId;
+use stringendo_traceql::{
+    AttributeScope, Field, Intrinsic, SearchPlan, SpanColumns, Value, ValueRef,
+};
+
+use super::facts::{self, TraceFacts};
+use super::span::{self, RESOURCE_ATTRIBUTES, SCOPE_ATTRIBUTES, SPAN_ATTRIBUTES, SpanView};
+use super::value::{Cell, any_value};
+
+/// The spans of a trace, read from the image, each (span id, kind) once.
+pub fn spans<'a>(parts: impl Iterator<Item = (&'a [Bytes], SpanPart)>) -> Vec<SpanView<'a>> {
+    let mut seen = HashSet::new();
+    let views = parts.filter_map(|(chunks, part)| {
+        let chunk: &'a [u8] = chunks.get(part.chunk as usize)?;
+        span::view(part.resource.of(chunk), part.scope.of(chunk), part.span.of(chunk)).ok()
+    });
+    views.filter(|view| seen.insert((view.span_id, view.kind))).collect()
+}
+
+/// A trace as a query sees it.
+pub struct LiveColumns<'a> {
+    cells: Vec<Cell<'a>>,
+    fields: usize,
+    spans: usize,
+}
+
+impl SpanColumns for LiveColumns<'_> {
+    fn len(&self) -> usize {
+        self.spans
+    }
+
+    fn value(&self, span: usize, field: usize) -> ValueRef<'_> {
+        self.cells[span * self.fields + field].get()
+    }
+}
+
+impl<'a> LiveColumns<'a> {
+    /// Reads the plan's fields of all spans.
+    pub fn read(trace_id: &TraceId, spans: &[SpanView<'a>], plan: &SearchPlan) -> Self {
+        let fields = plan.fields();
+        let whole = WholeTrace::of(trace_id, spans, fields);
+        let mut cells = Vec::with_capacity(spans.len() * fields.len());
+        for (number, span) in spans.iter().enumerate() {
+            cells.extend(fields.iter().map(|field| whole.cell(number, span, field)));
+        }
+        Self { cells, fields: fields.len(), spans: spans.len() }
+    }
+
+    /// A value, for the answer.
+    pub fn cell(&self, span: usize, field: usize) -> &Cell<'a> {
+        &self.cells[span * self.fields + field]
+    }
+}
+
+/// What fields may need beyond their own span; computed only if one does.
+struct WholeTrace<'a> {
+    trace_id: TraceId,
+    facts: TraceFacts<'a>,
+    places: Vec<Place>,
+    has_root: bool,
+}
+
+impl<'a> WholeTrace<'a> {
+    fn of(trace_id: &TraceId, spans: &[SpanView<'a>], fields: &[Field]) -> Self {
+        let any = |wanted: &[Intrinsic]| {
+            fields.iter().any(|field| matches!(field, Field::Intrinsic(i) if wanted.contains(i)))
+        };
+        let facts = if any(&[Intrinsic::TraceDuration, Intrinsic::RootName, Intrinsic::RootService])
+        {
+            facts::of(trace_id, spans)
+        } else {
+            TraceFacts::default()
+        };
+        let tree = [
+            Intrinsic::ChildCount,
+            Intrinsic::NestedSetLeft,
+            Intrinsic::NestedSetRight,
+            Intrinsic::NestedSetParent,
+        ];
+        let places = if any(&tree) { places(spans) } else { Vec::new() };
+        let has_root = spans.iter().any(SpanView::is_root);
+        Self { trace_id: *trace_id, facts, places, has_root }
+    }
+
+    fn cell(&self, number: usize, span: &SpanView<'a>, field: &Field) -> Cell<'a> {
+        match field {
+            Field::Intrinsic(intrinsic) => self.intrinsic(number, span, *intrinsic),
+            Field::Attribute { scope, name } => attribute(span, *scope, name.as_bytes()),
+        }
+    }
+
+    fn intrinsic(&self, number: usize, span: &SpanView<'a>, intrinsic: Intrinsic) -> Cell<'a> {
+        let place = self.places.get(number).copied().unwrap_or_default();
+        let text = |text: String| Cell::Owned(Value::Str(text.into_bytes().into()));
+        let int = |number: i32| Cell::Ref(ValueRef::Int(i64::from(number)));
+        let scope_field = |number| field_bytes(span.scope, number);
+        match intrinsic {
+            Intrinsic::Name => Cell::Ref(ValueRef::Str(span.name)),
+            Intrinsic::Duration => Cell::Ref(ValueRef::Duration(span.duration_nanos())),
+            Intrinsic::Status => Cell::Ref(ValueRef::Status(span.status)),
+            Intrinsic::StatusMessage => Cell::Ref(ValueRef::Str(span.status_message)),
+            Intrinsic::Kind => Cell::Ref(ValueRef::Kind(span.kind)),
+            Intrinsic::SpanId => text(span.span_id.to_string()),
+            Intrinsic::ParentId => text(span.parent_id.to_string()),
+            Intrinsic::TraceId => text(self.trace_id.to_string()),
+            Intrinsic::ChildCount if self.has_root => int(place.children),
+            Intrinsic::NestedSetLeft => int(place.left),
+            Intrinsic::NestedSetRight => int(place.right),
+            Intrinsic::NestedSetParent => int(place.parent),
+            Intrinsic::TraceDuration => Cell::Ref(ValueRef::Duration(
+                self.facts.end_unix_nanos.saturating_sub(self.facts.start_unix_nanos),
+            )),
+            Intrinsic::RootName => Cell::Ref(ValueRef::Str(self.facts.root_name)),
+            Intrinsic::RootService => Cell::Ref(ValueRef::Str(self.facts.root_service)),
+            Intrinsic::InstrumentationName => Cell::Ref(ValueRef::Str(scope_field(1))),
+            Intrinsic::InstrumentationVersion => Cell::Ref(ValueRef::Str(scope_field(2))),
+            // Plans do not ask for events and links yet.
+            _ => Cell::Ref(ValueRef::Missing),
+        }
+    }
+}
+
+fn places(spans: &[SpanView<'_>]) -> Vec<Place> {
+    let number = |id: [u8; 8]| u64::from_be_bytes(id);
+    let node = |span: &SpanView<'_>| Node {
+        id: number(span.span_id.0),
+        parent: (!span.is_root()).then(|| number(span.parent_id.0)),
+        kind: span.kind,
+    };
+    let nodes: Vec<Node> = spans.iter().map(node).collect();
+    NestedSets::default().place(&nodes).to_vec()
+}
+
+fn field_bytes(body: &[u8], number: u32) -> &[u8] {
+    span::messages(body, number).last().unwrap_or(&[])
+}
+
+fn attribute<'a>(span: &SpanView<'a>, scope: AttributeScope, name: &[u8]) -> Cell<'a> {
+    match scope {
+        AttributeScope::Span => last(span.body, SPAN_ATTRIBUTES, name),
+        AttributeScope::Resource => resource_attribute(span, name),
+        AttributeScope::Instrumentation => last(span.scope, SCOPE_ATTRIBUTES, name),
+        AttributeScope::Unscoped => {
+            let own = last(span.body, SPAN_ATTRIBUTES, name);
+            // What only the resource's pseudo-value could give is not found unscoped.
+            if own.is_missing() { last(span.resource, RESOURCE_ATTRIBUTES, name) } else { own }
+        }
+        AttributeScope::Event | AttributeScope::Link => Cell::Ref(ValueRef::Missing),
+    }
+}
+
+/// `resource.service.name` always exists, empty where the resource lacks it (traceql.md §5.2).
+fn resource_attribute<'a>(span: &SpanView<'a>, name: &[u8]) -> Cell<'a> {
+    let found = last(span.resource, RESOURCE_ATTRIBUTES, name);
+    if found.is_missing() && name == b"service.name" {
+        return Cell::Ref(ValueRef::Str(&[]));
+    }
+    found
+}
+
+fn last<'a>(body: &'a [u8], number: u32, name: &[u8]) -> Cell<'a> {
+    let found = span::attributes(body, number).filter(|(key, _)| *key == name).last();
+    found.map_or(Cell::Ref(ValueRef::Missing), |(_, value)| any_value(value))
+}

@@ -1,0 +1,57 @@
+//! What cores say to each other.
+
+use std::sync::Arc;
+
+use stringendo_proto::cut::SubBatch;
+use stringendo_ring::oneshot;
+
+use crate::block_list::{BlockEntry, BlockList};
+use crate::error::{IngestError, QueryError};
+use crate::metrics::Series;
+use crate::query::block_search::BlockSearchJob;
+use crate::query::collect::Findings;
+use crate::query::live_search::LiveSearchJob;
+use crate::query::trace::TracePieces;
+use crate::tenant::TenantId;
+use stringendo_proto::TraceId;
+
+/// A message to another core. Answers come through the oneshot inside.
+pub enum Message {
+    /// Spans for their owner.
+    Ingest(IngestPart),
+    /// The live pieces of a trace.
+    LiveTrace(TenantId, TraceId, Answer<Result<TracePieces, QueryError>>),
+    /// The pieces of a trace in some blocks.
+    BlockTrace(Vec<Arc<BlockEntry>>, TraceId, Answer<Result<TracePieces, QueryError>>),
+    /// A search of live data.
+    LiveSearch(LiveSearchJob, Answer<Result<Findings, QueryError>>),
+    /// A search of some blocks.
+    BlockSearch(BlockSearchJob, Answer<Result<Findings, QueryError>>),
+    /// To core 0: a block is durable; list it everywhere, then answer.
+    AddBlock(Arc<BlockEntry>, Answer<()>),
+    /// From core 0: the block list from now on.
+    SetBlocks(Arc<BlockList>, Answer<()>),
+    /// Seal, encode and flush what is live now, then answer.
+    Flush(Option<TenantId>, Answer<bool>),
+    /// The core's counters.
+    Metrics(Answer<Vec<Series>>),
+    /// Are you there, and ready?
+    Heartbeat(Answer<bool>),
+    /// The process is going down: refuse ingest from now on.
+    Stop(Answer<()>),
+}
+
+/// Where an answer goes.
+pub type Answer<T> = oneshot::Sender<T>;
+
+/// The part of a batch that one core owns.
+pub struct IngestPart {
+    /// Whose.
+    pub tenant: TenantId,
+    /// When the request was received, nanoseconds since the Unix epoch.
+    pub received_unix_nanos: u64,
+    /// Bytes and positions.
+    pub batch: SubBatch,
+    /// The acknowledgement.
+    pub done: Answer<Result<(), IngestError>>,
+}

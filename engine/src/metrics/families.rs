@@ -1,0 +1,97 @@
+//! Every family that is exposed, by contract metrics.md Part B.
+
+use super::{Family, Kind};
+
+const REQUEST_BUCKETS: &[f64] =
+    &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0];
+const SECONDS_BUCKETS: &[f64] =
+    &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+const BYTES_BUCKETS: &[f64] =
+    &[1_048_576.0, 4_194_304.0, 16_777_216.0, 67_108_864.0, 268_435_456.0, 1_073_741_824.0];
+const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+
+macro_rules! families {
+    ($($(#[$doc:meta])* $ident:ident = $name:literal, $kind:expr, [$($label:literal),*], $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub static $ident: Family =
+                Family { name: $name, help: $help, kind: $kind, labels: &[$($label),*] };
+        )*
+        /// All of them, for exposition and tests.
+        pub static ALL: &[&Family] = &[$(&$ident),*];
+    };
+}
+
+families! {
+    REQUEST_DURATION = "tempo_request_duration_seconds", Kind::Histogram(REQUEST_BUCKETS),
+        ["method", "route", "status_code", "ws"], "Time (in seconds) spent serving HTTP requests.";
+    INFLIGHT_REQUESTS = "tempo_inflight_requests", Kind::Gauge, ["method", "route"],
+        "Current number of inflight requests.";
+    SPANS_RECEIVED = "tempo_distributor_spans_received_total", Kind::Counter, ["tenant"],
+        "The total number of spans received per tenant";
+    BYTES_RECEIVED = "tempo_distributor_bytes_received_total", Kind::Counter, ["tenant"],
+        "The total number of proto bytes received per tenant";
+    INGRESS_BYTES = "tempo_distributor_ingress_bytes_total", Kind::Counter, ["tenant"],
+        "The total number of bytes received per tenant before limits";
+    DISCARDED_SPANS = "tempo_discarded_spans_total", Kind::Counter, ["reason", "tenant"],
+        "The total number of samples that were discarded.";
+    ATTRIBUTES_TRUNCATED = "tempo_distributor_attributes_truncated_total", Kind::Counter,
+        ["tenant", "scope"], "The total number of attribute keys or values truncated per tenant";
+    TRACES_PER_BATCH = "tempo_distributor_traces_per_batch", Kind::Histogram(BATCH_BUCKETS), [],
+        "The number of traces in each batch";
+    PUSH_DURATION = "tempo_distributor_push_duration_seconds", Kind::Histogram(SECONDS_BUCKETS), [],
+        "Time spent from the decoded batch to its durable acknowledgement";
+    ACCEPTED_SPANS = "tempo_receiver_accepted_spans", Kind::Counter, ["receiver", "transport"],
+        "Number of spans successfully pushed into the pipeline.";
+    REFUSED_SPANS = "tempo_receiver_refused_spans", Kind::Counter, ["receiver", "transport"],
+        "Number of spans that could not be pushed into the pipeline.";
+    REFUSED_REQUESTS = "stringendo_receiver_refused_requests_total", Kind::Counter,
+        ["receiver", "transport", "reason"], "Requests that were refused, by reason.";
+    LIVE_TRACES = "tempo_ingester_live_traces", Kind::Gauge, ["tenant"],
+        "The current number of live traces per tenant.";
+    LIVE_TRACE_BYTES = "tempo_ingester_live_trace_bytes", Kind::Gauge, ["tenant"],
+        "The current number of bytes consumed by live traces per tenant.";
+    TRACES_CREATED = "tempo_ingester_traces_created_total", Kind::Counter, ["tenant"],
+        "The total number of traces created per tenant.";
+    INGESTER_BYTES = "tempo_ingester_bytes_received_total", Kind::Counter, ["tenant", "data_type"],
+        "The total bytes received per tenant and data type.";
+    BLOCKS_FLUSHED = "tempo_ingester_blocks_flushed_total", Kind::Counter, [],
+        "The total number of blocks flushed.";
+    BLOCKS_CLEARED = "tempo_ingester_blocks_cleared_total", Kind::Counter, [],
+        "The total number of segments whose blocks are durable and whose memory was given back.";
+    FAILED_FLUSHES = "tempo_ingester_failed_flushes_total", Kind::Counter, [],
+        "The total number of failed block flushes.";
+    FLUSH_FAILURES_ALIAS = "tempo_ingester_flush_failures_total", Kind::Counter, [],
+        "The total number of failed block flushes (name of users' documents).";
+    FLUSH_RETRIES = "tempo_ingester_flush_retries_total", Kind::Counter, [],
+        "The total number of retries after a failed flush.";
+    FLUSH_FAILED_RETRIES = "tempo_ingester_flush_failed_retries_total", Kind::Counter, [],
+        "The total number of retries that failed again.";
+    FLUSH_DURATION = "tempo_ingester_flush_duration_seconds", Kind::Histogram(SECONDS_BUCKETS), [],
+        "Time from the sealed segment to its durable block.";
+    FLUSH_SIZE = "tempo_ingester_flush_size_bytes", Kind::Histogram(BYTES_BUCKETS), [],
+        "Size in bytes of flushed blocks.";
+    FLUSH_QUEUE = "tempo_ingester_flush_queue_length", Kind::Gauge, [],
+        "Sealed segments that wait for their block.";
+    REPLAY_ERRORS = "tempo_ingester_replay_errors_total", Kind::Counter, ["tenant"],
+        "The total number of damaged parts met while the log was replayed.";
+    BLOCKLIST_LENGTH = "tempodb_blocklist_length", Kind::Gauge, ["tenant"],
+        "Number of blocks per tenant.";
+    BLOCKLIST_POLL_ERRORS = "tempodb_blocklist_poll_errors_total", Kind::Counter, ["tenant"],
+        "Errors met while polling the list of blocks.";
+    BLOCKLIST_POLL_DURATION = "tempodb_blocklist_poll_duration_seconds",
+        Kind::Histogram(SECONDS_BUCKETS), [], "Time to read the list of blocks.";
+    QUERIES = "tempo_query_frontend_queries_total", Kind::Counter, ["tenant", "op", "result"],
+        "Total queries received per tenant.";
+    BYTES_INSPECTED = "tempo_query_frontend_bytes_inspected_total", Kind::Counter, ["tenant", "op"],
+        "Bytes looked at by queries.";
+    WAL_BYTES = "stringendo_wal_bytes_total", Kind::Counter, [],
+        "Bytes written to the log, padding included.";
+    WAL_GROUPS = "stringendo_wal_groups_total", Kind::Counter, [], "Groups committed to the log.";
+    WAL_COMMIT = "stringendo_wal_commit_duration_seconds", Kind::Histogram(SECONDS_BUCKETS), [],
+        "Time of one group's write and sync.";
+    MEMORY_USED = "stringendo_memory_used_bytes", Kind::Gauge, ["use"],
+        "Accounted memory by what holds it, all cores.";
+    MEMORY_BUDGET = "stringendo_memory_budget_bytes", Kind::Gauge, [],
+        "Budget of all cores together.";
+}

@@ -1,0 +1,147 @@
+//! A core's handle for everything that the engine does; what `net` holds.
+
+use std::rc::Rc;
+
+use futures_util::future::join_all;
+use stringendo_ring::owner::Owners;
+use stringendo_ring::{Clock, CoreId, Mesh, oneshot, timeout};
+
+use crate::budget::{Charge, Use};
+use crate::limits;
+use crate::message::{Answer, Message};
+use crate::metrics::{self, Metrics, Series, families as family};
+use crate::settings::EngineSettings;
+use crate::shard::Shard;
+use crate::tenant::TenantId;
+
+/// The handle; clones share it on their core.
+#[derive(Clone)]
+pub struct Node {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    shard: Rc<Shard>,
+    mesh: Mesh<Message>,
+    owners: Owners,
+}
+
+/// Why the process is not ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotReady {
+    /// The process is going down.
+    Stopping,
+    /// These cores do not answer or still read back their log.
+    Cores(Vec<CoreId>),
+}
+
+impl Node {
+    /// The handle of `shard`.
+    pub fn new(shard: Rc<Shard>, mesh: Mesh<Message>) -> Self {
+        let owners = Owners::new(mesh.cores());
+        Self { inner: Rc::new(Inner { shard, mesh, owners }) }
+    }
+
+    /// This core's state.
+    pub fn shard(&self) -> &Rc<Shard> {
+        &self.inner.shard
+    }
+
+    /// This core's end of the mesh.
+    pub fn mesh(&self) -> &Mesh<Message> {
+        &self.inner.mesh
+    }
+
+    /// Who owns which trace.
+    pub fn owners(&self) -> Owners {
+        self.inner.owners
+    }
+
+    /// Settings.
+    pub fn settings(&self) -> &EngineSettings {
+        &self.inner.shard.settings
+    }
+
+    /// Time.
+    pub fn clock(&self) -> Clock {
+        self.inner.shard.clock
+    }
+
+    /// This core's counters.
+    pub fn counters(&self) -> &Metrics {
+        &self.inner.shard.metrics
+    }
+
+    /// Memory for a request's body, charged before it is read or inflated; `None` when the core's
+    /// budget is used up and the request must be refused.
+    pub fn try_charge_request(&self, bytes: u64) -> Option<Charge> {
+        self.inner.shard.budget.try_charge(Use::Requests, bytes)
+    }
+
+    /// All cores, this one included.
+    pub fn cores(&self) -> impl Iterator<Item = CoreId> + use<> {
+        (0..self.inner.mesh.cores()).map(CoreId)
+    }
+
+    /// Asks one core and waits; `None` if it has ended.
+    pub async fn ask<T>(
+        &self,
+        core: CoreId,
+        message: impl FnOnce(Answer<T>) -> Message,
+    ) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
+        self.mesh().send(core, message(answer)).await.ok()?;
+        answered.await.ok()
+    }
+
+    /// Asks every core and waits for all; `None` for those that have ended.
+    pub async fn ask_all<T>(&self, message: impl Fn(Answer<T>) -> Message) -> Vec<Option<T>> {
+        join_all(self.cores().map(|core| self.ask(core, &message))).await
+    }
+
+    /// Whether every core answers and has read back its log.
+    ///
+    /// # Errors
+    /// Says which do not.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        if self.shard().stopping.get() {
+            return Err(NotReady::Stopping);
+        }
+        let beats = self.cores().map(|core| async move {
+            let beat = timeout(limits::HEARTBEAT_MAX, self.ask(core, Message::Heartbeat)).await;
+            (core, beat.flatten() == Some(true))
+        });
+        let silent: Vec<_> = join_all(beats)
+            .await
+            .into_iter()
+            .filter(|(_, ready)| !ready)
+            .map(|(core, _)| core)
+            .collect();
+        if silent.is_empty() { Ok(()) } else { Err(NotReady::Cores(silent)) }
+    }
+
+    /// Seals what is live (of one tenant: of all, since a segment holds all of them), encodes and
+    /// flushes it, and returns when that is durable. `false` if nobody knows the tenant.
+    pub async fn flush(&self, tenant: Option<TenantId>) -> bool {
+        let known = self.ask_all(|answer| Message::Flush(tenant.clone(), answer)).await;
+        known.into_iter().flatten().any(|known| known)
+    }
+
+    /// Refuses ingest on every core from now on.
+    pub async fn stop(&self) {
+        self.ask_all(Message::Stop).await;
+    }
+
+    /// Counters of all cores together.
+    pub async fn metrics(&self) -> Vec<Series> {
+        let snapshots = self.ask_all(Message::Metrics).await;
+        metrics::merge(snapshots.into_iter().flatten().collect())
+    }
+
+    /// Counts a query.
+    pub fn count_query(&self, tenant: &TenantId, op: &str, completed: bool, bytes: u64) {
+        let result = if completed { "completed" } else { "canceled" };
+        self.counters().add(&family::QUERIES, &[tenant.as_str(), op, result], 1.0);
+        self.counters().add(&family::BYTES_INSPECTED, &[tenant.as_str(), op], bytes as f64);
+    }
+}

@@ -1,0 +1,47 @@
+//! Questions, and how the answers of cores become one.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use stringendo_proto::TraceId;
+use stringendo_traceql::SearchPlan;
+use uuid::Uuid;
+
+pub mod block_columns;
+pub mod block_search;
+pub mod block_trace;
+pub mod collect;
+pub mod echo;
+pub mod live_search;
+pub mod live_trace;
+pub mod merge;
+pub mod search;
+pub mod trace;
+
+/// A trace by id.
+#[derive(Clone, Debug)]
+pub struct TraceRequest {
+    /// Which trace.
+    pub trace_id: TraceId,
+    /// Only blocks that overlap this time, nanoseconds since the Unix epoch.
+    pub time_hint_unix_nanos: Option<Range<u64>>,
+    /// Look at live data.
+    pub live: bool,
+    /// Look at blocks with ids in this inclusive range.
+    pub blocks: Option<(Uuid, Uuid)>,
+}
+
+/// A search.
+#[derive(Clone, Debug)]
+pub struct SearchRequest {
+    /// What to look for.
+    pub plan: Arc<SearchPlan>,
+    /// Traces that end before this are left out, nanoseconds since the Unix epoch, inclusive.
+    pub start_unix_nanos: u64,
+    /// Traces that start after this are left out, inclusive.
+    pub end_unix_nanos: u64,
+    /// Traces wanted (at least 1).
+    pub limit: usize,
+    /// Spans wanted per span set; 0 = all.
+    pub spans_per_span_set: usize,
+}

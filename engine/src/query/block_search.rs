@@ -1,0 +1,128 @@
+//! Searches some blocks on the core that reads them, newest blocks first.
+
+use std::sync::Arc;
+
+use stringendo_block::scan::{ScanBatch, ScannedTrace};
+use stringendo_ring::yield_if_due;
+
+use super::SearchRequest;
+use super::block_columns::{BlockColumns, FieldMap};
+use super::collect::{Findings, FoundTrace, Newest, SearchCost};
+use super::echo::{self, SpanFacts};
+use crate::block_list::BlockEntry;
+use crate::block_store::StoreError;
+use crate::error::QueryError;
+use crate::shard::Shard;
+
+/// A search of some blocks.
+#[derive(Clone, Debug)]
+pub struct BlockSearchJob {
+    /// Which, newest first.
+    pub blocks: Vec<Arc<BlockEntry>>,
+    /// What for.
+    pub request: SearchRequest,
+}
+
+/// Runs the job on this core.
+///
+/// # Errors
+/// When a block could not be read. Blocks that are gone meanwhile are skipped.
+pub async fn run(shard: &Shard, job: &BlockSearchJob) -> Result<Findings, QueryError> {
+    let mut search = BlockSearch {
+        request: &job.request,
+        fields: FieldMap::of(&job.request),
+        newest: Newest::new(job.request.limit),
+        cost: SearchCost::default(),
+        matching: Vec::new(),
+    };
+    for block in &job.blocks {
+        // No trace of this block or of the older ones behind it starts late enough.
+        if !search.newest.wants(block.end_unix_nanos.saturating_add(999_999_999)) {
+            break;
+        }
+        match search.block(shard, block).await {
+            Err(error) if !error.is_gone() => {
+                return Err(QueryError::Storage(format!("block {}: {error}", block.meta.block_id)));
+            }
+            _ => {}
+        }
+    }
+    Ok(Findings { traces: search.newest.into_traces(), cost: search.cost })
+}
+
+struct BlockSearch<'a> {
+    request: &'a SearchRequest,
+    fields: FieldMap,
+    newest: Newest,
+    cost: SearchCost,
+    matching: Vec<u32>,
+}
+
+impl BlockSearch<'_> {
+    async fn block(&mut self, shard: &Shard, block: &BlockEntry) -> Result<(), StoreError> {
+        let open = shard.store.open(block, &mut self.cost.reads).await?;
+        for row_group in 0..open.reader().row_groups() {
+            let ranges = open.reader().scan_ranges(row_group, self.fields.request());
+            if ranges.is_empty() {
+                continue;
+            }
+            let fetched = open.fetch(ranges, &mut self.cost.reads).await?;
+            let mut scan = open.reader().scan(row_group, self.fields.request(), &fetched)?;
+            while let Some(batch) = scan.next_batch()? {
+                self.batch(&batch);
+                yield_if_due().await;
+            }
+            let (spans, bytes) = scan.inspected();
+            self.cost.spans += spans;
+            self.cost.bytes += bytes;
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, batch: &ScanBatch) {
+        for trace in &batch.traces {
+            self.cost.traces += 1;
+            if !self.newest.wants(trace.start_unix_nanos) {
+                continue;
+            }
+            let columns = BlockColumns::of(&self.fields, batch, trace);
+            self.matching.clear();
+            self.request.plan.matching_spans(&columns, &mut self.matching);
+            if !self.matching.is_empty() {
+                let found = self.found(batch, trace, &columns);
+                self.newest.add(found);
+            }
+        }
+    }
+
+    fn found(
+        &self,
+        batch: &ScanBatch,
+        trace: &ScannedTrace,
+        columns: &BlockColumns<'_>,
+    ) -> FoundTrace {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let shown = self.matching.iter().take(self.request.spans_shown()).map(|number| {
+            let at = trace.spans.start + *number as usize;
+            let facts = SpanFacts {
+                span_id: batch.span_ids[at],
+                start_unix_nanos: batch.span_start_unix_nanos[at],
+                duration_nanos: batch.span_duration_nanos[at],
+            };
+            echo::span(&self.request.plan, columns, *number, &facts)
+        });
+        let services = trace.service_stats.iter();
+        FoundTrace {
+            trace_id: trace.trace_id,
+            root_service: text(&trace.root_service),
+            root_name: text(&trace.root_name),
+            start_unix_nanos: trace.start_unix_nanos,
+            end_unix_nanos: trace.end_unix_nanos,
+            services: services
+                .map(|(name, spans, errors)| (text(name), (*spans, *errors)))
+                .collect(),
+            spans: shown.collect(),
+            matched: self.matching.len() as u32,
+        }
+    }
+}

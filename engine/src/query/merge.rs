@@ -1,0 +1,79 @@
+//! Merges what several places found (traceql.md §10.6): one entry per trace, newest first.
+
+use std::collections::HashMap;
+
+use stringendo_proto::TraceId;
+use stringendo_proto::tempopb::{ServiceStats, SpanSet, TraceSearchMetadata};
+
+use super::collect::{FoundTrace, order};
+
+/// Shown for a trace whose root is not known.
+const NO_ROOT: &str = "<root span not yet received>";
+
+/// Traces by id.
+#[derive(Default)]
+pub struct Merged {
+    traces: HashMap<TraceId, FoundTrace>,
+}
+
+impl Merged {
+    /// Adds a find, merging it with what is known of the trace.
+    pub fn add(&mut self, found: FoundTrace) {
+        match self.traces.entry(found.trace_id) {
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(found);
+            }
+            std::collections::hash_map::Entry::Occupied(mut entry) => merge(entry.get_mut(), found),
+        }
+    }
+
+    /// The newest `limit` traces, newest first.
+    pub fn newest(self, limit: usize) -> Vec<FoundTrace> {
+        let mut traces: Vec<_> = self.traces.into_values().collect();
+        traces.sort_by_key(order);
+        traces.truncate(limit);
+        traces
+    }
+}
+
+fn merge(known: &mut FoundTrace, more: FoundTrace) {
+    if known.root_service.is_empty() {
+        known.root_service = more.root_service;
+    }
+    if known.root_name.is_empty() {
+        known.root_name = more.root_name;
+    }
+    known.start_unix_nanos = known.start_unix_nanos.min(more.start_unix_nanos);
+    known.end_unix_nanos = known.end_unix_nanos.max(more.end_unix_nanos);
+    for (service, counts) in more.services {
+        let known = known.services.entry(service).or_default();
+        *known = (known.0.max(counts.0), known.1.max(counts.1));
+    }
+    if more.matched > known.matched {
+        (known.matched, known.spans) = (more.matched, more.spans);
+    }
+}
+
+/// The answer's form of a trace.
+pub fn metadata(trace: FoundTrace, shows_spans: bool) -> TraceSearchMetadata {
+    let sets = if shows_spans {
+        vec![SpanSet { spans: trace.spans, matched: trace.matched, attributes: Vec::new() }]
+    } else {
+        Vec::new()
+    };
+    let stats = trace.services.into_iter().map(|(service, (span_count, error_count))| {
+        (service, ServiceStats { span_count, error_count })
+    });
+    let duration = trace.end_unix_nanos.saturating_sub(trace.start_unix_nanos);
+    let known = |text: String| if text.is_empty() { NO_ROOT.to_owned() } else { text };
+    TraceSearchMetadata {
+        trace_id: trace.trace_id.to_hex_trimmed(),
+        root_service_name: known(trace.root_service),
+        root_trace_name: trace.root_name,
+        start_time_unix_nano: trace.start_unix_nanos,
+        duration_ms: u32::try_from(duration / 1_000_000).unwrap_or(u32::MAX),
+        span_set: sets.first().cloned(),
+        span_sets: sets,
+        service_stats: stats.collect(),
+    }
+}

@@ -1,0 +1,139 @@
+//! A trace by id: live pieces from every core, then pieces from blocks, combined.
+//!
+//! Live data is asked before the block list is looked at. A segment leaves live data only after its
+//! block is on every core's list, so whatever was missed there is found here.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use stringendo_block::combine::{combine, split_shared_ids};
+use stringendo_proto::TraceId;
+use stringendo_proto::otlp::TracesData;
+use stringendo_ring::CoreId;
+use uuid::Uuid;
+
+use super::TraceRequest;
+use crate::affinity::core_of;
+use crate::block_list::BlockEntry;
+use crate::error::QueryError;
+use crate::message::Message;
+use crate::node::Node;
+use crate::tenant::TenantId;
+
+/// Pieces of a trace from one place.
+#[derive(Clone, Debug, Default)]
+pub struct TracePieces {
+    /// The pieces, oldest first.
+    pub pieces: Vec<TracesData>,
+    /// What finding them cost.
+    pub cost: TraceCost,
+}
+
+/// What a lookup cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TraceCost {
+    /// Bytes of spans looked at.
+    pub inspected_bytes: u64,
+    /// Reads of the backend.
+    pub backend_reads: u64,
+    /// Bytes of those reads.
+    pub backend_bytes: u64,
+}
+
+impl TraceCost {
+    /// Adds another cost.
+    pub fn add(&mut self, other: TraceCost) {
+        self.inspected_bytes += other.inspected_bytes;
+        self.backend_reads += other.backend_reads;
+        self.backend_bytes += other.backend_bytes;
+    }
+}
+
+/// A trace, if there is one.
+#[derive(Clone, Debug, Default)]
+pub struct TraceAnswer {
+    /// The combined trace; `None` if no span was found.
+    pub trace: Option<TracesData>,
+    /// What answering cost.
+    pub cost: TraceCost,
+}
+
+impl Node {
+    /// Looks up a trace.
+    ///
+    /// # Errors
+    /// When a place that may hold part of it could not be read.
+    pub async fn trace(
+        &self,
+        tenant: &TenantId,
+        request: &TraceRequest,
+    ) -> Result<TraceAnswer, QueryError> {
+        let mut found = TracePieces::default();
+        if request.live {
+            take_all(&mut found, self.live_pieces(tenant, request.trace_id).await)?;
+        }
+        take_all(&mut found, self.block_pieces(tenant, request).await)?;
+        let cost = found.cost;
+        if found.pieces.is_empty() {
+            return Ok(TraceAnswer { trace: None, cost });
+        }
+        let mut trace = combine(found.pieces);
+        split_shared_ids(&mut trace);
+        Ok(TraceAnswer { trace: Some(trace), cost })
+    }
+
+    async fn live_pieces(
+        &self,
+        tenant: &TenantId,
+        id: TraceId,
+    ) -> Vec<Option<Result<TracePieces, QueryError>>> {
+        self.ask_all(|answer| Message::LiveTrace(tenant.clone(), id, answer)).await
+    }
+
+    async fn block_pieces(
+        &self,
+        tenant: &TenantId,
+        request: &TraceRequest,
+    ) -> Vec<Option<Result<TracePieces, QueryError>>> {
+        let blocks = self.candidates(tenant, request);
+        let cores = self.mesh().cores();
+        let shares = self.cores().map(|core| (core, share(&blocks, core, cores)));
+        let asked = shares.filter(|(_, share)| !share.is_empty()).map(|(core, share)| {
+            self.ask(core, move |answer| Message::BlockTrace(share, request.trace_id, answer))
+        });
+        join_all(asked).await
+    }
+
+    fn candidates(&self, tenant: &TenantId, request: &TraceRequest) -> Vec<Arc<BlockEntry>> {
+        let Some((first, last)) = request.blocks else { return Vec::new() };
+        let in_range = |id: &Uuid| *id >= first && *id <= last;
+        let in_time = |block: &BlockEntry| {
+            request.time_hint_unix_nanos.as_ref().is_none_or(|hint| {
+                // The strict form for lookups, with the end rounded up (contract blocks.md §2).
+                block.start_unix_nanos < hint.end
+                    && block.end_unix_nanos.saturating_add(999_999_999) > hint.start
+            })
+        };
+        let list = Arc::clone(&self.shard().blocks.borrow());
+        let blocks = list.of(tenant).iter();
+        blocks.filter(|block| in_range(&block.meta.block_id) && in_time(block)).cloned().collect()
+    }
+}
+
+/// The blocks that `core` reads.
+pub fn share(blocks: &[Arc<BlockEntry>], core: CoreId, cores: u16) -> Vec<Arc<BlockEntry>> {
+    let mine = |block: &&Arc<BlockEntry>| core_of(&block.meta.block_id, cores) == core;
+    blocks.iter().filter(mine).cloned().collect()
+}
+
+fn take_all(
+    found: &mut TracePieces,
+    answers: Vec<Option<Result<TracePieces, QueryError>>>,
+) -> Result<(), QueryError> {
+    for answer in answers {
+        let more = answer.ok_or(QueryError::Stopping)??;
+        found.pieces.extend(more.pieces);
+        found.cost.add(more.cost);
+    }
+    Ok(())
+}
