@@ -194,7 +194,7 @@ fn flag(name: &'static str, help: &'static str) -> Arg {
 
 fn workload(matches: &ArgMatches) -> WorkloadOptions {
     let batch_spans = get::<u32>(matches, "batch-spans").unwrap_or(1000) as usize;
-    WorkloadOptions { seed: get(matches, "seed").unwrap_or(1), batch_spans }
+    WorkloadOptions::new(get(matches, "seed").unwrap_or(1), batch_spans)
 }
 
 fn run_options(matches: &ArgMatches) -> RunCommand {

@@ -9,7 +9,7 @@
 //! | 8 | seed of the workload | 4 | template number, 32 bits |
 //! | 16 | run id | 8 | instance (use of the group), 64 bits |
 //! | 24 | spans a batch, 64 bits | 16 | base time, nanoseconds since the Unix epoch |
-//! | 32 | zero | 24 | zero, 32 bits |
+//! | 32 | groups of batches, 64 bits; then zero | 24 | zero, 32 bits |
 //! | 60 | CRC-32 of bytes 0..60 | 28 | CRC-32 of bytes 0..28 |
 //!
 //! A torn tail (the load generator itself was killed) ends the ledger there and is reported.
@@ -18,7 +18,7 @@ use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::options::{LoadError, WorkloadOptions};
+use crate::options::{BATCH_SPANS_MAX, GROUPS_MAX, LoadError, WorkloadOptions};
 
 const MAGIC: &[u8; 8] = b"SGLEDGR1";
 const HEADER_BYTES: usize = 64;
@@ -143,6 +143,7 @@ impl Header {
         bytes[8..16].copy_from_slice(&self.workload.seed.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.run_id.to_le_bytes());
         bytes[24..32].copy_from_slice(&(self.workload.batch_spans as u64).to_le_bytes());
+        bytes[32..40].copy_from_slice(&(self.workload.groups as u64).to_le_bytes());
         seal(&mut bytes);
         bytes
     }
@@ -154,11 +155,12 @@ impl Header {
         if !sealed(bytes) {
             return Err("the header's checksum does not match");
         }
-        let batch_spans = word(bytes, 24) as usize;
-        Ok(Self {
-            workload: WorkloadOptions { seed: word(bytes, 8), batch_spans },
-            run_id: word(bytes, 16),
-        })
+        let (batch_spans, groups) = (word(bytes, 24) as usize, word(bytes, 32) as usize);
+        if !(1..=BATCH_SPANS_MAX).contains(&batch_spans) || !(1..=GROUPS_MAX).contains(&groups) {
+            return Err("the header asks for a workload that cannot be");
+        }
+        let workload = WorkloadOptions { seed: word(bytes, 8), batch_spans, groups };
+        Ok(Self { workload, run_id: word(bytes, 16) })
     }
 }
 

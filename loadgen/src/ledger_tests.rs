@@ -1,7 +1,9 @@
 use super::*;
 
-const HEADER: Header =
-    Header { workload: WorkloadOptions { seed: 5, batch_spans: 300 }, run_id: u64::MAX - 3 };
+const HEADER: Header = Header {
+    workload: WorkloadOptions { seed: 5, batch_spans: 300, groups: 2 },
+    run_id: u64::MAX - 3,
+};
 
 fn entries() -> Vec<Entry> {
     let fates = [Fate::Acknowledged, Fate::Unanswered, Fate::Refused];

@@ -10,14 +10,33 @@ pub struct WorkloadOptions {
     pub seed: u64,
     /// About how many spans a batch holds, 1 to [`BATCH_SPANS_MAX`].
     pub batch_spans: usize,
+    /// How many different groups of batches are drawn; then they repeat under new ids.
+    pub groups: usize,
 }
+
+/// Templates take about this much memory, each group at least once.
+const TEMPLATE_BYTES_TARGET: usize = 12 << 20;
+/// Estimate of an encoded group per span of a batch, to choose the number of groups.
+const GROUP_BYTES_PER_BATCH_SPAN: usize = 8 * 440;
+
+impl WorkloadOptions {
+    /// A workload with as many groups as fit the memory that templates may take.
+    pub fn new(seed: u64, batch_spans: usize) -> Self {
+        let group_bytes = batch_spans.max(1).saturating_mul(GROUP_BYTES_PER_BATCH_SPAN);
+        let groups = (TEMPLATE_BYTES_TARGET / group_bytes).clamp(1, GROUPS_MAX);
+        Self { seed, batch_spans, groups }
+    }
+}
+
+/// Most groups that are drawn.
+pub const GROUPS_MAX: usize = 64;
 
 /// Keeps a batch under gRPC's usual limit of 4 MiB a message.
 pub const BATCH_SPANS_MAX: usize = 8_500;
 
 impl Default for WorkloadOptions {
     fn default() -> Self {
-        Self { seed: 1, batch_spans: 1_000 }
+        Self::new(1, 1_000)
     }
 }
 
@@ -163,6 +182,8 @@ impl RunOptions {
             "threads, connections, inflight and batch-spans must be at least 1"
         } else if self.workload.batch_spans > BATCH_SPANS_MAX {
             "batch-spans may be at most 8500, to stay below 4 MiB a message"
+        } else if !(1..=GROUPS_MAX).contains(&self.workload.groups) {
+            "groups must be 1 to 64"
         } else if self.connections * self.inflight > 4096 || self.threads > 256 {
             "more than 4096 requests in flight or 256 threads"
         } else if self.rate.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {

@@ -114,11 +114,9 @@ fn scan_hex(
     found: &mut impl FnMut(usize, Place),
 ) {
     let bytes = &batch[attribute.from..attribute.to];
-    for (at, window) in bytes.windows(16).enumerate() {
-        if window == HEX_PER_TRACE.as_bytes() {
-            found(attribute.from + at, Place::Hex { slot, index: 0 });
-        } else if window == HEX_PER_SPAN.as_bytes() {
-            found(attribute.from + at, Place::Hex { slot, index: index + 1 });
+    for (placeholder, index) in [(HEX_PER_TRACE, 0), (HEX_PER_SPAN, index + 1)] {
+        for at in memchr::memmem::find_iter(bytes, placeholder) {
+            found(attribute.from + at, Place::Hex { slot, index });
         }
     }
 }

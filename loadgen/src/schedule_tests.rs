@@ -2,7 +2,7 @@ use super::*;
 use crate::options::WorkloadOptions;
 
 fn set() -> TemplateSet {
-    TemplateSet::build(&WorkloadOptions { seed: 3, batch_spans: 40 }, 9).unwrap()
+    TemplateSet::build(&WorkloadOptions { seed: 3, batch_spans: 40, groups: 2 }, 9).unwrap()
 }
 
 #[test]

@@ -21,10 +21,6 @@ use crate::workload::{ModelSpan, draw_trace};
 pub const BATCHES_PER_GROUP: usize = 8;
 /// Length of the gRPC message prefix in front of each template: flag and length.
 pub const GRPC_PREFIX_BYTES: usize = 5;
-/// Templates take about this much memory, each group at least once.
-const TEMPLATE_BYTES_TARGET: usize = 12 << 20;
-/// Estimate of an encoded span, to choose the number of groups.
-const SPAN_BYTES_ESTIMATE: usize = 430;
 
 /// One encoded batch.
 #[derive(Clone, Debug)]
@@ -90,7 +86,7 @@ impl TemplateSet {
     pub fn build(options: &WorkloadOptions, run_id: u64) -> Result<Self, LoadError> {
         let mut templates = Vec::new();
         let mut sequence_stride = 0;
-        for group in 0..groups(options) {
+        for group in 0..options.groups {
             let (spans, traces) = draw_group(options, group);
             sequence_stride = sequence_stride.max(traces);
             for batch in cut_group(spans) {
@@ -115,11 +111,6 @@ impl TemplateSet {
     pub fn spans(&self) -> usize {
         self.templates.iter().map(|template| template.spans).sum()
     }
-}
-
-fn groups(options: &WorkloadOptions) -> usize {
-    let group_bytes = BATCHES_PER_GROUP * options.batch_spans * SPAN_BYTES_ESTIMATE;
-    (TEMPLATE_BYTES_TARGET / group_bytes.max(1)).clamp(1, 64)
 }
 
 /// All spans of a group, and how many traces they belong to.

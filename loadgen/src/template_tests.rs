@@ -6,7 +6,7 @@ use super::*;
 use crate::ids;
 use crate::workload::TIME_ORIGIN_NS;
 
-const OPTIONS: WorkloadOptions = WorkloadOptions { seed: 2, batch_spans: 150 };
+const OPTIONS: WorkloadOptions = WorkloadOptions { seed: 2, batch_spans: 150, groups: 2 };
 const RUN_ID: u64 = 77;
 const NOW_NS: u64 = 1_800_000_000_000_000_000;
 

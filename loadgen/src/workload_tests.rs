@@ -60,7 +60,7 @@ fn the_same_seed_draws_the_same_spans() {
 
 #[test]
 fn the_workload_looks_like_a_shop() {
-    let figures = describe(&WorkloadOptions { seed: 1, batch_spans: 800 }).unwrap();
+    let figures = describe(&WorkloadOptions { seed: 1, batch_spans: 1000, groups: 2 }).unwrap();
     assert!(figures.services >= 15, "{figures}");
     assert!((18.0..25.0).contains(&figures.attributes_per_resource), "{figures}");
     assert!((400.0..470.0).contains(&figures.bytes_per_span), "{figures}");

@@ -1,5 +1,7 @@
 //! Runs against a peer that speaks the real protocols, and reads back what was acknowledged.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests are tests too.
+
 mod peer;
 
 use std::path::Path;
@@ -17,7 +19,7 @@ const SPANS: u64 = 3_000;
 
 fn options(peer: &Peer, ledger: &Path) -> RunOptions {
     let mut options = RunOptions::new(peer.grpc.clone(), Duration::from_secs(60));
-    options.workload = WorkloadOptions { seed: 6, batch_spans: 1_000 };
+    options.workload = WorkloadOptions { seed: 6, batch_spans: 500, groups: 1 };
     options.spans = Some(SPANS);
     options.connections = 2;
     options.inflight = 2;
@@ -113,6 +115,7 @@ fn http_refusals_carry_their_hint() {
 fn an_open_loop_run_ends_on_time_and_measures_from_the_due_time() {
     let report = run_and_check(Manners::default(), |_, options| {
         options.workload.batch_spans = 100;
+        options.workload.groups = 3;
         options.rate = Some(4_000.0);
         options.spans = None;
         options.duration = Some(Duration::from_millis(500));

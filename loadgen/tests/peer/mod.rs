@@ -1,6 +1,8 @@
 //! A small server that speaks the real protocols, to test the load generator against: OTLP gRPC on
 //! h2, OTLP HTTP and `/api/v2/traces/{id}` on HTTP/1.1. It keeps spans in a map.
 
+#![allow(clippy::unwrap_used)] // A test peer may panic.
+
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
