@@ -33,3 +33,7 @@ impl Owners {
         )
     }
 }
+
+#[cfg(test)]
+#[path = "owner_tests.rs"]
+mod tests;

@@ -3,12 +3,14 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use common::on_cores;
 use stringendo_ring::oneshot::{Sender, channel};
 use stringendo_ring::{
-    Class, CoreContext, CoreId, Mesh, TrySendError, sleep, spawn, timeout, yield_if_due,
+    Class, CoreContext, CoreId, Mesh, TrySendError, sleep, spawn, spawn_detached, timeout,
+    yield_if_due,
 };
 
 /// A question with the place for its answer.
@@ -40,8 +42,10 @@ fn questions_are_answered_across_cores_that_are_parked() {
 fn questions_under_load_are_all_answered() {
     const ASKERS: u64 = 50;
     const QUESTIONS: u64 = 400;
+    static CORES_DONE: AtomicU16 = AtomicU16::new(0);
     on_cores(2, |context: CoreContext<Question>| async move {
-        let answering = spawn(Class::Ack, answer_all(context.mesh.clone()));
+        // Each core answers until the test ends: the other one may still ask.
+        spawn_detached(Class::Ack, answer_all(context.mesh.clone()));
         let askers: Vec<_> = (0..ASKERS)
             .map(|asker| {
                 let mesh = context.mesh.clone();
@@ -58,11 +62,9 @@ fn questions_under_load_are_all_answered() {
         for asker in askers {
             asker.await;
         }
-        // The other core may still ask; it ends when this one has.
-        if context.id == CoreId(0) {
-            drop(answering);
-        } else {
-            answering.await;
+        CORES_DONE.fetch_add(1, Ordering::SeqCst);
+        while CORES_DONE.load(Ordering::SeqCst) < 2 {
+            sleep(Duration::from_millis(1)).await;
         }
     });
 }
