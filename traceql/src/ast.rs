@@ -258,6 +258,30 @@ pub enum Expr {
     },
 }
 
+impl Expr {
+    /// The leftmost operand that is no binary expression, and the operators and right operands
+    /// that follow it, in order. Chains lean to the left and may be long: what is costly per level
+    /// walks them by this instead of recursion.
+    pub(crate) fn chain(&self) -> (&Self, Vec<ChainLink<'_>>) {
+        let mut links = Vec::new();
+        let mut first = self;
+        while let Self::Binary { op, left, right } = first {
+            links.push(ChainLink { whole: first, op: *op, right });
+            first = left;
+        }
+        links.reverse();
+        (first, links)
+    }
+}
+
+/// One operator of a chain.
+pub(crate) struct ChainLink<'t> {
+    /// The expression from the beginning of the chain up to here.
+    pub whole: &'t Expr,
+    pub op: BinaryOp,
+    pub right: &'t Expr,
+}
+
 /// A field as the text names it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FieldRef {

@@ -163,12 +163,7 @@ const NAMES: [Names; 21] = [
     (Intrinsic::SpanId, "span:id", None, Some(("span", "id"))),
     (Intrinsic::ParentId, "span:parentID", None, Some(("span", "parentID"))),
     (Intrinsic::ChildCount, "span:childCount", None, Some(("span", "childCount"))),
-    (
-        Intrinsic::TraceDuration,
-        "traceDuration",
-        Some("traceDuration"),
-        Some(("trace", "duration")),
-    ),
+    (Intrinsic::TraceDuration, "traceDuration", Some("traceDuration"), Some(("trace", "duration"))),
     (Intrinsic::RootName, "rootName", Some("rootName"), Some(("trace", "rootName"))),
     (
         Intrinsic::RootService,

@@ -41,10 +41,8 @@ pub fn compile_tags(
     max_duration: Option<Duration>,
 ) -> Result<SearchPlan, TagsError> {
     let pairs = logfmt(tags)?;
-    let tags: Vec<(&str, &str, usize)> = pairs
-        .iter()
-        .map(|pair| (pair.key.as_str(), pair.value.as_str(), pair.position))
-        .collect();
+    let tags: Vec<(&str, &str, usize)> =
+        pairs.iter().map(|pair| (pair.key.as_str(), pair.value.as_str(), pair.position)).collect();
     compile(&tags, min_duration, max_duration)
 }
 

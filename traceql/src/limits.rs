@@ -9,9 +9,9 @@ pub const QUERY_BYTES_MAX: usize = 131_072;
 pub const NESTING_MAX: usize = 128;
 
 /// Greatest height of an expression tree. Chains such as `a || b || c` lean to the left and are as
-/// high as they are long, and printing, validation and compilation walk trees by recursion: this
-/// keeps them below half a megabyte of stack in a debug build.
-pub const TREE_HEIGHT_MAX: usize = 1_000;
+/// high as they are long, and trees are printed and dropped by recursion: this keeps them within
+/// half a megabyte of stack even in a debug build, and is far more than people write.
+pub const TREE_HEIGHT_MAX: usize = 500;
 
 /// Memory that one compiled regular expression may take. Counted repetitions of large classes are
 /// refused by it.

@@ -44,7 +44,8 @@ fn quoted_parts_and_flags_are_read() {
 
 #[test]
 fn what_go_does_not_know_is_refused() {
-    for pattern in ["[a-", "x(?!y)", "x(?=y)", r"(a)\1", "a)(b", "(", "*", r"\", "(?x)a b", r"\u{61}"]
+    for pattern in
+        ["[a-", "x(?!y)", "x(?=y)", r"(a)\1", "a)(b", "(", "*", r"\", "(?x)a b", r"\u{61}"]
     {
         assert!(compile(pattern.as_bytes()).is_err(), "{pattern}");
     }

@@ -200,7 +200,7 @@ fn check_expr(expr: &Expr) -> Result<Type, ValidateError> {
         Expr::Static(value) => Ok(static_type(value)),
         Expr::Field(field) => check_field(field).map(|()| field_type(field)),
         Expr::Unary { op, operand } => check_unary(expr, *op, operand),
-        Expr::Binary { op, left, right } => check_binary(expr, *op, left, right),
+        Expr::Binary { .. } => check_chain(expr),
         Expr::NilTest { present, operand } => check_nil_test(*present, operand),
     }
 }
@@ -225,13 +225,23 @@ fn check_unary(expr: &Expr, op: UnaryOp, operand: &Expr) -> Result<Type, Validat
     Err(invalid(format!("illegal operation for the given type: {expr}")))
 }
 
+fn check_chain(chain: &Expr) -> Result<Type, ValidateError> {
+    let (first, links) = chain.chain();
+    let mut left_type = check_expr(first)?;
+    for ChainLink { whole, op, right } in links {
+        left_type = check_binary(whole, op, left_type, right)?;
+    }
+    Ok(left_type)
+}
+
+/// Checks an operator whose left side is checked, and what stands on its right.
 fn check_binary(
     expr: &Expr,
     op: BinaryOp,
-    left: &Expr,
+    left_type: Type,
     right: &Expr,
 ) -> Result<Type, ValidateError> {
-    let (left_type, right_type) = (check_expr(left)?, check_expr(right)?);
+    let right_type = check_expr(right)?;
     if !left_type.meets(right_type) {
         return Err(invalid(format!("binary operations must operate on the same type: {expr}")));
     }
@@ -250,9 +260,9 @@ fn check_pattern(expr: &Expr, pattern: &Expr) -> Outcome {
     let Expr::Static(Static::Str(pattern)) = pattern else {
         return Err(invalid(format!("invalid type for =~ or !~: {expr}")));
     };
-    pattern::compile(pattern).map(|_| ()).map_err(|_| {
-        invalid(format!("invalid regex: {}", String::from_utf8_lossy(pattern)))
-    })
+    pattern::compile(pattern)
+        .map(|_| ())
+        .map_err(|_| invalid(format!("invalid regex: {}", String::from_utf8_lossy(pattern))))
 }
 
 fn check_nil_test(present: bool, operand: &Expr) -> Result<Type, ValidateError> {

@@ -231,10 +231,34 @@ pub(crate) fn unknown_identifier(word: &str) -> String {
 
 /// Words of the language that are neither statics nor intrinsics.
 const KEYWORDS: [&str; 28] = [
-    "true", "false", "nil", "minInt", "maxInt", "parent", "childCount", "count", "avg", "max",
-    "min", "sum", "by", "coalesce", "select", "rate", "count_over_time", "min_over_time",
-    "max_over_time", "avg_over_time", "sum_over_time", "quantile_over_time",
-    "histogram_over_time", "compare", "topk", "bottomk", "with", "rootService",
+    "true",
+    "false",
+    "nil",
+    "minInt",
+    "maxInt",
+    "parent",
+    "childCount",
+    "count",
+    "avg",
+    "max",
+    "min",
+    "sum",
+    "by",
+    "coalesce",
+    "select",
+    "rate",
+    "count_over_time",
+    "min_over_time",
+    "max_over_time",
+    "avg_over_time",
+    "sum_over_time",
+    "quantile_over_time",
+    "histogram_over_time",
+    "compare",
+    "topk",
+    "bottomk",
+    "with",
+    "rootService",
 ];
 
 /// Whether a word belongs to the language, so that it is misplaced rather than unknown.

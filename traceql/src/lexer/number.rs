@@ -23,9 +23,9 @@ fn number_text(text: &str) -> &str {
     let mut end = text.find(|c| !is_part(c)).unwrap_or(text.len());
     // The sign of an exponent: `1e-3`, but not the minus of `1s-3`.
     let is_mantissa = |c: char| c.is_ascii_digit() || c == '.';
-    let signed = text[..end].strip_suffix(['e', 'E']).is_some_and(|head| {
-        head.chars().all(is_mantissa) && text[end..].starts_with(['+', '-'])
-    });
+    let signed = text[..end]
+        .strip_suffix(['e', 'E'])
+        .is_some_and(|head| head.chars().all(is_mantissa) && text[end..].starts_with(['+', '-']));
     if signed {
         let digits = &text[end + 1..];
         end += 1 + digits.find(|c| !is_part(c)).unwrap_or(digits.len());

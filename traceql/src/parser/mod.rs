@@ -202,7 +202,3 @@ fn comparison(symbol: &str) -> Option<ComparisonOp> {
         _ => return None,
     })
 }
-
-#[cfg(test)]
-#[path = "../parser_tests.rs"]
-mod tests;

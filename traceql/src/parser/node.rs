@@ -141,12 +141,13 @@ impl Parser {
     ) -> Result<Node, ParseError> {
         use Node as N;
         let made = match (left, right) {
-            (N::Spanset { tree: l, in_parentheses: a }, N::Spanset { tree: r, in_parentheses: b }) => {
-                op.spanset.map(|op| N::Spanset {
-                    tree: Spanset::Binary { op, left: Box::new(l), right: Box::new(r) },
-                    in_parentheses: a && b,
-                })
-            }
+            (
+                N::Spanset { tree: l, in_parentheses: a },
+                N::Spanset { tree: r, in_parentheses: b },
+            ) => op.spanset.map(|op| N::Spanset {
+                tree: Spanset::Binary { op, left: Box::new(l), right: Box::new(r) },
+                in_parentheses: a && b,
+            }),
             (l @ (N::Spanset { .. } | N::Wrapped(_)), r @ (N::Spanset { .. } | N::Wrapped(_))) => {
                 op.spanset.zip(wrapped(l)).zip(wrapped(r)).map(|((op, left), right)| {
                     N::Wrapped(Wrapped::Binary { op, left: left.into(), right: right.into() })

@@ -41,11 +41,7 @@ impl Parser {
         }
     }
 
-    fn math_body(
-        &mut self,
-        expr: Math,
-        mut second: Vec<SecondStage>,
-    ) -> Result<Body, ParseError> {
+    fn math_body(&mut self, expr: Math, mut second: Vec<SecondStage>) -> Result<Body, ParseError> {
         second.extend(self.second_stages()?);
         Ok(Body::Math { expr, second })
     }

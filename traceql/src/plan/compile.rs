@@ -99,7 +99,7 @@ impl Compiler {
                     UnaryOp::Not => Expression::Not(operand),
                 }))
             }
-            Expr::Binary { op, left, right } => self.binary(*op, left, right),
+            Expr::Binary { .. } => self.chain(expr),
             Expr::NilTest { present, operand } => self.nil_test(*present, operand),
         }
     }
@@ -114,20 +114,14 @@ impl Compiler {
         }
     }
 
-    fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> Result<Expression, PlanError> {
-        let left = self.expression(left)?;
-        let right = self.expression(right)?;
-        Ok(match op {
-            BinaryOp::And => all(left, right),
-            BinaryOp::Or => any(left, right),
-            BinaryOp::Comparison(op) => comparison(op, left, right),
-            BinaryOp::Regex { negated } => return regex(left, negated, right),
-            BinaryOp::Arithmetic(op) => folded(Expression::Calculate {
-                op,
-                left: Box::new(left),
-                right: Box::new(right),
-            }),
-        })
+    fn chain(&mut self, chain: &Expr) -> Result<Expression, PlanError> {
+        let (first, links) = chain.chain();
+        let mut left = self.expression(first)?;
+        for ChainLink { op, right, .. } in links {
+            let right = self.expression(right)?;
+            left = binary(op, left, right)?;
+        }
+        Ok(left)
     }
 
     /// Only plain fields can be nil; of anything else the test is false (§3.7).
@@ -141,15 +135,25 @@ impl Compiler {
     }
 }
 
+fn binary(op: BinaryOp, left: Expression, right: Expression) -> Result<Expression, PlanError> {
+    Ok(match op {
+        BinaryOp::And => all(left, right),
+        BinaryOp::Or => any(left, right),
+        BinaryOp::Comparison(op) => comparison(op, left, right),
+        BinaryOp::Regex { negated } => return regex(left, negated, right),
+        BinaryOp::Arithmetic(op) => {
+            folded(Expression::Calculate { op, left: Box::new(left), right: Box::new(right) })
+        }
+    })
+}
+
 fn all(left: Expression, right: Expression) -> Expression {
     let mut operands = match left {
         Expression::All(operands) => operands,
         other => vec![other],
     };
     operands.push(right);
-    let is_never_true = |operand: &Expression| {
-        matches!(operand, Expression::Constant(literal) if *literal != Static::Bool(true))
-    };
+    let is_never_true = |operand: &Expression| matches!(operand, Expression::Constant(literal) if *literal != Static::Bool(true));
     if operands.iter().any(is_never_true) {
         return Expression::Constant(Static::Bool(false));
     }
@@ -167,9 +171,8 @@ fn any(left: Expression, right: Expression) -> Expression {
     };
     operands.push(right);
     let all_boolean = operands.iter().all(is_boolean);
-    let is_true = |operand: &Expression| {
-        matches!(operand, Expression::Constant(Static::Bool(true)))
-    };
+    let is_true =
+        |operand: &Expression| matches!(operand, Expression::Constant(Static::Bool(true)));
     if all_boolean && operands.iter().any(is_true) {
         return Expression::Constant(Static::Bool(true));
     }

@@ -18,15 +18,30 @@ pub(super) enum Expression {
     Field(Column),
     Predicate(Predicate),
     /// A pattern on something that is no plain field.
-    Regex { operand: Box<Expression>, regex: Regex, negated: bool },
-    Compare { op: ComparisonOp, left: Box<Expression>, right: Box<Expression> },
-    Calculate { op: ArithmeticOp, left: Box<Expression>, right: Box<Expression> },
+    Regex {
+        operand: Box<Expression>,
+        regex: Regex,
+        negated: bool,
+    },
+    Compare {
+        op: ComparisonOp,
+        left: Box<Expression>,
+        right: Box<Expression>,
+    },
+    Calculate {
+        op: ArithmeticOp,
+        left: Box<Expression>,
+        right: Box<Expression>,
+    },
     Negate(Box<Expression>),
     Not(Box<Expression>),
     /// `a && b && c`
     All(Vec<Expression>),
     /// `a || b || c`, from left to right: a step whose sides are not both boolean is false (§4.2).
-    Any { operands: Vec<Expression>, all_boolean: bool },
+    Any {
+        operands: Vec<Expression>,
+        all_boolean: bool,
+    },
 }
 
 /// A spanset expression, ready to run.
@@ -99,9 +114,7 @@ fn combine<C: SpanColumns>(
 fn is_true<C: SpanColumns>(expression: &Expression, trace: &C, span: usize) -> bool {
     match expression {
         Expression::Predicate(test) => test.accepts(trace.value(span, test.field())),
-        Expression::All(operands) => {
-            operands.iter().all(|operand| is_true(operand, trace, span))
-        }
+        Expression::All(operands) => operands.iter().all(|operand| is_true(operand, trace, span)),
         Expression::Any { operands, all_boolean: true } => {
             operands.iter().any(|operand| is_true(operand, trace, span))
         }

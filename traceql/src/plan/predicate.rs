@@ -29,10 +29,10 @@ impl Column {
     pub fn new(field: usize, what: &Field) -> Self {
         use Intrinsic as I;
         let reading = match what {
-            Field::Attribute { scope, name } if name == "service.name" => match scope {
-                AttributeScope::Resource | AttributeScope::Unscoped => Reading::EmptyWhenMissing,
-                _ => Reading::AsItIs,
-            },
+            Field::Attribute {
+                scope: AttributeScope::Resource | AttributeScope::Unscoped,
+                name,
+            } if name == "service.name" => Reading::EmptyWhenMissing,
             Field::Intrinsic(I::TraceId | I::LinkTraceId) => Reading::WithoutLeadingZeros,
             Field::Intrinsic(
                 I::Name
@@ -171,9 +171,7 @@ impl Predicate {
     pub fn accepts(&self, value: ValueRef<'_>) -> bool {
         let value = self.column.read(value);
         match &self.test {
-            Test::Compare(op) => {
-                compare(self.column.typing, *op, value, self.literal.as_value())
-            }
+            Test::Compare(op) => compare(self.column.typing, *op, value, self.literal.as_value()),
             Test::Regex { regex, negated } => matches(regex, *negated, value),
             Test::Contains => self.is_contained_in(value),
             Test::Presence { present } => (value != ValueRef::Missing) == *present,
@@ -182,7 +180,8 @@ impl Predicate {
 
     fn is_contained_in(&self, value: ValueRef<'_>) -> bool {
         let Static::Str(part) = &self.literal else { return false };
-        let holds = |item| matches!(item, ValueRef::Str(text) if memmem::find(text, part).is_some());
+        let holds =
+            |item| matches!(item, ValueRef::Str(text) if memmem::find(text, part).is_some());
         match value {
             ValueRef::Array(array) => array.iter().any(holds),
             single => holds(single),
