@@ -3,12 +3,39 @@
 //! From: a sealed segment's image, as positions (`engine`). To: `data.parquet`, blooms, index and
 //! meta, which `engine` writes to the backend.
 
+//! A trace is shredded at once into the values of the page under way ([`columns`]); when a page's
+//! worth has gathered, every column writes a page; when a row group's worth has, every column is
+//! closed and its chunk appended to the [`file`]. Levels are not kept per column but computed once
+//! per list and page ([`levels`]); resources and scopes are parsed once ([`resource`]).
+
+mod any;
+mod attributes;
+mod column;
+mod columns;
+mod delta;
+mod dictionary;
+mod file;
+mod levels;
+mod resource;
+mod rle;
+mod span;
+mod thrift;
+mod trace;
+mod values;
+
 use bytes::Bytes;
 use stringendo_proto::TraceId;
 use stringendo_proto::walk::Slice32;
+use stringendo_proto::wire::WireError;
 use uuid::Uuid;
 
-use crate::meta::{BlockMeta, DedicatedColumn};
+use self::column::Scratch;
+use self::columns::Columns;
+use self::file::File;
+use self::trace::{Shredder, Stored};
+use crate::bloom::BloomBuilder;
+use crate::meta::{self, BlockMeta, DedicatedColumn, DedicatedScope};
+use crate::{index, schema};
 
 /// What to write and how.
 #[derive(Clone, Debug)]
@@ -74,20 +101,82 @@ pub struct FinishedBlock {
     pub index: Bytes,
 }
 
+impl EncodeError {
+    fn parquet(error: impl std::fmt::Display) -> Self {
+        Self::Parquet(error.to_string())
+    }
+}
+
+impl From<WireError> for EncodeError {
+    fn from(error: WireError) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}
+
+/// Pages are written when so many spans have gathered: about 5 ms of work.
+const PAGE_SPANS_MAX: u32 = 8192;
+/// Pages are also written when spans of so many bytes have gathered.
+const PAGE_READ_BYTES_MAX: u64 = 8 << 20;
+/// A row group is also ended when the encoder holds more than this for each byte of
+/// `row_group_bytes`: long values count little in Tempo's estimate.
+const MEMORY_PER_ROW_GROUP_BYTE: u64 = 4;
+
+const CREATED_BY: &str = concat!("stringendo version ", env!("CARGO_PKG_VERSION"));
+
 /// Encodes one block.
 pub struct BlockEncoder {
     options: EncodeOptions,
+    columns: Columns,
+    shredder: Shredder,
+    scratch: Scratch,
+    file: File,
+    bloom: BloomBuilder,
+    /// All of the block.
+    total: Stored,
+    traces: u64,
+    last_id: Option<TraceId>,
+    /// The last trace of every finished row group.
+    last_ids: Vec<TraceId>,
+    row_group_rows: u64,
+    row_group_estimate: u64,
+    page_read_bytes: u64,
+    /// Memory held when the last page was written.
+    memory_at_page: usize,
 }
 
 impl BlockEncoder {
-    /// Begins a block.
-    pub fn new(options: EncodeOptions) -> Self {
-        Self { options }
+    /// Begins a block. Dedicated columns beyond the limits (contract blocks.md §11) are left out
+    /// of it, also of its meta.
+    pub fn new(mut options: EncodeOptions) -> Self {
+        options.dedicated_columns = usable(&options.dedicated_columns);
+        let columns = Columns::new(&options.dedicated_columns);
+        let bloom = BloomBuilder::new(
+            options.traces,
+            options.bloom_false_positive,
+            options.bloom_shard_bytes,
+        );
+        Self {
+            columns: columns.expect("the table of columns is a valid schema"),
+            shredder: Shredder::default(),
+            scratch: Scratch::new(),
+            file: File::new(),
+            bloom,
+            total: Stored::default(),
+            traces: 0,
+            last_id: None,
+            last_ids: Vec::new(),
+            row_group_rows: 0,
+            row_group_estimate: 0,
+            page_read_bytes: 0,
+            memory_at_page: 0,
+            options,
+        }
     }
 
     /// Adds a trace: all its spans, in any order. Duplicates by (span id, kind) are dropped, the
-    /// first copy stays. Takes well under a millisecond for an ordinary trace, now and then a few
-    /// for writing out gathered columns, so callers yield after each call.
+    /// first copy in storage order stays; a trace without spans is left out. Takes well under a
+    /// millisecond for an ordinary trace, now and then a few for writing out gathered columns, so
+    /// callers yield after each call.
     ///
     /// # Errors
     /// See [`EncodeError`]; the encoder must then be given up.
@@ -97,37 +186,197 @@ impl BlockEncoder {
         trace_id: &TraceId,
         spans: &[SpanPart],
     ) -> Result<(), EncodeError> {
-        let _ = (chunks, trace_id, spans, &self.options);
-        todo!()
+        if let Some(last) = self.last_id.filter(|last| last >= trace_id) {
+            return Err(EncodeError::Order { last, next: *trace_id });
+        }
+        if spans.is_empty() {
+            return Ok(());
+        }
+        self.last_id = Some(*trace_id);
+        let stored = self.shredder.push(&mut self.columns, chunks, trace_id, spans)?;
+        self.bloom.add(trace_id);
+        self.count(&stored);
+        self.write_if_due()
+    }
+
+    fn count(&mut self, stored: &Stored) {
+        self.traces += 1;
+        self.row_group_rows += 1;
+        self.row_group_estimate += stored.estimate_bytes;
+        self.page_read_bytes += stored.read_bytes;
+        let total = &mut self.total;
+        total.spans += stored.spans;
+        total.end = total.end.max(stored.end);
+        if stored.start != 0 && (total.start == 0 || stored.start < total.start) {
+            total.start = stored.start;
+        }
+    }
+
+    fn write_if_due(&mut self) -> Result<(), EncodeError> {
+        let memory_max = self.options.row_group_bytes.saturating_mul(MEMORY_PER_ROW_GROUP_BYTE);
+        let held = self.memory_at_page.saturating_sub(self.file.memory_bytes()) as u64;
+        if self.row_group_estimate > self.options.row_group_bytes || held > memory_max {
+            self.write_pages()?;
+            return self.close_row_group();
+        }
+        let is_full = self.page_read_bytes >= PAGE_READ_BYTES_MAX;
+        if self.columns.spans >= PAGE_SPANS_MAX || is_full {
+            self.write_pages()?;
+        }
+        Ok(())
+    }
+
+    fn write_pages(&mut self) -> Result<(), EncodeError> {
+        let (columns, lists) = self.columns.all();
+        lists.derive();
+        for column in columns {
+            column.write_page(lists, &mut self.scratch)?;
+        }
+        self.end_page();
+        Ok(())
+    }
+
+    fn end_page(&mut self) {
+        self.columns.begin_page();
+        self.page_read_bytes = 0;
+        self.memory_at_page = self.measure();
+    }
+
+    fn close_row_group(&mut self) -> Result<(), EncodeError> {
+        self.begin_closing();
+        for column in self.columns.all().0 {
+            self.file.append(column.close(&mut self.scratch)?);
+        }
+        self.shredder.begin_row_group();
+        self.columns.begin_row_group();
+        self.memory_at_page = self.measure();
+        Ok(())
+    }
+
+    fn begin_closing(&mut self) {
+        self.file.begin_row_group(self.row_group_rows);
+        self.last_ids.extend(self.last_id);
+        self.row_group_rows = 0;
+        self.row_group_estimate = 0;
+    }
+
+    fn measure(&mut self) -> usize {
+        let (columns, lists) = self.columns.all();
+        let columns: usize = columns.iter().map(|column| column.memory_bytes()).sum();
+        let rest = lists.memory_bytes() + self.scratch.memory_bytes() + self.bloom.memory_bytes();
+        columns + rest + self.shredder.memory_bytes() + self.file.memory_bytes()
     }
 
     /// Spans stored so far, duplicates left out.
     pub fn spans(&self) -> u64 {
-        todo!()
+        self.total.spans
     }
 
-    /// Bytes of memory held now.
+    /// Bytes of memory held, about: measured at the last page, plus what was read since.
     pub fn memory_bytes(&self) -> usize {
-        todo!()
+        self.memory_at_page + self.page_read_bytes as usize
     }
 
     /// No more traces; the rest is done in steps.
     pub fn finish(self) -> Finishing {
-        todo!()
+        let stage = if self.row_group_rows == 0 { Stage::Footer } else { Stage::Levels };
+        Finishing { encoder: Some(self), stage }
     }
+
+    fn into_block(self) -> FinishedBlock {
+        let row_groups = self.file.row_groups() as u32;
+        let (data, footer_size) = self.file.finish(&self.columns.schema, CREATED_BY);
+        let blooms = self.bloom.finish();
+        let time = |nanos| match self.traces {
+            0 => "0001-01-01T00:00:00Z".to_owned(),
+            _ => meta::rfc3339(nanos),
+        };
+        let meta = BlockMeta {
+            format: meta::VPARQUET5.to_owned(),
+            block_id: self.options.block_id,
+            tenant_id: self.options.tenant,
+            start_time: time(self.total.start),
+            end_time: time(self.total.end),
+            total_objects: self.traces,
+            size: data.len() as u64,
+            compaction_level: 0,
+            index_page_size: 0,
+            total_records: row_groups,
+            bloom_shards: blooms.len() as u32,
+            footer_size,
+            dedicated_columns: self.options.dedicated_columns,
+            replication_factor: 1,
+        };
+        FinishedBlock { meta, data: data.into(), blooms, index: index::to_json(&self.last_ids) }
+    }
+}
+
+/// The entries that have a spare column.
+fn usable(columns: &[DedicatedColumn]) -> Vec<DedicatedColumn> {
+    let scopes = [DedicatedScope::Resource, DedicatedScope::Span, DedicatedScope::Event];
+    let assigned = scopes.iter().flat_map(|&scope| schema::assign(columns, scope));
+    let mut kept: Vec<_> = assigned.map(|assigned| assigned.entry).collect();
+    kept.sort_unstable();
+    kept.into_iter().map(|entry| columns[entry].clone()).collect()
+}
+
+/// What is to be done next.
+enum Stage {
+    /// Levels of the last page.
+    Levels,
+    /// The last page of this column.
+    Page(usize),
+    /// The chunk of this column.
+    Close(usize),
+    /// The footer.
+    Footer,
 }
 
 /// The last part of encoding, in steps of about a millisecond, so that a core can yield between.
 pub struct Finishing {
-    _private: (),
+    /// Gone when all is done.
+    encoder: Option<BlockEncoder>,
+    stage: Stage,
 }
 
 impl Finishing {
     /// Does some work; `Some` when all is done.
     ///
     /// # Errors
-    /// See [`EncodeError`].
+    /// See [`EncodeError`]; also if it is called again after the end.
     pub fn step(&mut self) -> Result<Option<FinishedBlock>, EncodeError> {
-        todo!()
+        let ended = || EncodeError::Parquet("the block is finished already".into());
+        let encoder = self.encoder.as_mut().ok_or_else(ended)?;
+        self.stage = match self.stage {
+            Stage::Levels => {
+                encoder.columns.lists.derive();
+                Stage::Page(0)
+            }
+            Stage::Page(at) => encoder.finish_page(at)?,
+            Stage::Close(at) => encoder.finish_column(at)?,
+            Stage::Footer => {
+                return Ok(self.encoder.take().map(BlockEncoder::into_block));
+            }
+        };
+        Ok(None)
+    }
+}
+
+impl BlockEncoder {
+    fn finish_page(&mut self, at: usize) -> Result<Stage, EncodeError> {
+        let (mut columns, lists) = self.columns.all();
+        let Some(column) = columns.get_mut(at) else {
+            self.begin_closing();
+            return Ok(Stage::Close(0));
+        };
+        column.write_page(lists, &mut self.scratch)?;
+        Ok(Stage::Page(at + 1))
+    }
+
+    fn finish_column(&mut self, at: usize) -> Result<Stage, EncodeError> {
+        let (mut columns, _) = self.columns.all();
+        let Some(column) = columns.get_mut(at) else { return Ok(Stage::Footer) };
+        self.file.append(column.close(&mut self.scratch)?);
+        Ok(Stage::Close(at + 1))
     }
 }

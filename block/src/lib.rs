@@ -12,7 +12,9 @@ pub mod combine;
 pub mod encode;
 pub mod index;
 pub mod meta;
+pub mod nested_set;
 pub mod read;
+pub mod regroup;
 pub mod scan;
 pub mod schema;
 

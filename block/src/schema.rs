@@ -180,7 +180,10 @@ use self::LeafCompression::{None as NONE, Snappy as S};
 use self::LeafEncoding::{DeltaLength as L, DeltaPacked as B, Dictionary as D, Plain as P};
 use self::LeafType::{Bin, Bool, F64, I32, I64, Str, U32, U64};
 use Is::{Attributes, Dedicated, Group};
-use Repetition::{OPTIONAL, REPEATED, REQUIRED};
+
+const OPTIONAL: Repetition = Repetition::OPTIONAL;
+const REPEATED: Repetition = Repetition::REPEATED;
+const REQUIRED: Repetition = Repetition::REQUIRED;
 
 /// The vParquet5 tree, in the file's order.
 const V5: &[Node] = &[

@@ -1,0 +1,204 @@
+//! OTLP attributes as they lie in bytes: keys, values, arrays; and values as JSON.
+
+use stringendo_proto::json::{put_base64, put_f64, put_quoted, put_string};
+use stringendo_proto::wire::{Fields, Value};
+
+use super::EncodeError;
+
+/// An attribute's value, not yet copied.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Any<'a> {
+    /// No value at all.
+    Empty,
+    /// Text (maybe not UTF-8).
+    Str(&'a [u8]),
+    /// Boolean.
+    Bool(bool),
+    /// Integer.
+    Int(i64),
+    /// Double.
+    Double(f64),
+    /// Body of an `ArrayValue`.
+    Array(&'a [u8]),
+    /// Body of a `KeyValueList`.
+    KvList(&'a [u8]),
+    /// Bytes.
+    Bytes(&'a [u8]),
+}
+
+/// What all elements of an array are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Elements {
+    /// There are none.
+    None,
+    /// Strings.
+    Str,
+    /// Booleans.
+    Bool,
+    /// Integers.
+    Int,
+    /// Doubles.
+    Double,
+    /// Several types, or one without a column.
+    Other,
+}
+
+impl<'a> Any<'a> {
+    /// Reads the body of an `AnyValue`.
+    ///
+    /// # Errors
+    /// Bytes that are not protobuf.
+    #[inline]
+    pub fn parse(body: &'a [u8]) -> Result<Self, EncodeError> {
+        let mut any = Self::Empty;
+        for field in Fields::new(body) {
+            any = match field? {
+                (1, Value::Bytes(text)) => Self::Str(text),
+                (2, Value::Varint(number)) => Self::Bool(number != 0),
+                (3, Value::Varint(number)) => Self::Int(number as i64),
+                (4, Value::Fixed64(bits)) => Self::Double(f64::from_bits(bits)),
+                (5, Value::Bytes(body)) => Self::Array(body),
+                (6, Value::Bytes(body)) => Self::KvList(body),
+                (7, Value::Bytes(bytes)) => Self::Bytes(bytes),
+                _ => any,
+            };
+        }
+        Ok(any)
+    }
+}
+
+/// Splits the body of a `KeyValue` into key and the body of its value (empty if there is none).
+///
+/// # Errors
+/// Bytes that are not protobuf.
+#[inline]
+pub fn key_value(body: &[u8]) -> Result<(&[u8], &[u8]), EncodeError> {
+    let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
+    for field in Fields::new(body) {
+        match field? {
+            (1, Value::Bytes(text)) => key = text,
+            (2, Value::Bytes(body)) => value = body,
+            _ => {}
+        }
+    }
+    Ok((key, value))
+}
+
+/// The elements of an `ArrayValue`.
+pub fn elements(body: &[u8]) -> impl Iterator<Item = Result<Any<'_>, EncodeError>> {
+    Fields::new(body).filter_map(|field| match field {
+        Ok((1, Value::Bytes(body))) => Some(Any::parse(body)),
+        Ok(_) => None,
+        Err(error) => Some(Err(error.into())),
+    })
+}
+
+/// What the elements of an `ArrayValue` are.
+///
+/// # Errors
+/// Bytes that are not protobuf.
+pub fn element_type(body: &[u8]) -> Result<Elements, EncodeError> {
+    let mut all = Elements::None;
+    for element in elements(body) {
+        let this = match element? {
+            Any::Str(_) => Elements::Str,
+            Any::Bool(_) => Elements::Bool,
+            Any::Int(_) => Elements::Int,
+            Any::Double(_) => Elements::Double,
+            _ => Elements::Other,
+        };
+        if all != Elements::None && all != this || this == Elements::Other {
+            return Ok(Elements::Other);
+        }
+        all = this;
+    }
+    Ok(all)
+}
+
+/// Deeper nesting is cut off with an error; what the walk accepted is far below.
+const DEPTH_MAX: u32 = 64;
+
+/// Appends `any` as compact proto3 JSON of its `AnyValue` (contract blocks.md §10).
+///
+/// # Errors
+/// Bytes that are not protobuf, or nesting beyond any limit.
+pub fn put_json(out: &mut Vec<u8>, any: Any<'_>) -> Result<(), EncodeError> {
+    put_any(out, any, 0)
+}
+
+fn put_any(out: &mut Vec<u8>, any: Any<'_>, depth: u32) -> Result<(), EncodeError> {
+    if depth > DEPTH_MAX {
+        return Err(EncodeError::Malformed("value nested too deeply".into()));
+    }
+    out.push(b'{');
+    match any {
+        Any::Empty => {}
+        Any::Str(text) => member(out, "stringValue", |out| put_string(out, text)),
+        Any::Bool(value) => member(out, "boolValue", |out| put(out, value)),
+        Any::Int(number) => member(out, "intValue", |out| put_quoted(out, number)),
+        Any::Double(number) => member(out, "doubleValue", |out| put_f64(out, number)),
+        Any::Bytes(bytes) => member(out, "bytesValue", |out| put_base64(out, bytes)),
+        Any::Array(body) => {
+            out.extend_from_slice(br#""arrayValue":{"#);
+            let mut list = Listed::default();
+            for element in elements(body) {
+                list.next(out);
+                put_any(out, element?, depth + 1)?;
+            }
+            list.end(out);
+        }
+        Any::KvList(body) => {
+            out.extend_from_slice(br#""kvlistValue":{"#);
+            put_pairs(out, body, depth)?;
+        }
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+fn put_pairs(out: &mut Vec<u8>, body: &[u8], depth: u32) -> Result<(), EncodeError> {
+    let mut list = Listed::default();
+    for field in Fields::new(body) {
+        let (1, Value::Bytes(pair)) = field? else { continue };
+        let (key, value) = key_value(pair)?;
+        list.next(out);
+        out.extend_from_slice(br#"{"key":"#);
+        put_string(out, key);
+        // An absent value is no member; an empty one is `{}`, and both lie here as no bytes.
+        out.extend_from_slice(br#","value":"#);
+        put_any(out, Any::parse(value)?, depth + 1)?;
+        out.push(b'}');
+    }
+    list.end(out);
+    Ok(())
+}
+
+/// `"values":[…]` of a message that is `{}` without values.
+#[derive(Default)]
+struct Listed {
+    some: bool,
+}
+
+impl Listed {
+    fn next(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(if self.some { b"," } else { br#""values":["# });
+        self.some = true;
+    }
+
+    fn end(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(if self.some { b"]}" } else { b"}" });
+    }
+}
+
+fn member(out: &mut Vec<u8>, name: &str, value: impl FnOnce(&mut Vec<u8>)) {
+    put(out, format_args!("\"{name}\":"));
+    value(out);
+}
+
+fn put(out: &mut Vec<u8>, text: impl std::fmt::Display) {
+    out.extend_from_slice(text.to_string().as_bytes());
+}
+
+#[cfg(test)]
+#[path = "any_tests.rs"]
+mod tests;

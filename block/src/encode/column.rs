@@ -1,0 +1,340 @@
+//! One column: values of the page under way, and finished pages of the row group.
+//!
+//! From: shredding, which pushes values. To: [`super::file`], which takes closed chunks.
+
+use std::cmp::Ordering;
+
+use super::EncodeError;
+use super::levels::{EncodedLevels, List, Lists, Placement};
+use super::thrift::Struct;
+use super::values::{Bounds, Values};
+use crate::schema::{Leaf, LeafCompression, LeafEncoding, LeafType};
+
+/// Parquet's numbers of encodings and page types.
+pub mod code {
+    /// Encoding PLAIN.
+    pub const PLAIN: i32 = 0;
+    /// Encoding RLE, of levels.
+    pub const RLE: i32 = 3;
+    /// Encoding DELTA_BINARY_PACKED.
+    pub const DELTA_BINARY_PACKED: i32 = 5;
+    /// Encoding DELTA_LENGTH_BYTE_ARRAY.
+    pub const DELTA_LENGTH_BYTE_ARRAY: i32 = 6;
+    /// Encoding RLE_DICTIONARY.
+    pub const RLE_DICTIONARY: i32 = 8;
+    /// Page type of a dictionary.
+    pub const DICTIONARY_PAGE: i32 = 2;
+    /// Page type of values.
+    pub const DATA_PAGE_V2: i32 = 3;
+}
+
+/// Buffers and compressors that all columns of an encoder share.
+pub struct Scratch {
+    values: Vec<u8>,
+    compressed: Vec<u8>,
+    snappy: snap::raw::Encoder,
+}
+
+impl Scratch {
+    /// Empty buffers.
+    pub fn new() -> Self {
+        Self { values: Vec::new(), compressed: Vec::new(), snappy: snap::raw::Encoder::new() }
+    }
+
+    /// Bytes of memory held.
+    pub fn memory_bytes(&self) -> usize {
+        self.values.capacity() + self.compressed.capacity()
+    }
+}
+
+/// Level of Zstd for blobs: its default.
+const ZSTD_LEVEL: i32 = 3;
+
+/// Compresses `values` into `compressed`; false if it stays as it is.
+fn compress(
+    compression: LeafCompression,
+    values: &[u8],
+    compressed: &mut Vec<u8>,
+    snappy: &mut snap::raw::Encoder,
+) -> Result<bool, EncodeError> {
+    compressed.clear();
+    // Nothing is not compressed: readers take the shortcut that it decompresses to nothing.
+    if values.is_empty() {
+        return Ok(false);
+    }
+    match compression {
+        LeafCompression::None => return Ok(false),
+        LeafCompression::Snappy => {
+            compressed.resize(snap::raw::max_compress_len(values.len()), 0);
+            let len = snappy.compress(values, compressed).map_err(EncodeError::parquet)?;
+            compressed.truncate(len);
+        }
+        LeafCompression::Zstd => {
+            let all = zstd::bulk::compress(values, ZSTD_LEVEL).map_err(EncodeError::parquet)?;
+            compressed.extend_from_slice(&all);
+        }
+    }
+    Ok(true)
+}
+
+/// Where a page is and what it holds.
+#[derive(Clone, Debug)]
+pub struct PageEntry {
+    /// Offset of its header in the chunk's data pages.
+    pub offset: u64,
+    /// Bytes with header.
+    pub bytes: u32,
+    /// Row of the row group that it begins with.
+    pub first_row: u64,
+    /// Entries without a value.
+    pub nulls: u64,
+    /// Smallest and greatest value, not cut; `None` if it holds none.
+    pub bounds: Option<Bounds>,
+}
+
+/// A column chunk that is complete.
+#[derive(Clone, Debug, Default)]
+pub struct Chunk {
+    /// Dictionary page with its header; empty without dictionary.
+    pub dictionary: Vec<u8>,
+    /// Data pages with headers.
+    pub data: Vec<u8>,
+    /// The data pages.
+    pub pages: Vec<PageEntry>,
+    /// Entries, those without value included.
+    pub entries: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes before compression, headers included.
+    pub uncompressed_bytes: u64,
+}
+
+/// One column and its values.
+pub struct Column<V> {
+    /// Number of the leaf.
+    pub leaf: usize,
+    /// Values of the page under way.
+    pub values: V,
+    list: List,
+    placement: Placement,
+    kind: Leaf,
+    chunk: Chunk,
+}
+
+impl<V: Values> Column<V> {
+    /// A column for leaf number `leaf`, which lies in `list`.
+    pub fn new(leaf: usize, kind: Leaf, list: List, placement: Placement, values: V) -> Self {
+        Self { leaf, values, list, placement, kind, chunk: Chunk::default() }
+    }
+
+    /// The value pushed next (or just pushed) belongs to this element of the list.
+    #[inline]
+    pub fn place(&mut self, element: u32) {
+        match &mut self.placement {
+            Placement::Repeated(elements) | Placement::Optional(elements) => elements.push(element),
+            Placement::Required => debug_assert!(false, "a required value needs no place"),
+        }
+    }
+
+    /// Drops the values of `element` if it is the last one that has any.
+    pub fn drop_last(&mut self, element: u32) {
+        if let Placement::Repeated(elements) | Placement::Optional(elements) = &mut self.placement {
+            let kept =
+                elements.len() - elements.iter().rev().take_while(|&&e| e == element).count();
+            elements.truncate(kept);
+            self.values.truncate(kept);
+        }
+    }
+
+    fn clear_page(&mut self) {
+        self.values.truncate(0);
+        if let Placement::Repeated(elements) | Placement::Optional(elements) = &mut self.placement {
+            elements.clear();
+        }
+    }
+}
+
+/// A column without regard to its type.
+pub trait AnyColumn {
+    /// Number of the leaf.
+    fn leaf(&self) -> usize;
+    /// Writes the gathered values as a page, and forgets them.
+    ///
+    /// # Errors
+    /// From compression, or a page beyond 2 GiB.
+    fn write_page(&mut self, lists: &mut Lists, scratch: &mut Scratch) -> Result<(), EncodeError>;
+    /// Ends the row group.
+    ///
+    /// # Errors
+    /// As [`AnyColumn::write_page`].
+    fn close(&mut self, scratch: &mut Scratch) -> Result<Chunk, EncodeError>;
+    /// Bytes of memory held.
+    fn memory_bytes(&self) -> usize;
+}
+
+impl<V: Values> AnyColumn for Column<V> {
+    fn leaf(&self) -> usize {
+        self.leaf
+    }
+
+    fn write_page(&mut self, lists: &mut Lists, scratch: &mut Scratch) -> Result<(), EncodeError> {
+        let rows = lists.rows as u64;
+        let levels = lists.encoded(self.list, &self.placement);
+        let bounds = if self.kind.has_bounds() { self.values.bounds() } else { None };
+        scratch.values.clear();
+        self.values.encode(&mut scratch.values);
+        let nulls = levels.entries.saturating_sub(self.values.len()) as u64;
+        let page = PageBody { levels, nulls, rows, bounds, kind: &self.kind };
+        page.write(&mut self.chunk, scratch)?;
+        self.clear_page();
+        Ok(())
+    }
+
+    fn close(&mut self, scratch: &mut Scratch) -> Result<Chunk, EncodeError> {
+        let mut chunk = std::mem::take(&mut self.chunk);
+        if let Some(dictionary) = self.values.dictionary() {
+            let (page, count) = (dictionary.page(), dictionary.len());
+            write_dictionary(page, count, self.kind.compression, &mut chunk, scratch)?;
+        }
+        self.values.reset();
+        Ok(chunk)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        let elements = match &self.placement {
+            Placement::Repeated(elements) | Placement::Optional(elements) => elements.capacity(),
+            Placement::Required => 0,
+        };
+        let pages = self.chunk.pages.capacity() * size_of::<PageEntry>();
+        self.values.memory_bytes() + elements * 4 + self.chunk.data.capacity() + pages
+    }
+}
+
+/// What goes into a data page beside the values, which are in the scratch.
+struct PageBody<'p> {
+    levels: &'p EncodedLevels,
+    nulls: u64,
+    rows: u64,
+    bounds: Option<Bounds>,
+    kind: &'p Leaf,
+}
+
+impl PageBody<'_> {
+    fn write(self, chunk: &mut Chunk, scratch: &mut Scratch) -> Result<(), EncodeError> {
+        let Scratch { values, compressed, snappy } = scratch;
+        let is_compressed = compress(self.kind.compression, values, compressed, snappy)?;
+        let stored = if is_compressed { &*compressed } else { &*values };
+        let level_bytes = self.levels.rep.len() + self.levels.def.len();
+        let mut crc = crc32fast::Hasher::new();
+        for part in [&self.levels.rep, &self.levels.def, stored] {
+            crc.update(part);
+        }
+        let offset = chunk.data.len();
+        let (all, body) = (level_bytes + values.len(), level_bytes + stored.len());
+        put_header(&mut chunk.data, code::DATA_PAGE_V2, all, body, crc.finalize(), |header| {
+            header.inner(8, |page| self.put_header(page, is_compressed));
+        })?;
+        let header_bytes = chunk.data.len() - offset;
+        chunk.data.extend_from_slice(&self.levels.rep);
+        chunk.data.extend_from_slice(&self.levels.def);
+        chunk.data.extend_from_slice(stored);
+        chunk.pages.push(PageEntry {
+            offset: offset as u64,
+            bytes: (header_bytes + body) as u32,
+            first_row: chunk.rows,
+            nulls: self.nulls,
+            bounds: self.bounds,
+        });
+        chunk.entries += self.levels.entries as u64;
+        chunk.rows += self.rows;
+        chunk.uncompressed_bytes += (header_bytes + all) as u64;
+        Ok(())
+    }
+
+    fn put_header(&self, page: &mut Struct<'_>, is_compressed: bool) {
+        page.i32(1, self.levels.entries as i32);
+        page.i32(2, self.nulls as i32);
+        page.i32(3, self.rows as i32);
+        page.i32(4, data_encoding(self.kind));
+        page.i32(5, self.levels.def.len() as i32);
+        page.i32(6, self.levels.rep.len() as i32);
+        page.bool(7, is_compressed);
+    }
+}
+
+fn write_dictionary(
+    page: &[u8],
+    count: usize,
+    compression: LeafCompression,
+    chunk: &mut Chunk,
+    scratch: &mut Scratch,
+) -> Result<(), EncodeError> {
+    let Scratch { compressed, snappy, .. } = scratch;
+    // A dictionary page has no mark of its own: if the column is compressed, it must be, too.
+    let body = if compression == LeafCompression::None {
+        page
+    } else if page.is_empty() {
+        compressed.clear();
+        compressed.extend_from_slice(&[0]);
+        compressed
+    } else {
+        compress(compression, page, compressed, snappy)?;
+        compressed
+    };
+    let (out, crc) = (&mut chunk.dictionary, crc32fast::hash(body));
+    put_header(out, code::DICTIONARY_PAGE, page.len(), body.len(), crc, |header| {
+        header.inner(7, |dictionary| {
+            dictionary.i32(1, count as i32);
+            dictionary.i32(2, code::PLAIN);
+        });
+    })?;
+    chunk.uncompressed_bytes += (out.len() + page.len()) as u64;
+    out.extend_from_slice(body);
+    Ok(())
+}
+
+fn put_header(
+    out: &mut Vec<u8>,
+    page_type: i32,
+    uncompressed: usize,
+    compressed: usize,
+    crc: u32,
+    rest: impl FnOnce(&mut Struct<'_>),
+) -> Result<(), EncodeError> {
+    let too_large = |_| EncodeError::Parquet("page of more than 2 GiB".into());
+    let uncompressed = i32::try_from(uncompressed).map_err(too_large)?;
+    let compressed = i32::try_from(compressed).map_err(too_large)?;
+    Struct::write(out, |header| {
+        header.i32(1, page_type);
+        header.i32(2, uncompressed);
+        header.i32(3, compressed);
+        header.i32(4, crc as i32);
+        rest(header);
+    });
+    Ok(())
+}
+
+/// Parquet's number of the encoding of a leaf's data pages.
+pub fn data_encoding(leaf: &Leaf) -> i32 {
+    match leaf.encoding {
+        LeafEncoding::Dictionary => code::RLE_DICTIONARY,
+        LeafEncoding::DeltaLength => code::DELTA_LENGTH_BYTE_ARRAY,
+        LeafEncoding::DeltaPacked => code::DELTA_BINARY_PACKED,
+        LeafEncoding::Plain => code::PLAIN,
+    }
+}
+
+/// Orders two bounds of a leaf of this type.
+pub fn compare(kind: LeafType, a: &[u8], b: &[u8]) -> Ordering {
+    fn read<const N: usize>(bytes: &[u8]) -> [u8; N] {
+        bytes.first_chunk().copied().unwrap_or([0; N])
+    }
+    match kind {
+        LeafType::Bin | LeafType::Str | LeafType::Bool => a.cmp(b),
+        LeafType::I32 => i32::from_le_bytes(read(a)).cmp(&i32::from_le_bytes(read(b))),
+        LeafType::U32 => u32::from_le_bytes(read(a)).cmp(&u32::from_le_bytes(read(b))),
+        LeafType::I64 => i64::from_le_bytes(read(a)).cmp(&i64::from_le_bytes(read(b))),
+        LeafType::U64 => u64::from_le_bytes(read(a)).cmp(&u64::from_le_bytes(read(b))),
+        LeafType::F64 => f64::from_le_bytes(read(a)).total_cmp(&f64::from_le_bytes(read(b))),
+    }
+}

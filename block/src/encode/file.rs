@@ -1,0 +1,350 @@
+//! The Parquet file around the column chunks: page indexes, footer.
+//!
+//! From: closed [`Chunk`]s, row group by row group. To: `data.parquet` in memory. The structures
+//! are written here rather than by the `parquet` crate because Tempo needs the column order
+//! TypeDefined for every column, and because chunks are spliced without a copy of their metadata.
+
+use std::cmp::Ordering;
+
+use parquet::basic::Repetition;
+use parquet::schema::types::Type;
+
+use super::column::{Chunk, code, compare, data_encoding};
+use super::thrift::Struct;
+use super::values::Bounds;
+use crate::schema::{Leaf, LeafCompression, LeafEncoding, LeafType, Schema};
+
+const MAGIC: &[u8; 4] = b"PAR1";
+/// Bounds of pages are cut to this length, as Tempo does.
+const INDEX_BOUND_BYTES: usize = 16;
+/// Longer bounds of a column chunk are left out.
+const CHUNK_BOUND_BYTES: usize = 1024;
+
+/// A file that grows by row groups.
+pub struct File {
+    out: Vec<u8>,
+    row_groups: Vec<RowGroup>,
+}
+
+struct RowGroup {
+    columns: Vec<ColumnMeta>,
+    rows: u64,
+    offset: u64,
+}
+
+/// A chunk that has been written, without its pages.
+struct ColumnMeta {
+    chunk: Chunk,
+    /// Where the chunk begins.
+    offset: u64,
+    /// Where its data pages begin.
+    data_offset: u64,
+    /// Compressed bytes of the whole chunk.
+    bytes: u64,
+    /// Position and length of the page indexes, once written.
+    column_index: Option<(u64, u64)>,
+    offset_index: (u64, u64),
+}
+
+impl File {
+    /// A file without row groups.
+    pub fn new() -> Self {
+        Self { out: MAGIC.to_vec(), row_groups: Vec::new() }
+    }
+
+    /// Begins a row group of so many rows.
+    pub fn begin_row_group(&mut self, rows: u64) {
+        let offset = self.out.len() as u64;
+        self.row_groups.push(RowGroup { columns: Vec::new(), rows, offset });
+    }
+
+    /// Adds the next column's chunk to the row group that was begun last.
+    pub fn append(&mut self, mut chunk: Chunk) {
+        let offset = self.out.len() as u64;
+        self.out.append(&mut chunk.dictionary);
+        let data_offset = self.out.len() as u64;
+        self.out.append(&mut chunk.data);
+        chunk.data = Vec::new();
+        chunk.dictionary = Vec::new();
+        let bytes = self.out.len() as u64 - offset;
+        let column_index = None;
+        let offset_index = (0, 0);
+        let meta = ColumnMeta { chunk, offset, data_offset, bytes, column_index, offset_index };
+        if let Some(row_group) = self.row_groups.last_mut() {
+            row_group.columns.push(meta);
+        }
+    }
+
+    /// Row groups begun.
+    pub fn row_groups(&self) -> usize {
+        self.row_groups.len()
+    }
+
+    /// Bytes of memory held.
+    pub fn memory_bytes(&self) -> usize {
+        self.out.capacity()
+    }
+
+    /// Writes indexes and footer: the file, and the footer's length without the last 8 bytes.
+    pub fn finish(mut self, schema: &Schema, created_by: &str) -> (Vec<u8>, u32) {
+        self.write_indexes(schema);
+        let start = self.out.len();
+        let mut elements = Vec::new();
+        flatten(&schema.root, &mut schema.leaves.iter(), &mut elements);
+        let row_groups: Vec<_> = self.row_groups.iter().enumerate().collect();
+        let rows: u64 = self.row_groups.iter().map(|row_group| row_group.rows).sum();
+        Struct::write(&mut self.out, |file| {
+            file.i32(1, 2);
+            file.list(2, &elements, put_element);
+            file.i64(3, rows as i64);
+            file.list(4, &row_groups, |out, (ordinal, row_group)| {
+                put_row_group(out, *ordinal, row_group, schema);
+            });
+            file.bytes(6, created_by.as_bytes());
+            file.list(7, &schema.leaves, |order, _| order.inner(1, |_| {}));
+        });
+        let footer = (self.out.len() - start) as u32;
+        self.out.extend_from_slice(&footer.to_le_bytes());
+        self.out.extend_from_slice(MAGIC);
+        (self.out, footer)
+    }
+
+    fn write_indexes(&mut self, schema: &Schema) {
+        let out = &mut self.out;
+        for row_group in &mut self.row_groups {
+            for (column, leaf) in row_group.columns.iter_mut().zip(&schema.leaves) {
+                let start = out.len();
+                if leaf.has_bounds() {
+                    put_column_index(out, &column.chunk, leaf);
+                    column.column_index = Some((start as u64, (out.len() - start) as u64));
+                }
+            }
+        }
+        for row_group in &mut self.row_groups {
+            for column in &mut row_group.columns {
+                let start = out.len();
+                put_offset_index(out, column);
+                column.offset_index = (start as u64, (out.len() - start) as u64);
+            }
+        }
+    }
+}
+
+fn put_column_index(out: &mut Vec<u8>, chunk: &Chunk, leaf: &Leaf) {
+    let bounds: Vec<_> =
+        chunk.pages.iter().map(|page| index_bounds(page.bounds.as_ref())).collect();
+    Struct::write(out, |index| {
+        index.bools(1, chunk.pages.iter().map(|page| page.bounds.is_none()));
+        index.byte_lists(2, bounds.iter().map(|(min, _)| min.as_slice()));
+        index.byte_lists(3, bounds.iter().map(|(_, max)| max.as_slice()));
+        index.i32(4, boundary_order(chunk, leaf.kind));
+        index.i64s(5, chunk.pages.iter().map(|page| page.nulls as i64));
+    });
+}
+
+fn put_offset_index(out: &mut Vec<u8>, column: &ColumnMeta) {
+    Struct::write(out, |index| {
+        index.list(1, &column.chunk.pages, |location, page| {
+            location.i64(1, (column.data_offset + page.offset) as i64);
+            location.i32(2, page.bytes as i32);
+            location.i64(3, page.first_row as i64);
+        });
+    });
+}
+
+/// Bounds cut to [`INDEX_BOUND_BYTES`]: the lower one is shortened, the upper one rounded up.
+fn index_bounds(bounds: Option<&Bounds>) -> (Vec<u8>, Vec<u8>) {
+    let Some(Bounds { min, max }) = bounds else { return (Vec::new(), Vec::new()) };
+    let min = min[..min.len().min(INDEX_BOUND_BYTES)].to_vec();
+    if max.len() <= INDEX_BOUND_BYTES {
+        return (min, max.clone());
+    }
+    let mut cut = max[..INDEX_BOUND_BYTES].to_vec();
+    while let Some(last) = cut.pop() {
+        if last < 0xff {
+            cut.push(last + 1);
+            return (min, cut);
+        }
+    }
+    (min, max.clone())
+}
+
+/// Parquet's number for the order of pages by their bounds.
+fn boundary_order(chunk: &Chunk, kind: LeafType) -> i32 {
+    const UNORDERED: i32 = 0;
+    const ASCENDING: i32 = 1;
+    const DESCENDING: i32 = 2;
+    let bounds: Vec<&Bounds> = chunk.pages.iter().filter_map(|page| page.bounds.as_ref()).collect();
+    let never = |order: Ordering| {
+        bounds.windows(2).all(|pair| {
+            compare(kind, &pair[0].min, &pair[1].min) != order
+                && compare(kind, &pair[0].max, &pair[1].max) != order
+        })
+    };
+    if never(Ordering::Greater) {
+        ASCENDING
+    } else if never(Ordering::Less) {
+        DESCENDING
+    } else {
+        UNORDERED
+    }
+}
+
+fn put_row_group(out: &mut Struct<'_>, ordinal: usize, row_group: &RowGroup, schema: &Schema) {
+    let columns: Vec<_> = row_group.columns.iter().zip(&schema.leaves).collect();
+    let uncompressed: u64 = columns.iter().map(|(meta, _)| meta.chunk.uncompressed_bytes).sum();
+    let compressed: u64 = columns.iter().map(|(meta, _)| meta.bytes).sum();
+    out.list(1, &columns, |out, (meta, leaf)| put_chunk(out, meta, leaf));
+    out.i64(2, uncompressed as i64);
+    out.i64(3, row_group.rows as i64);
+    out.i64(5, row_group.offset as i64);
+    out.i64(6, compressed as i64);
+    out.i16(7, i16::try_from(ordinal).unwrap_or(i16::MAX));
+}
+
+fn put_chunk(out: &mut Struct<'_>, meta: &ColumnMeta, leaf: &Leaf) {
+    out.i64(2, meta.offset as i64);
+    out.inner(3, |out| put_column_meta(out, meta, leaf));
+    out.i64(4, meta.offset_index.0 as i64);
+    out.i32(5, meta.offset_index.1 as i32);
+    if let Some((offset, bytes)) = meta.column_index {
+        out.i64(6, offset as i64);
+        out.i32(7, bytes as i32);
+    }
+}
+
+fn put_column_meta(out: &mut Struct<'_>, meta: &ColumnMeta, leaf: &Leaf) {
+    let has_dictionary = leaf.encoding == LeafEncoding::Dictionary;
+    let encodings = [code::RLE, data_encoding(leaf), code::PLAIN];
+    let encodings = if has_dictionary { &encodings[..] } else { &encodings[..2] };
+    out.i32(1, physical(leaf.kind));
+    out.i32s(2, encodings.iter().copied());
+    let path: Vec<_> = leaf.path.split('.').map(str::as_bytes).collect();
+    out.byte_lists(3, path.into_iter());
+    out.i32(4, codec(leaf.compression));
+    out.i64(5, meta.chunk.entries as i64);
+    out.i64(6, meta.chunk.uncompressed_bytes as i64);
+    out.i64(7, meta.bytes as i64);
+    out.i64(9, meta.data_offset as i64);
+    if has_dictionary {
+        out.i64(11, meta.offset as i64);
+    }
+    out.inner(12, |out| put_statistics(out, &meta.chunk, leaf.kind));
+    let pages = meta.chunk.pages.len() as i32;
+    let stats =
+        [(code::DICTIONARY_PAGE, code::PLAIN, 1), (code::DATA_PAGE_V2, data_encoding(leaf), pages)];
+    let stats = if has_dictionary { &stats[..] } else { &stats[1..] };
+    out.list(13, stats, |out, &(page_type, encoding, count)| {
+        out.i32(1, page_type);
+        out.i32(2, encoding);
+        out.i32(3, count);
+    });
+}
+
+fn put_statistics(out: &mut Struct<'_>, chunk: &Chunk, kind: LeafType) {
+    out.i64(3, chunk.pages.iter().map(|page| page.nulls).sum::<u64>() as i64);
+    let bounds = || chunk.pages.iter().filter_map(|page| page.bounds.as_ref());
+    let min = bounds().map(|bounds| &bounds.min).min_by(|a, b| compare(kind, a, b));
+    let max = bounds().map(|bounds| &bounds.max).max_by(|a, b| compare(kind, a, b));
+    if let (Some(min), Some(max)) = (min, max)
+        && min.len().max(max.len()) <= CHUNK_BOUND_BYTES
+    {
+        out.bytes(5, max);
+        out.bytes(6, min);
+    }
+}
+
+/// A node of the schema in the footer's flat form.
+struct Element<'s> {
+    name: &'s str,
+    /// `None` for the root.
+    repetition: Option<Repetition>,
+    /// `None` for a leaf.
+    children: Option<usize>,
+    kind: Option<LeafType>,
+}
+
+fn flatten<'s>(
+    node: &'s Type,
+    leaves: &mut std::slice::Iter<'_, Leaf>,
+    out: &mut Vec<Element<'s>>,
+) {
+    let info = node.get_basic_info();
+    let repetition = info.has_repetition().then(|| info.repetition());
+    if node.is_group() {
+        let fields = node.get_fields();
+        let children = Some(fields.len());
+        out.push(Element { name: node.name(), repetition, children, kind: None });
+        fields.iter().for_each(|field| flatten(field, leaves, out));
+    } else {
+        let kind = leaves.next().map(|leaf| leaf.kind);
+        out.push(Element { name: node.name(), repetition, children: None, kind });
+    }
+}
+
+fn put_element(out: &mut Struct<'_>, element: &Element<'_>) {
+    if let Some(kind) = element.kind {
+        out.i32(1, physical(kind));
+    }
+    if let Some(repetition) = element.repetition {
+        out.i32(3, repetition as i32);
+    }
+    out.bytes(4, element.name.as_bytes());
+    if let Some(children) = element.children {
+        out.i32(5, children as i32);
+    }
+    match element.kind.map(logical) {
+        Some(Logical::String) => {
+            out.i32(6, 0);
+            out.inner(10, |out| out.inner(1, |_| {}));
+        }
+        Some(Logical::Int { converted, bits, signed }) => {
+            out.i32(6, converted);
+            out.inner(10, |out| {
+                out.inner(10, |out| {
+                    out.i8(1, bits);
+                    out.bool(2, signed);
+                });
+            });
+        }
+        Some(Logical::None) | None => {}
+    }
+}
+
+enum Logical {
+    None,
+    String,
+    Int { converted: i32, bits: i8, signed: bool },
+}
+
+fn logical(kind: LeafType) -> Logical {
+    let int = |converted, bits, signed| Logical::Int { converted, bits, signed };
+    match kind {
+        LeafType::Str => Logical::String,
+        LeafType::U32 => int(13, 32, false),
+        LeafType::U64 => int(14, 64, false),
+        LeafType::I32 => int(17, 32, true),
+        LeafType::I64 => int(18, 64, true),
+        LeafType::Bin | LeafType::F64 | LeafType::Bool => Logical::None,
+    }
+}
+
+/// Parquet's number of a physical type.
+fn physical(kind: LeafType) -> i32 {
+    match kind {
+        LeafType::Bool => 0,
+        LeafType::I32 | LeafType::U32 => 1,
+        LeafType::I64 | LeafType::U64 => 2,
+        LeafType::F64 => 5,
+        LeafType::Bin | LeafType::Str => 6,
+    }
+}
+
+/// Parquet's number of a compression.
+fn codec(compression: LeafCompression) -> i32 {
+    match compression {
+        LeafCompression::None => 0,
+        LeafCompression::Snappy => 1,
+        LeafCompression::Zstd => 6,
+    }
+}

@@ -1,0 +1,206 @@
+//! Resources and scopes, read once per row group and stored again as codes.
+//!
+//! A row per trace repeats the resource for every trace. So each distinct body is parsed once;
+//! what comes out is ready to be pushed into the columns.
+
+use stringendo_proto::wire::{Fields, Value, put_varint};
+
+use super::EncodeError;
+use super::any::{self, Any};
+use super::attributes::{Attributes, Prepared};
+use super::columns::Columns;
+use super::dictionary::Dictionary;
+
+/// Beyond this the parsed ones are forgotten: they only save work.
+const CACHE_BYTES_MAX: usize = 16 << 20;
+
+/// A resource, ready to be stored.
+pub struct Resource {
+    /// The same number for resources of the same attributes (dropped counts aside).
+    pub identity: u32,
+    /// Code of its service name.
+    pub service: u32,
+    /// What a root span gives its trace as service name.
+    pub root_service: Box<[u8]>,
+    /// Sorted by key.
+    pub attributes: Vec<Prepared>,
+    /// DroppedAttributesCount.
+    pub dropped: i32,
+}
+
+/// A scope, ready to be stored.
+pub struct Scope {
+    /// The same number for scopes of the same name, version and attributes.
+    pub identity: u32,
+    /// Code.
+    pub name: u32,
+    /// Code.
+    pub version: u32,
+    /// In the order they were sent.
+    pub attributes: Vec<Prepared>,
+    /// Sorted by key.
+    pub sorted: Vec<Prepared>,
+    /// DroppedAttributesCount.
+    pub dropped: i32,
+}
+
+/// Items by the bytes they were parsed from.
+pub struct Interned<T> {
+    bodies: Dictionary,
+    items: Vec<T>,
+    identities: Dictionary,
+}
+
+impl<T> Default for Interned<T> {
+    fn default() -> Self {
+        Self { bodies: <_>::default(), items: Vec::new(), identities: <_>::default() }
+    }
+}
+
+impl<T> Interned<T> {
+    /// The item of a number.
+    pub fn get(&self, number: u32) -> &T {
+        &self.items[number as usize]
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.bodies.clear();
+        self.items.clear();
+        self.identities.clear();
+    }
+
+    /// Forgets everything if it has grown too large. Numbers given before are void then.
+    pub fn limit(&mut self) {
+        if self.memory_bytes() > CACHE_BYTES_MAX {
+            self.clear();
+        }
+    }
+
+    /// Bytes of memory held. Prepared items take about as much as their bodies.
+    pub fn memory_bytes(&self) -> usize {
+        self.bodies.memory_bytes() * 2 + self.identities.memory_bytes()
+    }
+
+    /// The number of the item with this body, parsed by `parse` if it is new.
+    fn intern(
+        &mut self,
+        body: &[u8],
+        parse: impl FnOnce(&[u8], &mut Dictionary) -> Result<T, EncodeError>,
+    ) -> Result<u32, EncodeError> {
+        let number = self.bodies.intern(body);
+        if number as usize == self.items.len() {
+            self.items.push(parse(body, &mut self.identities)?);
+        }
+        Ok(number)
+    }
+}
+
+impl Interned<Resource> {
+    /// The number of a resource.
+    ///
+    /// # Errors
+    /// Bytes that are not protobuf.
+    pub fn resource(&mut self, body: &[u8], columns: &mut Columns) -> Result<u32, EncodeError> {
+        self.intern(body, |body, identities| parse_resource(body, identities, columns))
+    }
+}
+
+impl Interned<Scope> {
+    /// The number of a scope.
+    ///
+    /// # Errors
+    /// Bytes that are not protobuf.
+    pub fn scope(&mut self, body: &[u8], columns: &mut Columns) -> Result<u32, EncodeError> {
+        self.intern(body, |body, identities| parse_scope(body, identities, columns))
+    }
+}
+
+/// Key and body of the value.
+type Pair<'a> = (&'a [u8], &'a [u8]);
+
+const SERVICE_NAME: &[u8] = b"service.name";
+
+fn parse_resource(
+    body: &[u8],
+    identities: &mut Dictionary,
+    columns: &mut Columns,
+) -> Result<Resource, EncodeError> {
+    let (mut pairs, mut dropped) = (Vec::new(), 0);
+    for field in Fields::new(body) {
+        match field? {
+            (1, Value::Bytes(pair)) => pairs.push(any::key_value(pair)?),
+            (2, Value::Varint(count)) => dropped = count as i32,
+            _ => {}
+        }
+    }
+    pairs.sort_by_key(|&(key, _)| key);
+    let identity = identities.intern(&identity_of(&pairs));
+    let (service, root_service) = service_names(&pairs)?;
+    let mut attributes = Vec::new();
+    for &(key, value) in &pairs {
+        if key != SERVICE_NAME || !matches!(Any::parse(value)?, Any::Str(_)) {
+            attributes.push(columns.group.resource_attributes.prepare(key, value)?);
+        }
+    }
+    let service = columns.group.service.values.dictionary.intern(service);
+    Ok(Resource { identity, service, root_service: root_service.into(), attributes, dropped })
+}
+
+/// The service name for the column (the last one that is a string), and for root spans (the first
+/// one, if it is a string).
+fn service_names<'a>(pairs: &[Pair<'a>]) -> Result<(&'a [u8], &'a [u8]), EncodeError> {
+    let (mut last, mut first): (&[u8], Option<&[u8]>) = (&[], None);
+    for &(key, value) in pairs {
+        if key == SERVICE_NAME {
+            let text = match Any::parse(value)? {
+                Any::Str(text) => Some(text),
+                _ => None,
+            };
+            first = first.or(Some(text.unwrap_or_default()));
+            last = text.unwrap_or(last);
+        }
+    }
+    Ok((last, first.unwrap_or_default()))
+}
+
+fn parse_scope(
+    body: &[u8],
+    identities: &mut Dictionary,
+    columns: &mut Columns,
+) -> Result<Scope, EncodeError> {
+    let (mut name, mut version): (&[u8], &[u8]) = (&[], &[]);
+    let (mut pairs, mut dropped) = (Vec::new(), 0);
+    for field in Fields::new(body) {
+        match field? {
+            (1, Value::Bytes(text)) => name = text,
+            (2, Value::Bytes(text)) => version = text,
+            (3, Value::Bytes(pair)) => pairs.push(any::key_value(pair)?),
+            (4, Value::Varint(count)) => dropped = count as i32,
+            _ => {}
+        }
+    }
+    let group = &mut columns.group;
+    let attributes = prepare(&pairs, &mut group.scope_attributes)?;
+    pairs.sort_by_key(|&(key, _)| key);
+    let sorted = prepare(&pairs, &mut group.scope_attributes)?;
+    pairs.extend([(name, &[][..]), (version, &[][..])]);
+    let identity = identities.intern(&identity_of(&pairs));
+    let name = group.scope_name.values.dictionary.intern(name);
+    let version = group.scope_version.values.dictionary.intern(version);
+    Ok(Scope { identity, name, version, attributes, sorted, dropped })
+}
+
+fn prepare(pairs: &[Pair<'_>], to: &mut Attributes) -> Result<Vec<Prepared>, EncodeError> {
+    pairs.iter().map(|(key, value)| to.prepare(key, value)).collect()
+}
+
+/// Bytes that are equal if and only if all pairs are.
+fn identity_of(pairs: &[Pair<'_>]) -> Vec<u8> {
+    let mut identity = Vec::new();
+    for part in pairs.iter().flat_map(|&(key, value)| [key, value]) {
+        put_varint(&mut identity, part.len() as u64);
+        identity.extend_from_slice(part);
+    }
+    identity
+}

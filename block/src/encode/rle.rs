@@ -1,0 +1,88 @@
+//! Parquet's hybrid of run lengths and bit-packing, for levels and dictionary codes.
+
+use stringendo_proto::wire::put_varint;
+
+/// Bits that numbers up to `max` need.
+pub fn bits_for(max: u32) -> u8 {
+    (32 - max.leading_zeros()) as u8
+}
+
+/// Appends `values`, each of `width` bits (1 to 32), without a length in front.
+pub fn encode<T: Copy + PartialEq + Into<u32>>(values: &[T], width: u8, out: &mut Vec<u8>) {
+    let (mut at, mut literals) = (0, 0);
+    while at < values.len() {
+        let run = run_length(&values[at..]);
+        if run < 8 {
+            at = (at + 8).min(values.len());
+            continue;
+        }
+        put_literals(&values[literals..at], width, out);
+        put_run(values[at].into(), run, width, out);
+        at += run;
+        literals = at;
+    }
+    put_literals(&values[literals..], width, out);
+}
+
+fn run_length<T: Copy + PartialEq>(values: &[T]) -> usize {
+    let first = values[0];
+    values.iter().position(|&value| value != first).unwrap_or(values.len())
+}
+
+fn put_run(value: u32, run: usize, width: u8, out: &mut Vec<u8>) {
+    put_varint(out, (run as u64) << 1);
+    out.extend_from_slice(&value.to_le_bytes()[..usize::from(width).div_ceil(8)]);
+}
+
+/// Groups of eight; only the last group of all may be padded.
+fn put_literals<T: Copy + Into<u32>>(values: &[T], width: u8, out: &mut Vec<u8>) {
+    if values.is_empty() {
+        return;
+    }
+    put_varint(out, (values.len().div_ceil(8) as u64) << 1 | 1);
+    let mut groups = values.chunks_exact(8);
+    for group in &mut groups {
+        put_group(group, width, out);
+    }
+    let rest = groups.remainder();
+    if !rest.is_empty() {
+        let mut padded = [0u32; 8];
+        for (slot, &value) in padded.iter_mut().zip(rest) {
+            *slot = value.into();
+        }
+        put_group(&padded, width, out);
+    }
+}
+
+#[inline]
+fn put_group<T: Copy + Into<u32>>(group: &[T], width: u8, out: &mut Vec<u8>) {
+    if width <= 8 {
+        let packed = group.iter().rev().fold(0u64, |all, &v| all << width | u64::from(v.into()));
+        out.extend_from_slice(&packed.to_le_bytes()[..usize::from(width)]);
+    } else if width <= 16 {
+        let packed = group.iter().rev().fold(0u128, |all, &v| all << width | u128::from(v.into()));
+        out.extend_from_slice(&packed.to_le_bytes()[..usize::from(width)]);
+    } else {
+        pack(group.iter().map(|&v| u64::from(v.into())), width, out);
+    }
+}
+
+/// Appends numbers of `width` bits each, least significant bit first. Bits in all must be a
+/// multiple of 8.
+pub fn pack(values: impl Iterator<Item = u64>, width: u8, out: &mut Vec<u8>) {
+    let (mut all, mut bits) = (0u128, 0);
+    for value in values {
+        all |= u128::from(value) << bits;
+        bits += u32::from(width);
+        if bits >= 64 {
+            out.extend_from_slice(&(all as u64).to_le_bytes());
+            all >>= 64;
+            bits -= 64;
+        }
+    }
+    out.extend_from_slice(&all.to_le_bytes()[..bits as usize / 8]);
+}
+
+#[cfg(test)]
+#[path = "rle_tests.rs"]
+mod tests;

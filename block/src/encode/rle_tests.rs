@@ -1,0 +1,39 @@
+use super::*;
+
+fn encoded(values: &[u32], width: u8) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode(values, width, &mut out);
+    out
+}
+
+#[test]
+fn the_format_documents_example_is_packed_alike() {
+    assert_eq!(encoded(&[0, 1, 2, 3, 4, 5, 6, 7], 3), [3, 0b1000_1000, 0b1100_0110, 0b1111_1010]);
+}
+
+#[test]
+fn long_runs_are_runs() {
+    assert_eq!(encoded(&[5; 100], 3), [0xc8, 1, 5]);
+    assert_eq!(encoded(&[0x1_0203; 8], 17), [16, 3, 2, 1]);
+}
+
+#[test]
+fn nothing_is_nothing() {
+    assert!(encoded(&[], 3).is_empty());
+}
+
+#[test]
+fn every_width_packs_bit_by_bit() {
+    for width in 1..=32u8 {
+        let mask = u32::MAX >> (32 - width);
+        let values: Vec<u32> = (0..24u32).map(|i| i.wrapping_mul(0x9e37_79b9) & mask).collect();
+        let out = encoded(&values, width);
+        assert_eq!(out[0], 7, "three groups");
+        for (i, &value) in values.iter().enumerate() {
+            let bit = |n: usize| u32::from(out[1 + n / 8] >> (n % 8) & 1);
+            let start = i * usize::from(width);
+            let read = (0..usize::from(width)).fold(0, |all, b| all | bit(start + b) << b);
+            assert_eq!(read, value, "width {width} value {i}");
+        }
+    }
+}

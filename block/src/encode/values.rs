@@ -1,0 +1,293 @@
+//! A column's values of one page, by type and encoding.
+
+use super::delta;
+use super::dictionary::Dictionary;
+use super::rle;
+use crate::schema::{LeafEncoding, LeafType};
+
+/// Smallest and greatest value of a page, as statistics hold them (PLAIN without lengths).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Smallest.
+    pub min: Vec<u8>,
+    /// Greatest.
+    pub max: Vec<u8>,
+}
+
+impl Bounds {
+    fn of<T, const N: usize>(range: Option<(T, T)>, bytes: fn(T) -> [u8; N]) -> Option<Self> {
+        range.map(|(min, max)| Self { min: bytes(min).into(), max: bytes(max).into() })
+    }
+}
+
+/// The values of one page of a column.
+pub trait Values {
+    /// How many.
+    fn len(&self) -> usize;
+    /// Appends the page's value section.
+    fn encode(&self, out: &mut Vec<u8>);
+    /// Smallest and greatest; `None` without values, or where they have no order.
+    fn bounds(&mut self) -> Option<Bounds>;
+    /// Drops the page's values from `len` on.
+    fn truncate(&mut self, len: usize);
+    /// The dictionary, if there is one.
+    fn dictionary(&self) -> Option<&Dictionary> {
+        None
+    }
+    /// Forgets the dictionary: the row group ends.
+    fn reset(&mut self) {}
+    /// Bytes of memory held.
+    fn memory_bytes(&self) -> usize;
+}
+
+/// Codes into a dictionary.
+#[derive(Default)]
+pub struct DictValues {
+    /// The strings.
+    pub dictionary: Dictionary,
+    /// A code per value.
+    pub codes: Vec<u32>,
+    /// Which codes the page has: scratch of `bounds`.
+    seen: Vec<u64>,
+}
+
+impl DictValues {
+    /// Adds a string.
+    #[inline]
+    pub fn push(&mut self, value: &[u8]) {
+        let code = self.dictionary.intern(value);
+        self.codes.push(code);
+    }
+}
+
+impl Values for DictValues {
+    fn len(&self) -> usize {
+        self.codes.len()
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        // At least one bit: readers differ on none.
+        let width = rle::bits_for(self.dictionary.len().saturating_sub(1) as u32).max(1);
+        out.push(width);
+        rle::encode(&self.codes, width, out);
+    }
+
+    fn bounds(&mut self) -> Option<Bounds> {
+        self.seen.clear();
+        self.seen.resize(self.dictionary.len().div_ceil(64), 0);
+        let first = *self.codes.first()?;
+        let (mut min, mut max) = (self.dictionary.get(first), self.dictionary.get(first));
+        for &code in &self.codes {
+            let (word, bit) = (code as usize / 64, 1 << (code % 64));
+            if self.seen[word] & bit == 0 {
+                self.seen[word] |= bit;
+                let value = self.dictionary.get(code);
+                min = min.min(value);
+                max = max.max(value);
+            }
+        }
+        Some(Bounds { min: min.to_vec(), max: max.to_vec() })
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.codes.truncate(len);
+    }
+
+    fn dictionary(&self) -> Option<&Dictionary> {
+        Some(&self.dictionary)
+    }
+
+    fn reset(&mut self) {
+        self.dictionary.clear();
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.dictionary.memory_bytes() + self.codes.capacity() * 4 + self.seen.capacity() * 8
+    }
+}
+
+/// Byte strings, DELTA_LENGTH_BYTE_ARRAY.
+#[derive(Default)]
+pub struct BytesValues {
+    data: Vec<u8>,
+    lengths: Vec<i32>,
+    /// A blob's column has no bounds.
+    unbounded: bool,
+}
+
+impl BytesValues {
+    /// For a blob: long strings, whose bounds nobody needs.
+    pub fn blob() -> Self {
+        Self { unbounded: true, ..Self::default() }
+    }
+
+    /// Adds a string.
+    #[inline]
+    pub fn push(&mut self, value: &[u8]) {
+        self.data.extend_from_slice(value);
+        self.lengths.push(value.len() as i32);
+    }
+}
+
+impl Values for BytesValues {
+    fn len(&self) -> usize {
+        self.lengths.len()
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        delta::encode_bytes(&self.lengths, &self.data, out);
+    }
+
+    fn bounds(&mut self) -> Option<Bounds> {
+        if self.unbounded || self.lengths.is_empty() {
+            return None;
+        }
+        let mut rest = self.data.as_slice();
+        let mut strings = self.lengths.iter().map(|&length| {
+            let (value, behind) = rest.split_at(length as usize);
+            rest = behind;
+            value
+        });
+        let first = strings.next()?;
+        let (min, max) = strings.fold((first, first), |(min, max), v| (min.min(v), max.max(v)));
+        Some(Bounds { min: min.to_vec(), max: max.to_vec() })
+    }
+
+    fn truncate(&mut self, len: usize) {
+        let kept = self.lengths.get(..len).unwrap_or(&self.lengths);
+        let bytes = kept.iter().map(|&length| length as usize).sum();
+        self.data.truncate(bytes);
+        self.lengths.truncate(len);
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.data.capacity() + self.lengths.capacity() * 4
+    }
+}
+
+/// 32- or 64-bit integers; unsigned ones are kept as the signed number of the same bits.
+pub struct IntValues<T> {
+    values: Vec<T>,
+    unsigned: bool,
+    plain: bool,
+}
+
+impl<T> IntValues<T> {
+    /// For a leaf of this type and encoding.
+    pub fn new(kind: LeafType, encoding: LeafEncoding) -> Self {
+        let unsigned = matches!(kind, LeafType::U32 | LeafType::U64);
+        Self { values: Vec::new(), unsigned, plain: encoding == LeafEncoding::Plain }
+    }
+
+    /// Adds a number.
+    #[inline]
+    pub fn push(&mut self, value: T) {
+        self.values.push(value);
+    }
+}
+
+macro_rules! int_values {
+    ($signed:ty, $unsigned:ty) => {
+        impl Values for IntValues<$signed> {
+            fn len(&self) -> usize {
+                self.values.len()
+            }
+
+            fn encode(&self, out: &mut Vec<u8>) {
+                if self.plain {
+                    out.extend(self.values.iter().flat_map(|value| value.to_le_bytes()));
+                } else {
+                    delta::encode(&self.values, out);
+                }
+            }
+
+            fn bounds(&mut self) -> Option<Bounds> {
+                if self.unsigned {
+                    let unsigned = self.values.iter().map(|&value| value as $unsigned);
+                    Bounds::of(range(unsigned), <$unsigned>::to_le_bytes)
+                } else {
+                    Bounds::of(range(self.values.iter().copied()), <$signed>::to_le_bytes)
+                }
+            }
+
+            fn truncate(&mut self, len: usize) {
+                self.values.truncate(len);
+            }
+
+            fn memory_bytes(&self) -> usize {
+                self.values.capacity() * size_of::<$signed>()
+            }
+        }
+    };
+}
+
+int_values!(i32, u32);
+int_values!(i64, u64);
+
+fn range<T: Copy + Ord>(mut values: impl Iterator<Item = T>) -> Option<(T, T)> {
+    let first = values.next()?;
+    Some(values.fold((first, first), |(min, max), value| (min.min(value), max.max(value))))
+}
+
+/// Doubles, PLAIN.
+#[derive(Default)]
+pub struct DoubleValues(pub Vec<f64>);
+
+impl Values for DoubleValues {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend(self.0.iter().flat_map(|value| value.to_le_bytes()));
+    }
+
+    fn bounds(&mut self) -> Option<Bounds> {
+        // NaN is left out; a zero bound takes the sign that includes both zeros.
+        let numbers = self.0.iter().copied().filter(|value| !value.is_nan());
+        let range = numbers.fold(None, |range, value| match range {
+            None => Some((value, value)),
+            Some((min, max)) => Some((f64::min(min, value), f64::max(max, value))),
+        });
+        let (min, max) = range?;
+        let min = if min == 0.0 { -0.0 } else { min };
+        let max = if max == 0.0 { 0.0 } else { max };
+        Bounds::of(Some((min, max)), f64::to_le_bytes)
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.0.truncate(len);
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.0.capacity() * 8
+    }
+}
+
+/// Booleans, PLAIN: a bit each. (Run lengths in V2 pages are misread by Tempo.)
+#[derive(Default)]
+pub struct BoolValues(pub Vec<bool>);
+
+impl Values for BoolValues {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        let pack =
+            |bits: &[bool]| bits.iter().rev().fold(0u8, |byte, &bit| byte << 1 | u8::from(bit));
+        out.extend(self.0.chunks(8).map(pack));
+    }
+
+    fn bounds(&mut self) -> Option<Bounds> {
+        Bounds::of(range(self.0.iter().copied()), |bit| [u8::from(bit)])
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.0.truncate(len);
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.0.capacity()
+    }
+}

@@ -1,0 +1,22 @@
+use super::*;
+
+#[test]
+fn equal_resources_and_scopes_come_together_in_order_of_appearance() {
+    let mut groups = Groups::default();
+    for (resource, scope) in [(7, 1), (9, 1), (7, 2), (7, 1), (9, 1)] {
+        groups.push(resource, scope);
+    }
+    groups.sort();
+    let order: Vec<_> = groups.members.iter().map(|member| member.span).collect();
+    assert_eq!(order, [0, 3, 2, 1, 4]);
+    assert_eq!(groups.scopes_of_resource, [2, 1]);
+}
+
+#[test]
+fn a_new_trace_begins_from_nothing() {
+    let mut groups = Groups::default();
+    groups.push(1, 1);
+    groups.clear();
+    groups.push(2, 1);
+    assert_eq!(groups.members, [Member { resource: 0, scope: 0, span: 0 }]);
+}
