@@ -56,6 +56,10 @@ impl Notify {
 impl std::fmt::Debug for Notify {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let waiting = self.shared.waiting.borrow().len();
-        write!(formatter, "Notify {{ notified: {}, waiting: {waiting} }}", self.shared.notified.get())
+        write!(
+            formatter,
+            "Notify {{ notified: {}, waiting: {waiting} }}",
+            self.shared.notified.get()
+        )
     }
 }

@@ -18,7 +18,10 @@ fn old_kernels_are_named_and_unreadable_releases_left_to_the_probe() {
 #[test]
 fn a_refusal_says_how_to_mend_it() {
     let text = io_uring_advice(Errno::PERM);
-    assert!(text.contains("sysctl kernel.io_uring_disabled=0") && text.contains("seccomp"), "{text}");
+    assert!(
+        text.contains("sysctl kernel.io_uring_disabled=0") && text.contains("seccomp"),
+        "{text}"
+    );
     assert!(io_uring_advice(Errno::NOMEM).contains("memlock=-1"));
 }
 

@@ -1,5 +1,5 @@
 //! Files of the WAL and of blocks, on a real file system.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
@@ -124,7 +124,8 @@ fn ranges_of_a_block_are_read_many_at_a_time() {
         assert_eq!((file.len(), file.path()), (3_000_000, path.as_path()));
         let reads: Vec<_> = (0..100)
             .map(|i: usize| {
-                let (file, count) = (Arc::clone(&file), if i % 3 == 0 { 700_000 } else { 100 });
+                let (file, count) =
+                    (Arc::clone(&file), if i.is_multiple_of(3) { 700_000 } else { 100 });
                 spawn(Class::Query, async move {
                     let start = i * 29_000;
                     let read = file.read_at(start as u64..(start + count) as u64).await.unwrap();

@@ -1,5 +1,5 @@
 //! The mesh between cores that run, wait and end.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! Connections over the loopback.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
@@ -16,33 +16,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 async fn read_some(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     let mut buffer = ReadBuf::new(buffer);
-    poll_fn(|context| Pin::new(&mut *stream).as_mut().poll_read_tokio(context, &mut buffer)).await?;
+    poll_fn(|context| AsyncRead::poll_read(Pin::new(&mut *stream), context, &mut buffer)).await?;
     Ok(buffer.filled().len())
-}
-
-/// The stream has the traits of tokio and of hyper, whose methods share their names.
-trait TokioStyle {
-    fn poll_read_tokio(
-        self: Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> std::task::Poll<io::Result<()>>;
-}
-
-impl TokioStyle for TcpStream {
-    fn poll_read_tokio(
-        self: Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> std::task::Poll<io::Result<()>> {
-        AsyncRead::poll_read(self, context, buffer)
-    }
 }
 
 async fn write_all(stream: &mut TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         let written =
-            poll_fn(|context| AsyncWrite::poll_write(Pin::new(&mut *stream), context, bytes)).await?;
+            poll_fn(|context| AsyncWrite::poll_write(Pin::new(&mut *stream), context, bytes))
+                .await?;
         bytes = &bytes[written..];
     }
     Ok(())

@@ -1,5 +1,5 @@
 //! Starting, ending and failing cores, and the tasks on them.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! No wake-up is lost, also where a time slice ends before the first task of it ran.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

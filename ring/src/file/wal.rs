@@ -44,7 +44,8 @@ impl WalFile {
     /// # Errors
     /// From the operating system, with the path.
     pub async fn create(path: &Path, size_bytes: u64) -> io::Result<Self> {
-        let file = aside("create WAL segment", path, move |path| create_now(path, size_bytes)).await?;
+        let file =
+            aside("create WAL segment", path, move |path| create_now(path, size_bytes)).await?;
         Ok(Self { inner: Arc::new(Inner { file, path: path.to_owned() }) })
     }
 

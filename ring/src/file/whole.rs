@@ -34,10 +34,7 @@ fn read_now(path: &Path, bytes_max: u64) -> io::Result<Bytes> {
 ///
 /// # Errors
 /// From the operating system.
-pub async fn write_durable(
-    path: &Path,
-    data: impl AsRef<[u8]> + Send + 'static,
-) -> io::Result<()> {
+pub async fn write_durable(path: &Path, data: impl AsRef<[u8]> + Send + 'static) -> io::Result<()> {
     aside("write", path, move |path| {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
         file.write_all(data.as_ref())?;

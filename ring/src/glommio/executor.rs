@@ -3,9 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use glommio::{
-    Latency, LocalExecutor, LocalExecutorBuilder, Placement, Shares, TaskQueueHandle,
-};
+use glommio::{Latency, LocalExecutor, LocalExecutorBuilder, Placement, Shares, TaskQueueHandle};
 
 use crate::Class;
 
