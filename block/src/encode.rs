@@ -117,9 +117,9 @@ impl From<WireError> for EncodeError {
 const PAGE_SPANS_MAX: u32 = 8192;
 /// Pages are also written when spans of so many bytes have gathered.
 const PAGE_READ_BYTES_MAX: u64 = 8 << 20;
-/// A row group is also ended when the encoder holds more than this for each byte of
-/// `row_group_bytes`: long values count little in Tempo's estimate.
-const MEMORY_PER_ROW_GROUP_BYTE: u64 = 4;
+/// A row group is also ended when its columns take more memory than this: long values count little
+/// in Tempo's estimate, and no dictionary page may come near 2 GiB.
+const ROW_GROUP_MEMORY_MAX: usize = 512 << 20;
 
 const CREATED_BY: &str = concat!("stringendo version ", env!("CARGO_PKG_VERSION"));
 
@@ -213,9 +213,8 @@ impl BlockEncoder {
     }
 
     fn write_if_due(&mut self) -> Result<(), EncodeError> {
-        let memory_max = self.options.row_group_bytes.saturating_mul(MEMORY_PER_ROW_GROUP_BYTE);
-        let held = self.memory_at_page.saturating_sub(self.file.memory_bytes()) as u64;
-        if self.row_group_estimate > self.options.row_group_bytes || held > memory_max {
+        let held = self.memory_at_page.saturating_sub(self.file.memory_bytes());
+        if self.row_group_estimate > self.options.row_group_bytes || held > ROW_GROUP_MEMORY_MAX {
             self.write_pages()?;
             return self.close_row_group();
         }

@@ -86,6 +86,8 @@ pub struct PageEntry {
     pub bytes: u32,
     /// Row of the row group that it begins with.
     pub first_row: u64,
+    /// Entries with a value.
+    pub values: u64,
     /// Entries without a value.
     pub nulls: u64,
     /// Smallest and greatest value, not cut; `None` if it holds none.
@@ -242,6 +244,7 @@ impl PageBody<'_> {
             offset: offset as u64,
             bytes: (header_bytes + body) as u32,
             first_row: chunk.rows,
+            values: self.levels.entries as u64 - self.nulls,
             nulls: self.nulls,
             bounds: self.bounds,
         });

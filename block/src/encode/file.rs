@@ -42,7 +42,7 @@ struct ColumnMeta {
     /// Compressed bytes of the whole chunk.
     bytes: u64,
     /// Position and length of the page indexes, once written.
-    column_index: Option<(u64, u64)>,
+    column_index: (u64, u64),
     offset_index: (u64, u64),
 }
 
@@ -67,8 +67,7 @@ impl File {
         chunk.data = Vec::new();
         chunk.dictionary = Vec::new();
         let bytes = self.out.len() as u64 - offset;
-        let column_index = None;
-        let offset_index = (0, 0);
+        let (column_index, offset_index) = ((0, 0), (0, 0));
         let meta = ColumnMeta { chunk, offset, data_offset, bytes, column_index, offset_index };
         if let Some(row_group) = self.row_groups.last_mut() {
             row_group.columns.push(meta);
@@ -114,10 +113,8 @@ impl File {
         for row_group in &mut self.row_groups {
             for (column, leaf) in row_group.columns.iter_mut().zip(&schema.leaves) {
                 let start = out.len();
-                if leaf.has_bounds() {
-                    put_column_index(out, &column.chunk, leaf);
-                    column.column_index = Some((start as u64, (out.len() - start) as u64));
-                }
+                put_column_index(out, &column.chunk, leaf);
+                column.column_index = (start as u64, (out.len() - start) as u64);
             }
         }
         for row_group in &mut self.row_groups {
@@ -130,11 +127,12 @@ impl File {
     }
 }
 
+/// A blob's pages have empty bounds, as Tempo writes them: not an order to search by.
 fn put_column_index(out: &mut Vec<u8>, chunk: &Chunk, leaf: &Leaf) {
     let bounds: Vec<_> =
         chunk.pages.iter().map(|page| index_bounds(page.bounds.as_ref())).collect();
     Struct::write(out, |index| {
-        index.bools(1, chunk.pages.iter().map(|page| page.bounds.is_none()));
+        index.bools(1, chunk.pages.iter().map(|page| page.values == 0));
         index.byte_lists(2, bounds.iter().map(|(min, _)| min.as_slice()));
         index.byte_lists(3, bounds.iter().map(|(_, max)| max.as_slice()));
         index.i32(4, boundary_order(chunk, leaf.kind));
@@ -207,10 +205,8 @@ fn put_chunk(out: &mut Struct<'_>, meta: &ColumnMeta, leaf: &Leaf) {
     out.inner(3, |out| put_column_meta(out, meta, leaf));
     out.i64(4, meta.offset_index.0 as i64);
     out.i32(5, meta.offset_index.1 as i32);
-    if let Some((offset, bytes)) = meta.column_index {
-        out.i64(6, offset as i64);
-        out.i32(7, bytes as i32);
-    }
+    out.i64(6, meta.column_index.0 as i64);
+    out.i32(7, meta.column_index.1 as i32);
 }
 
 fn put_column_meta(out: &mut Struct<'_>, meta: &ColumnMeta, leaf: &Leaf) {
