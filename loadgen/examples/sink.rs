@@ -26,6 +26,7 @@ async fn listen(address: String) -> Result<(), Failure> {
 }
 
 async fn serve(stream: TcpStream) -> Result<(), Failure> {
+    stream.set_nodelay(true)?;
     let stream = TcpStreamCompat::new_with_buffer_size(stream, 256 << 10, 64 << 10);
     let mut builder = h2::server::Builder::new();
     builder.initial_window_size(8 << 20).initial_connection_window_size(32 << 20);

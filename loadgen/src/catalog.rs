@@ -44,7 +44,7 @@ pub struct Step {
 /// What a step does.
 #[derive(Clone, Copy, Debug)]
 pub enum Action {
-    /// Calls an operation (by its index in [`OPERATIONS`]): a client span here, a server span there.
+    /// Calls an operation (its index in [`OPERATIONS`]): a client span here, a server span there.
     Call(usize),
     /// Sends a message that this operation consumes: producer and consumer spans.
     Publish(usize),

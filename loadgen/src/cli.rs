@@ -280,3 +280,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     let value: f64 = digits.parse().map_err(|_| "expected a time such as 30s, 500ms or 2m")?;
     Duration::try_from_secs_f64(value * by).map_err(|_| "expected a time above 0".into())
 }
+
+#[cfg(test)]
+#[path = "cli_tests.rs"]
+mod tests;

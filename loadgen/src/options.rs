@@ -269,3 +269,7 @@ pub enum LoadError {
     #[error("a sending thread panicked")]
     ThreadPanicked,
 }
+
+#[cfg(test)]
+#[path = "options_tests.rs"]
+mod tests;

@@ -125,7 +125,8 @@ pub struct Report {
     pub reconnects: u64,
     /// Bytes of a span on the wire, before compression.
     pub bytes_per_span: f64,
-    /// From the time at which the batch was due (in a flat-out run: taken).
+    /// From the time at which the batch was due (in a flat-out run: taken). In open loop this
+    /// includes the runtime's timer, which fires up to two milliseconds late.
     pub latency_from_due: Latency,
     /// From the time at which the batch was sent.
     pub latency_from_send: Latency,

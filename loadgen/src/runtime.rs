@@ -3,7 +3,7 @@
 
 use std::future::Future;
 
-use monoio::{FusionDriver, RuntimeBuilder};
+use monoio::{FusionDriver, LegacyDriver, RuntimeBuilder};
 
 use crate::options::LoadError;
 
@@ -16,6 +16,19 @@ const RING_ENTRIES: u32 = 1024;
 /// Neither `io_uring` nor epoll can be set up.
 pub fn block_on<F: Future>(future: F) -> Result<F::Output, LoadError> {
     let builder = RuntimeBuilder::<FusionDriver>::new().with_entries(RING_ENTRIES).enable_timer();
+    match builder.build() {
+        Ok(mut runtime) => Ok(runtime.block_on(future)),
+        // The probe allowed io_uring, but a ring of this size was refused (a limit on memory).
+        Err(_) => block_on_epoll(future),
+    }
+}
+
+fn block_on_epoll<F: Future>(future: F) -> Result<F::Output, LoadError> {
+    let builder = RuntimeBuilder::<LegacyDriver>::new().with_entries(RING_ENTRIES).enable_timer();
     let mut runtime = builder.build().map_err(LoadError::Runtime)?;
     Ok(runtime.block_on(future))
 }
+
+#[cfg(test)]
+#[path = "runtime_tests.rs"]
+mod tests;
