@@ -298,6 +298,8 @@ fn long_and_deep_queries_are_refused_without_harm() {
     assert_eq!(plan.fields().len(), 1);
     let mixed = format!("{{ .foo = 1{} }}", " && .foo = 1 || .foo = 2".repeat(240));
     assert_eq!(search(&mixed), "CE");
+    let spansets = format!("{{}}{}", " && {} || {.flag}".repeat(245));
+    assert_eq!(search(&spansets), ALL);
     let nested = format!("{{ {}.flag{} }}", "!(".repeat(60), ")".repeat(60));
     assert_eq!(search(&nested), "A");
     assert_eq!(parse(&wide).unwrap().to_string().matches("||").count(), 490);

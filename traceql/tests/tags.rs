@@ -8,11 +8,11 @@ use stringendo_traceql::legacy_tags::{compile_tag_pairs, compile_tags};
 use support::matching;
 
 fn search(tags: &str) -> String {
-    matching(&compile_tags(tags, None, None).unwrap())
+    matching(&compile_tags(tags, None, None).expect(tags))
 }
 
 fn error(tags: &str) -> String {
-    compile_tags(tags, None, None).unwrap_err().to_string()
+    compile_tags(tags, None, None).expect_err(tags).to_string()
 }
 
 #[test]

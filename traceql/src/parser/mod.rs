@@ -1,7 +1,7 @@
 //! Tokens to a tree (contract `traceql.md` §2).
 //!
-//! A recursive descent with precedence climbing, in two layers: `field` reads what stands in braces,
-//! `node` reads operands of everything outside of them, since only what stands inside of a
+//! A recursive descent with precedence climbing, in two layers: `field` reads what stands in
+//! braces, `node` reads operands of everything outside of them, since only what stands inside of a
 //! parenthesis tells whether it is a spanset, a pipeline, a scalar or a metric. `pipeline` reads
 //! stages, `metrics` the functions that make series. Meaning is left to `validate`.
 

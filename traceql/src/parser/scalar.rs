@@ -1,4 +1,5 @@
-//! Constant arithmetic beside aggregates and metrics, folded when parsed (contract §2, §7.5, §11.8).
+//! Constant arithmetic beside aggregates and metrics, folded when parsed (contract §2, §7.5,
+//! §11.8).
 
 use crate::ast::{ArithmeticOp, Static};
 

@@ -153,7 +153,6 @@ fn all(left: Expression, right: Expression) -> Expression {
         other => vec![other],
     };
     operands.push(right);
-    let is_never_true = |operand: &Expression| matches!(operand, Expression::Constant(literal) if *literal != Static::Bool(true));
     if operands.iter().any(is_never_true) {
         return Expression::Constant(Static::Bool(false));
     }
@@ -162,6 +161,14 @@ fn all(left: Expression, right: Expression) -> Expression {
         return Expression::Constant(Static::Bool(true));
     }
     Expression::All(operands)
+}
+
+/// Whether an expression is a constant other than `true`.
+fn is_never_true(expression: &Expression) -> bool {
+    match expression {
+        Expression::Constant(literal) => *literal != Static::Bool(true),
+        _ => false,
+    }
 }
 
 fn any(left: Expression, right: Expression) -> Expression {

@@ -1,8 +1,8 @@
 //! What is left of a query when it runs: numbered fields and tests on them.
 //!
-//! `compile` makes plans of trees, `eval` runs them over the columns that a source prepared with the
-//! help of `compare`; `predicate` is what sources may use to leave spans and blocks out. A plan does
-//! not know where spans come from.
+//! `compile` makes plans of trees, `eval` runs them over the columns that a source prepared, with
+//! the help of `compare`; `predicate` is what sources may use to leave spans and blocks out; `tags`
+//! makes plans of the legacy tag search. A plan does not know where spans come from.
 
 mod compare;
 mod compile;

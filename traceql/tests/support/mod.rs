@@ -140,17 +140,17 @@ fn other_traces() -> [Trace; 3] {
     let orphaned = Origin { resource: of("orph"), ..Origin::default() };
     let mut multi = Origin { resource: of("multi"), ..Origin::default() };
     multi.resource.push(("cluster", s("c1")));
-    let foo = |value: &str| vec![("foo", s(value))];
+    let with_foo = |value: &str| vec![("foo", s(value))];
     let second = vec![
-        span("G", "-", &orphaned, foo("orphan")).is(0, 0, 100),
-        span("H", "G", &orphaned, foo("orphan")).is(0, 0, 50),
+        span("G", "-", &orphaned, with_foo("orphan")).is(0, 0, 100),
+        span("H", "G", &orphaned, with_foo("orphan")).is(0, 0, 50),
     ];
-    let mut i = foo("r");
+    let mut i = with_foo("r");
     i.push(("code", 404.into()));
     let third = vec![
         span("I", "", &multi, i).is(0, 0, 2_000).at([1, 2, -1], 0),
-        span("J", "", &multi, foo("r")).is(0, 0, 100).at([3, 6, -1], 1),
-        span("K", "J", &multi, foo("leaf")).is(0, 0, 10).at([4, 5, 3], 0),
+        span("J", "", &multi, with_foo("r")).is(0, 0, 100).at([3, 6, -1], 1),
+        span("K", "J", &multi, with_foo("leaf")).is(0, 0, 10).at([4, 5, 3], 0),
     ];
     let fourth = vec![span("L", "", &Origin::default(), Vec::new()).at([1, 2, -1], 0)];
     let trace = |id, duration_ms, root_name, root_service, spans| Trace {
