@@ -1,0 +1,160 @@
+//! What must hold for any bytes that are taken for a block: opening, reading traces by id and
+//! scanning end, without a panic, within bounded memory. Shared by the fuzz target and by the test
+//! that replays the corpus.
+//!
+//! Input: a byte that says what to start from, then
+//! - even: patches of four bytes for a real block: position (24 bits, little-endian, from the end of
+//!   the file if the highest bit is set), value;
+//! - odd: the bytes of `data.parquet`.
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use stringendo_block::meta::{BlockMeta, DedicatedColumn, DedicatedScope, DedicatedType};
+use stringendo_block::read::{BlockReader, Fetched, ReadError};
+use stringendo_block::scan::{AttributeScope, ScanField, ScanRequest};
+use stringendo_proto::TraceId;
+
+/// Batches and rows that are looked at per row group.
+const STEPS: u64 = 6;
+
+struct Base {
+    meta: BlockMeta,
+    data: Vec<u8>,
+}
+
+static BASES: LazyLock<[Base; 2]> =
+    LazyLock::new(|| ["vparquet5", "vparquet5-dedicated"].map(|name| base(name)));
+
+fn base(name: &str) -> Base {
+    let tenant = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/data/blocks")
+        .join(name)
+        .join("single-tenant");
+    let block = std::fs::read_dir(tenant)
+        .expect("the blocks are in the repository")
+        .map(|entry| entry.expect("readable").path())
+        .find(|path| path.is_dir())
+        .expect("one block");
+    let meta = std::fs::read(block.join("meta.json")).expect("meta.json");
+    Base {
+        meta: BlockMeta::parse(&meta).expect("a real meta.json"),
+        data: std::fs::read(block.join("data.parquet")).expect("data.parquet"),
+    }
+}
+
+/// Opens, reads and scans.
+pub fn check(input: &[u8]) {
+    let Some((first, rest)) = input.split_first() else { return };
+    let base = &BASES[usize::from(first >> 1 & 1)];
+    let data = match first & 1 {
+        0 => patched(base, rest),
+        _ => rest.to_vec(),
+    };
+    let mut meta = base.meta.clone();
+    meta.size = data.len() as u64;
+    if first & 4 != 0 {
+        meta.footer_size = 0;
+    }
+    if first & 8 != 0 {
+        meta.dedicated_columns = odd_columns();
+    }
+    let data = Bytes::from(data);
+    if let Ok(reader) = open(&meta, &data) {
+        assert!(reader.memory_bytes() < (64 << 10) + 40 * data.len());
+        read_rows(&reader, &data);
+        scan_all(&reader, &data);
+    }
+}
+
+fn patched(base: &Base, patches: &[u8]) -> Vec<u8> {
+    let mut data = base.data.clone();
+    for patch in patches.as_chunks::<4>().0 {
+        let position = u32::from_le_bytes([patch[0], patch[1], patch[2], 0]) as usize;
+        let at = match position & 0x80_0000 {
+            0 => position % data.len(),
+            _ => data.len() - 1 - (position & 0x7f_ffff) % data.len(),
+        };
+        data[at] = patch[3];
+    }
+    data
+}
+
+fn odd_columns() -> Vec<DedicatedColumn> {
+    let column = |kind| DedicatedColumn {
+        scope: DedicatedScope::Span,
+        name: "http.method".into(),
+        kind,
+        options: Vec::new(),
+    };
+    vec![column(DedicatedType::String), column(DedicatedType::Int)]
+}
+
+fn open(meta: &BlockMeta, data: &Bytes) -> Result<BlockReader, ReadError> {
+    let range = BlockReader::footer_range(meta);
+    match BlockReader::open(meta.clone(), &slice(data, &range)) {
+        Err(ReadError::NotFetched(range)) => BlockReader::open(meta.clone(), &slice(data, &range)),
+        other => other,
+    }
+}
+
+/// All ranges that are asked for lie in the file.
+fn slice(data: &Bytes, range: &std::ops::Range<u64>) -> Bytes {
+    data.slice(range.start as usize..range.end as usize)
+}
+
+fn fetch(data: &Bytes, ranges: &[std::ops::Range<u64>]) -> Fetched {
+    let mut fetched = Fetched::default();
+    ranges.iter().for_each(|range| fetched.insert(range.start, slice(data, range)));
+    fetched
+}
+
+fn read_rows(reader: &BlockReader, data: &Bytes) {
+    for id in [TraceId([0; 16]), TraceId([0x77; 16]), TraceId([0xff; 16])] {
+        for probe in reader.probe(&id) {
+            let _ = reader.find_row(&probe, &id, &fetch(data, &probe.ranges));
+        }
+    }
+    for row_group in 0..reader.row_groups().min(8) {
+        let rows = reader.rows(row_group).unwrap_or(0);
+        let step = (rows / STEPS).max(1);
+        for row in (0..STEPS).map(|at| at * step).filter(|row| *row < rows) {
+            let ranges = reader.row_ranges(row_group, row).expect("the row exists");
+            match reader.read_row(row_group, row, &fetch(data, &ranges)) {
+                Err(ReadError::NotFetched(range)) => panic!("{range:?} was not asked for"),
+                _ => continue,
+            }
+        }
+    }
+}
+
+fn scan_all(reader: &BlockReader, data: &Bytes) {
+    let attribute = |scope, key: &str| ScanField::Attribute { scope, key: key.into() };
+    let fields = vec![
+        ScanField::Name,
+        ScanField::StatusMessage,
+        ScanField::ScopeName,
+        ScanField::NestedSetParent,
+        ScanField::TraceDuration,
+        attribute(AttributeScope::Span, "http.method"),
+        attribute(AttributeScope::Span, "http.status_code"),
+        attribute(AttributeScope::Span, "a.str"),
+        attribute(AttributeScope::Resource, "service.name"),
+        attribute(AttributeScope::Resource, "cluster"),
+        attribute(AttributeScope::Scope, "scope.attr"),
+    ];
+    let request = ScanRequest { fields, start_unix_nanos: 0, end_unix_nanos: u64::MAX };
+    for row_group in 0..reader.row_groups().min(8) {
+        let fetched = fetch(data, &reader.scan_ranges(row_group, &request));
+        let mut scan = match reader.scan(row_group, &request, &fetched) {
+            Err(ReadError::NotFetched(range)) => panic!("{range:?} was not asked for"),
+            Err(_) => continue,
+            Ok(scan) => scan,
+        };
+        for _ in 0..STEPS {
+            let Ok(Some(batch)) = scan.next_batch() else { break };
+            assert!(batch.columns.iter().all(|column| column.len() == batch.span_ids.len()));
+        }
+    }
+}
