@@ -110,9 +110,7 @@ async fn keep_connection(lane: Rc<Lane>, inflight: usize) -> Result<(), LoadErro
             }
         }
         result?;
-        let Some(reason) = broken else { return Ok(()) };
-        if lane.shared.options.stop_on_disconnect {
-            lane.shared.end_disconnected(reason);
+        if broken.is_none() || lane.shared.options.stop_on_disconnect {
             return Ok(());
         }
         lane.shared.tally.reconnects.fetch_add(1, Relaxed);
@@ -132,7 +130,13 @@ async fn work(lane: Rc<Lane>, mut client: Client) -> Result<Option<String>, Load
         let due_ns = job.due_ns.unwrap_or_else(|| lane.shared.watch.elapsed_ns());
         match lane.deliver(&job, due_ns, &mut client).await {
             Ok(None) => {}
-            Ok(Some(reason)) => return Ok(Some(reason)),
+            Ok(Some(reason)) => {
+                // At once, so that no other worker hands a batch to what is broken.
+                if lane.shared.options.stop_on_disconnect {
+                    lane.shared.end_disconnected(reason.clone());
+                }
+                return Ok(Some(reason));
+            }
             Err(error) => {
                 lane.shared.stop.store(true, Relaxed);
                 return Err(error);
