@@ -153,7 +153,9 @@ async fn serve_grpc_connection(
         if *hang_up.lock().unwrap() {
             return;
         }
-        monoio::spawn(serve_export(request, answer, state.clone(), manners, hang_up.clone()));
+        let export = serve_export(request, answer, state.clone(), manners, hang_up.clone());
+        // What is under way when this side hangs up breaks here as it does at the client.
+        monoio::spawn(async { drop(export.await) });
     }
 }
 
@@ -163,13 +165,14 @@ async fn serve_export(
     state: Arc<Mutex<State>>,
     manners: Manners,
     hang_up: Arc<Mutex<bool>>,
-) {
+) -> Result<(), h2::Error> {
     let path = request.uri().path().to_owned();
     assert_eq!(path, "/opentelemetry.proto.collector.trace.v1.TraceService/Export");
     let mut stream = request.into_body();
     let mut body = BytesMut::new();
-    while let Some(Ok(data)) = stream.data().await {
-        stream.flow_control().release_capacity(data.len()).unwrap();
+    while let Some(data) = stream.data().await {
+        let data = data?;
+        stream.flow_control().release_capacity(data.len())?;
         body.extend_from_slice(&data);
     }
     let head = http::Response::builder().header("content-type", "application/grpc");
@@ -178,22 +181,23 @@ async fn serve_export(
             let body = body.freeze();
             let message = if body[0] == 1 { inflate(&body[5..]) } else { body.slice(5..) };
             store(&state, message);
-            let mut sent = answer.send_response(head.body(()).unwrap(), false).unwrap();
-            sent.send_data(Bytes::from_static(&[0; 5]), false).unwrap();
+            let mut sent = answer.send_response(head.body(()).unwrap(), false)?;
+            sent.send_data(Bytes::from_static(&[0; 5]), false)?;
             let mut trailers = http::HeaderMap::new();
             trailers.insert("grpc-status", "0".parse().unwrap());
-            sent.send_trailers(trailers).unwrap();
+            sent.send_trailers(trailers)?;
         }
         Verdict::Refuse => {
             let head = head.header("grpc-status", "8").header("grpc-message", "RATE_LIMITED: no");
             let head = head.header("grpc-status-details-bin", retry_details());
-            answer.send_response(head.body(()).unwrap(), true).unwrap();
+            answer.send_response(head.body(()).unwrap(), true)?;
         }
         Verdict::HangUp => {
             *hang_up.lock().unwrap() = true;
             answer.send_reset(h2::Reason::ENHANCE_YOUR_CALM);
         }
     }
+    Ok(())
 }
 
 fn retry_details() -> String {
