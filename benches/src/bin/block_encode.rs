@@ -1,0 +1,134 @@
+//! What encoding a block costs: the twin of `block/src/encode.rs`, on the load generator's spans.
+//!
+//! `cargo run --release -p stringendo-benches --bin block_encode [SPANS]`. The best of some rounds,
+//! so that other load on the machine shows little; and the longest step between two yields.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use stringendo_block::meta::default_dedicated_columns;
+use stringendo_block::{BlockEncoder, DedicatedColumn, EncodeOptions, FinishedBlock, SpanPart};
+use stringendo_loadgen::WorkloadOptions;
+use stringendo_loadgen::template::{BATCHES_PER_GROUP, GRPC_PREFIX_BYTES, TemplateSet};
+use stringendo_proto::TraceId;
+use stringendo_proto::walk::{BatchIndex, WalkLimits, walk};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const ROUNDS: usize = 9;
+const BASE_UNIX_NS: u64 = 1_768_478_400_000_000_000;
+
+type Traces = BTreeMap<TraceId, Vec<SpanPart>>;
+
+fn main() {
+    let spans = std::env::args().nth(1).and_then(|spans| spans.parse().ok()).unwrap_or(100_000);
+    let chunks = batches(spans);
+    let traces = traces_of(&chunks);
+    let parts = || traces.values().flatten();
+    let spans = parts().count();
+    let bytes: usize = parts().map(|part| part.span.len as usize).sum();
+    println!("{spans} spans of {} bytes in {} traces", bytes / spans, traces.len());
+    report("default columns", spans, &chunks, &traces, &default_dedicated_columns());
+    report("no dedicated columns", spans, &chunks, &traces, &[]);
+}
+
+/// Batches of the load generator with at least so many spans.
+fn batches(spans: usize) -> Vec<Bytes> {
+    let set = TemplateSet::build(&WorkloadOptions::default(), 7).expect("the workload is valid");
+    let groups = set.templates.len() / BATCHES_PER_GROUP;
+    let (mut chunks, mut have) = (Vec::new(), 0);
+    for use_of_group in 0u64.. {
+        let group = use_of_group as usize % groups * BATCHES_PER_GROUP;
+        let fill = set.fill_of(use_of_group, BASE_UNIX_NS + use_of_group * 100_000_000);
+        for template in &set.templates[group..group + BATCHES_PER_GROUP] {
+            let filled = template.fill(&fill, None, &mut Vec::new()).freeze();
+            chunks.push(filled.slice(GRPC_PREFIX_BYTES..));
+            have += template.spans;
+        }
+        if have >= spans {
+            break;
+        }
+    }
+    chunks
+}
+
+fn traces_of(chunks: &[Bytes]) -> Traces {
+    let limits = WalkLimits { value_depth_max: 16, attribute_bytes_max: 2048 };
+    let (mut traces, mut index) = (Traces::new(), BatchIndex::default());
+    for (chunk, batch) in chunks.iter().enumerate() {
+        walk(batch, &limits, &mut index).expect("the workload is valid");
+        for span in &index.spans {
+            let scope = &index.scopes[span.scope as usize];
+            let (resource, scope) = (scope.resource, scope.scope);
+            let part = SpanPart { chunk: chunk as u32, resource, scope, span: span.body };
+            traces.entry(span.trace_id).or_default().push(part);
+        }
+    }
+    traces
+}
+
+fn report(
+    what: &str,
+    spans: usize,
+    chunks: &[Bytes],
+    traces: &Traces,
+    columns: &[DedicatedColumn],
+) {
+    let rounds = (0..ROUNDS).map(|_| encode(chunks, traces, columns));
+    let best = rounds.min_by_key(|round| round.total).expect("there are rounds");
+    let per_span = |time: Duration| time.as_nanos() as f64 / spans as f64;
+    println!(
+        "{what:>22}: {:.0} ns per span, of it {:.0} after the last trace; {:.1} bytes per span; \
+         {:.1} MiB held at most; longest call {:.1} ms, longest step of finishing {:.1} ms",
+        per_span(best.total),
+        per_span(best.finishing),
+        best.block.data.len() as f64 / spans as f64,
+        best.memory as f64 / f64::from(1 << 20),
+        best.longest_call.as_secs_f64() * 1e3,
+        best.longest_step.as_secs_f64() * 1e3,
+    );
+}
+
+struct Round {
+    block: FinishedBlock,
+    total: Duration,
+    finishing: Duration,
+    memory: usize,
+    longest_call: Duration,
+    longest_step: Duration,
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+fn encode(chunks: &[Bytes], traces: &Traces, columns: &[DedicatedColumn]) -> Round {
+    let start = Instant::now();
+    let mut encoder = BlockEncoder::new(EncodeOptions {
+        block_id: uuid::Uuid::nil(),
+        tenant: "single-tenant".into(),
+        dedicated_columns: columns.to_vec(),
+        bloom_false_positive: 0.01,
+        bloom_shard_bytes: 102_400,
+        row_group_bytes: 100_000_000,
+        traces: traces.len(),
+    });
+    let (mut longest_call, mut memory) = (Duration::ZERO, 0);
+    for (id, parts) in traces {
+        let call = Instant::now();
+        encoder.add_trace(chunks, id, parts).expect("the workload is valid");
+        longest_call = longest_call.max(call.elapsed());
+        memory = memory.max(encoder.memory_bytes());
+    }
+    let (finish, mut finishing) = (Instant::now(), encoder.finish());
+    let mut longest_step = Duration::ZERO;
+    let block = loop {
+        let step = Instant::now();
+        let block = finishing.step().expect("the workload is valid");
+        longest_step = longest_step.max(step.elapsed());
+        if let Some(block) = block {
+            break block;
+        }
+    };
+    let (total, finishing) = (start.elapsed(), finish.elapsed());
+    Round { block, total, finishing, memory, longest_call, longest_step }
+}
