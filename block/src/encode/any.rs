@@ -1,9 +1,23 @@
 //! OTLP attributes as they lie in bytes: keys, values, arrays; and values as JSON.
 
 use stringendo_proto::json::{put_base64, put_f64, put_quoted, put_string};
-use stringendo_proto::wire::{Fields, Value};
+use stringendo_proto::wire::{Fields, Reader, Tag, Value, WireType};
 
 use super::EncodeError;
+
+// Fields of `AnyValue`.
+const STRING: u32 = bytes_tag(1);
+const BOOL: u32 = Tag::new(2, WireType::Varint).0;
+const INT: u32 = Tag::new(3, WireType::Varint).0;
+const DOUBLE: u32 = Tag::new(4, WireType::Fixed64).0;
+const ARRAY: u32 = bytes_tag(5);
+const KVLIST: u32 = bytes_tag(6);
+const BYTES: u32 = bytes_tag(7);
+
+/// The tag of a field of strings, bytes or messages.
+pub const fn bytes_tag(field: u32) -> u32 {
+    Tag::new(field, WireType::Bytes).0
+}
 
 /// An attribute's value, not yet copied.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,17 +64,20 @@ impl<'a> Any<'a> {
     /// Bytes that are not protobuf.
     #[inline]
     pub fn parse(body: &'a [u8]) -> Result<Self, EncodeError> {
-        let mut any = Self::Empty;
-        for field in Fields::new(body) {
-            any = match field? {
-                (1, Value::Bytes(text)) => Self::Str(text),
-                (2, Value::Varint(number)) => Self::Bool(number != 0),
-                (3, Value::Varint(number)) => Self::Int(number as i64),
-                (4, Value::Fixed64(bits)) => Self::Double(f64::from_bits(bits)),
-                (5, Value::Bytes(body)) => Self::Array(body),
-                (6, Value::Bytes(body)) => Self::KvList(body),
-                (7, Value::Bytes(bytes)) => Self::Bytes(bytes),
-                _ => any,
+        let (mut any, mut r) = (Self::Empty, Reader::new(body));
+        while let Some(tag) = r.tag()? {
+            any = match tag.0 {
+                STRING => Self::Str(r.bytes()?),
+                BOOL => Self::Bool(r.varint()? != 0),
+                INT => Self::Int(r.varint()? as i64),
+                DOUBLE => Self::Double(f64::from_bits(r.fixed64()?)),
+                ARRAY => Self::Array(r.bytes()?),
+                KVLIST => Self::KvList(r.bytes()?),
+                BYTES => Self::Bytes(r.bytes()?),
+                _ => {
+                    r.value(tag)?;
+                    any
+                }
             };
         }
         Ok(any)
@@ -73,12 +90,15 @@ impl<'a> Any<'a> {
 /// Bytes that are not protobuf.
 #[inline]
 pub fn key_value(body: &[u8]) -> Result<(&[u8], &[u8]), EncodeError> {
+    const KEY: u32 = bytes_tag(1);
+    const VALUE: u32 = bytes_tag(2);
     let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
-    for field in Fields::new(body) {
-        match field? {
-            (1, Value::Bytes(text)) => key = text,
-            (2, Value::Bytes(body)) => value = body,
-            _ => {}
+    let mut r = Reader::new(body);
+    while let Some(tag) = r.tag()? {
+        match tag.0 {
+            KEY => key = r.bytes()?,
+            VALUE => value = r.bytes()?,
+            _ => drop(r.value(tag)?),
         }
     }
     Ok((key, value))

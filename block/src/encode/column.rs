@@ -50,31 +50,35 @@ impl Scratch {
 /// Level of Zstd for blobs: its default.
 const ZSTD_LEVEL: i32 = 3;
 
-/// Compresses `values` into `compressed`; false if it stays as it is.
+/// Compresses `values` into the front of `compressed` and gives how many bytes; `None` if they stay
+/// as they are.
 fn compress(
     compression: LeafCompression,
     values: &[u8],
     compressed: &mut Vec<u8>,
     snappy: &mut snap::raw::Encoder,
-) -> Result<bool, EncodeError> {
-    compressed.clear();
+) -> Result<Option<usize>, EncodeError> {
     // Nothing is not compressed: readers take the shortcut that it decompresses to nothing.
     if values.is_empty() {
-        return Ok(false);
+        return Ok(None);
     }
     match compression {
-        LeafCompression::None => return Ok(false),
+        LeafCompression::None => Ok(None),
         LeafCompression::Snappy => {
-            compressed.resize(snap::raw::max_compress_len(values.len()), 0);
-            let len = snappy.compress(values, compressed).map_err(EncodeError::parquet)?;
-            compressed.truncate(len);
+            // Grows and keeps its length, so that no byte is set to zero twice.
+            let room = snap::raw::max_compress_len(values.len());
+            if compressed.len() < room {
+                compressed.resize(room, 0);
+            }
+            return snappy.compress(values, compressed).map(Some).map_err(EncodeError::parquet);
         }
         LeafCompression::Zstd => {
             let all = zstd::bulk::compress(values, ZSTD_LEVEL).map_err(EncodeError::parquet)?;
-            compressed.extend_from_slice(&all);
+            let len = all.len();
+            *compressed = all;
+            Ok(Some(len))
         }
     }
-    Ok(true)
 }
 
 /// Where a page is and what it holds.
@@ -224,17 +228,17 @@ struct PageBody<'p> {
 impl PageBody<'_> {
     fn write(self, chunk: &mut Chunk, scratch: &mut Scratch) -> Result<(), EncodeError> {
         let Scratch { values, compressed, snappy } = scratch;
-        let is_compressed = compress(self.kind.compression, values, compressed, snappy)?;
-        let stored = if is_compressed { &*compressed } else { &*values };
+        let compressed_len = compress(self.kind.compression, values, compressed, snappy)?;
+        let stored = compressed_len.map_or(values.as_slice(), |len| &compressed[..len]);
         let level_bytes = self.levels.rep.len() + self.levels.def.len();
         let mut crc = crc32fast::Hasher::new();
-        for part in [&self.levels.rep, &self.levels.def, stored] {
+        for part in [&self.levels.rep[..], &self.levels.def, stored] {
             crc.update(part);
         }
         let offset = chunk.data.len();
         let (all, body) = (level_bytes + values.len(), level_bytes + stored.len());
         put_header(&mut chunk.data, code::DATA_PAGE_V2, all, body, crc.finalize(), |header| {
-            header.inner(8, |page| self.put_header(page, is_compressed));
+            header.inner(8, |page| self.put_header(page, compressed_len.is_some()));
         })?;
         let header_bytes = chunk.data.len() - offset;
         chunk.data.extend_from_slice(&self.levels.rep);
@@ -274,15 +278,11 @@ fn write_dictionary(
 ) -> Result<(), EncodeError> {
     let Scratch { compressed, snappy, .. } = scratch;
     // A dictionary page has no mark of its own: if the column is compressed, it must be, too.
-    let body = if compression == LeafCompression::None {
-        page
-    } else if page.is_empty() {
-        compressed.clear();
-        compressed.extend_from_slice(&[0]);
-        compressed
-    } else {
-        compress(compression, page, compressed, snappy)?;
-        compressed
+    let body = match compress(compression, page, compressed, snappy)? {
+        Some(len) => &compressed[..len],
+        None if compression == LeafCompression::None => page,
+        // Snappy's and no other form of nothing; blobs have no dictionary.
+        None => &[0],
     };
     let (out, crc) = (&mut chunk.dictionary, crc32fast::hash(body));
     put_header(out, code::DICTIONARY_PAGE, page.len(), body.len(), crc, |header| {

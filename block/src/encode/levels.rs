@@ -59,12 +59,15 @@ pub struct Levels {
     pub def: Vec<u8>,
     /// Level of an element that exists.
     max: u8,
+    /// Which entry each existing element is.
+    entries: Vec<u32>,
 }
 
 impl Levels {
     fn clear(&mut self, max: u8) {
         self.rep.clear();
         self.def.clear();
+        self.entries.clear();
         self.max = max;
     }
 
@@ -82,6 +85,8 @@ impl Levels {
             match children.unwrap_or(0) {
                 0 => self.push(rep, def),
                 children => {
+                    let first = self.rep.len() as u32;
+                    self.entries.extend(first..first + children);
                     self.push(rep, self.max);
                     let len = self.rep.len() + children as usize - 1;
                     self.rep.resize(len, self.max);
@@ -138,6 +143,7 @@ impl Lists {
         self.levels[0].clear(0);
         self.levels[0].rep.resize(self.rows, 0);
         self.levels[0].def.resize(self.rows, 0);
+        self.levels[0].entries.extend(0..self.rows as u32);
         self.encoded[0].entries = self.rows;
         for (list, parent, max) in TREE {
             let (before, from) = self.levels.split_at_mut(list as usize);
@@ -179,13 +185,18 @@ impl Lists {
     /// Bytes of memory held.
     pub fn memory_bytes(&self) -> usize {
         let counts: usize = self.counts.iter().map(|counts| counts.capacity() * 4).sum();
-        let levels: usize = self.levels.iter().map(|levels| levels.rep.capacity() * 2).sum();
+        let levels = self.levels.iter();
+        let levels = levels.map(|levels| levels.rep.capacity() * 2 + levels.entries.capacity() * 4);
+        let levels: usize = levels.sum();
         counts + levels + self.own.rep.capacity() * 2
     }
 }
 
 /// Levels of a repeated leaf whose values belong to `elements` of the parent list.
 fn repeat(parent: &Levels, elements: &[u32], out: &mut Levels) {
+    if elements.windows(2).all(|pair| pair[0] != pair[1]) {
+        return option(parent, elements, out);
+    }
     out.clear(parent.max + 1);
     let (mut element, mut next) = (0, 0);
     for (&rep, &def) in parent.rep.iter().zip(&parent.def) {
@@ -207,17 +218,9 @@ fn repeat(parent: &Levels, elements: &[u32], out: &mut Levels) {
 fn option(parent: &Levels, elements: &[u32], out: &mut Levels) {
     out.clear(parent.max + 1);
     out.rep.extend_from_slice(&parent.rep);
-    let (mut element, mut next) = (0, 0);
-    for &def in &parent.def {
-        let mut own = def;
-        if def == parent.max {
-            if elements.get(next) == Some(&element) {
-                own = out.max;
-                next += 1;
-            }
-            element += 1;
-        }
-        out.def.push(own);
+    out.def.extend_from_slice(&parent.def);
+    for &element in elements {
+        out.def[parent.entries[element as usize] as usize] = out.max;
     }
 }
 

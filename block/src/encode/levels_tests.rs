@@ -1,7 +1,12 @@
 use super::*;
 
 fn rows(count: usize) -> Levels {
-    Levels { rep: vec![0; count], def: vec![0; count], max: 0 }
+    Levels {
+        rep: vec![0; count],
+        def: vec![0; count],
+        max: 0,
+        entries: (0..count as u32).collect(),
+    }
 }
 
 #[test]

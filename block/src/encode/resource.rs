@@ -3,6 +3,7 @@
 //! A row per trace repeats the resource for every trace. So each distinct body is parsed once;
 //! what comes out is ready to be pushed into the columns.
 
+use hashbrown::HashMap;
 use stringendo_proto::wire::{Fields, Value, put_varint};
 
 use super::EncodeError;
@@ -49,11 +50,19 @@ pub struct Interned<T> {
     bodies: Dictionary,
     items: Vec<T>,
     identities: Dictionary,
+    /// Numbers by where the body lay last time: saves hashing it. Only a hint, since memory is
+    /// used again.
+    places: HashMap<usize, u32, foldhash::fast::RandomState>,
 }
 
 impl<T> Default for Interned<T> {
     fn default() -> Self {
-        Self { bodies: <_>::default(), items: Vec::new(), identities: <_>::default() }
+        Self {
+            bodies: <_>::default(),
+            items: Vec::new(),
+            identities: <_>::default(),
+            places: <_>::default(),
+        }
     }
 }
 
@@ -68,6 +77,7 @@ impl<T> Interned<T> {
         self.bodies.clear();
         self.items.clear();
         self.identities.clear();
+        self.places.clear();
     }
 
     /// Forgets everything if it has grown too large. Numbers given before are void then.
@@ -79,7 +89,8 @@ impl<T> Interned<T> {
 
     /// Bytes of memory held. Prepared items take about as much as their bodies.
     pub fn memory_bytes(&self) -> usize {
-        self.bodies.memory_bytes() * 2 + self.identities.memory_bytes()
+        let places = self.places.allocation_size();
+        self.bodies.memory_bytes() * 2 + self.identities.memory_bytes() + places
     }
 
     /// The number of the item with this body, parsed by `parse` if it is new.
@@ -88,7 +99,14 @@ impl<T> Interned<T> {
         body: &[u8],
         parse: impl FnOnce(&[u8], &mut Dictionary) -> Result<T, EncodeError>,
     ) -> Result<u32, EncodeError> {
+        let place = body.as_ptr() as usize;
+        if let Some(&number) = self.places.get(&place)
+            && self.bodies.get(number) == body
+        {
+            return Ok(number);
+        }
         let number = self.bodies.intern(body);
+        self.places.insert(place, number);
         if number as usize == self.items.len() {
             self.items.push(parse(body, &mut self.identities)?);
         }

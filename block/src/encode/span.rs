@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 use stringendo_proto::TraceId;
-use stringendo_proto::wire::{Fields, Value};
+use stringendo_proto::wire::{Fields, Reader, Tag, Value, WireType};
 
 use super::EncodeError;
 use super::any::{self, Any};
@@ -13,6 +13,30 @@ use crate::nested_set::Node;
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 /// OTLP's status code of an error.
 const STATUS_ERROR: u64 = 2;
+
+/// Tags of the fields of `Span`.
+mod tag {
+    use super::{Tag, WireType, any::bytes_tag};
+
+    const fn varint(field: u32) -> u32 {
+        Tag::new(field, WireType::Varint).0
+    }
+
+    pub const ID: u32 = bytes_tag(2);
+    pub const TRACE_STATE: u32 = bytes_tag(3);
+    pub const PARENT_ID: u32 = bytes_tag(4);
+    pub const NAME: u32 = bytes_tag(5);
+    pub const KIND: u32 = varint(6);
+    pub const START: u32 = Tag::new(7, WireType::Fixed64).0;
+    pub const END: u32 = Tag::new(8, WireType::Fixed64).0;
+    pub const ATTRIBUTE: u32 = bytes_tag(9);
+    pub const DROPPED_ATTRIBUTES: u32 = varint(10);
+    pub const EVENT: u32 = bytes_tag(11);
+    pub const DROPPED_EVENTS: u32 = varint(12);
+    pub const LINK: u32 = bytes_tag(13);
+    pub const DROPPED_LINKS: u32 = varint(14);
+    pub const STATUS: u32 = bytes_tag(15);
+}
 
 /// A span's fields, as slices of its body.
 #[derive(Default)]
@@ -45,24 +69,24 @@ impl<'a> Span<'a> {
     /// # Errors
     /// Bytes that are not protobuf.
     pub fn parse(body: &'a [u8]) -> Result<Self, EncodeError> {
-        let mut span = Self::default();
-        for field in Fields::new(body) {
-            match field? {
-                (2, Value::Bytes(id)) => span.id = id,
-                (3, Value::Bytes(text)) => span.trace_state = text,
-                (4, Value::Bytes(id)) => span.parent_id = id,
-                (5, Value::Bytes(text)) => span.name = text,
-                (6, Value::Varint(kind)) => span.kind = i64::from(kind as i32),
-                (7, Value::Fixed64(time)) => span.start = time,
-                (8, Value::Fixed64(time)) => span.end = time,
-                (9, Value::Bytes(pair)) => span.attributes.push(pair),
-                (10, Value::Varint(count)) => span.dropped_attributes = count as i32,
-                (11, Value::Bytes(event)) => span.events.push(event),
-                (12, Value::Varint(count)) => span.dropped_events = count as i32,
-                (13, Value::Bytes(link)) => span.links.push(link),
-                (14, Value::Varint(count)) => span.dropped_links = count as i32,
-                (15, Value::Bytes(status)) => span.status(status)?,
-                _ => {}
+        let (mut span, mut r) = (Self::default(), Reader::new(body));
+        while let Some(tag) = r.tag()? {
+            match tag.0 {
+                tag::ID => span.id = r.bytes()?,
+                tag::TRACE_STATE => span.trace_state = r.bytes()?,
+                tag::PARENT_ID => span.parent_id = r.bytes()?,
+                tag::NAME => span.name = r.bytes()?,
+                tag::KIND => span.kind = i64::from(r.varint()? as i32),
+                tag::START => span.start = r.fixed64()?,
+                tag::END => span.end = r.fixed64()?,
+                tag::ATTRIBUTE => span.attributes.push(r.bytes()?),
+                tag::DROPPED_ATTRIBUTES => span.dropped_attributes = r.varint()? as i32,
+                tag::EVENT => span.events.push(r.bytes()?),
+                tag::DROPPED_EVENTS => span.dropped_events = r.varint()? as i32,
+                tag::LINK => span.links.push(r.bytes()?),
+                tag::DROPPED_LINKS => span.dropped_links = r.varint()? as i32,
+                tag::STATUS => span.status(r.bytes()?)?,
+                _ => drop(r.value(tag)?),
             }
         }
         if span.parent_id.iter().all(|&byte| byte == 0) {
