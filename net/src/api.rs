@@ -1,0 +1,157 @@
+//! Tempo's HTTP API (contract http-api.md): from a request to the handler of its route, counted
+//! and timed.
+//!
+//! From: `http1`, with requests of the API's listener. To: the modules below, one per concern,
+//! which ask [`Node`].
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use http::{Method, Request, StatusCode};
+use stringendo_engine::Node;
+use stringendo_engine::metrics::families as family;
+use stringendo_ring::timeout;
+
+use crate::http1::{Answer, text};
+use crate::servers::ShutdownRequest;
+use crate::settings::{ApiSettings, StatusPages};
+use crate::tenant::Tenants;
+use failure::Failure;
+use params::Params;
+use route::{Route, Routes};
+
+mod exposition;
+mod failure;
+mod format;
+mod operations;
+mod params;
+mod process;
+mod route;
+mod search;
+mod search_params;
+mod status_pages;
+mod trace;
+
+/// The API on one core.
+pub struct Api {
+    node: Node,
+    settings: ApiSettings,
+    routes: Routes,
+    tenants: Tenants,
+    pages: Rc<StatusPages>,
+    shutdown: ShutdownRequest,
+    /// All cores have been ready; what can end that is the stop alone.
+    was_ready: Cell<bool>,
+}
+
+/// What handlers need to know of a request. Bodies are ignored (contract http-api.md §1).
+struct Call {
+    params: Params,
+    headers: http::HeaderMap,
+}
+
+impl Api {
+    /// Serves `node`.
+    pub fn new(
+        node: Node,
+        settings: ApiSettings,
+        pages: Rc<StatusPages>,
+        shutdown: ShutdownRequest,
+    ) -> Self {
+        let routes = Routes::new(&settings.path_prefix, &settings.api_prefix);
+        let tenants = Tenants::new(settings.tenant.clone());
+        Self { node, settings, routes, tenants, pages, shutdown, was_ready: Cell::new(false) }
+    }
+
+    /// Answers one request, and counts it.
+    pub async fn answer<B>(&self, request: Request<B>) -> Answer {
+        let begun = self.node.clock().monotonic();
+        let (head, _) = request.into_parts();
+        let route = self.routes.find(head.uri.path());
+        let label = self.routes.label(&route);
+        let method = method_label(&head.method);
+        let counters = self.node.counters();
+        counters.add(&family::INFLIGHT_REQUESTS, &[method, &label], 1.0);
+        let in_flight = Counted { api: self, method, label: &label };
+        let params = Params::parse(head.uri.query().unwrap_or_default());
+        let call = Call { params, headers: head.headers };
+        let answer = match self.dispatch(&route, &call).await {
+            Ok(answer) => answer,
+            Err(failure) => failure.into_answer(),
+        };
+        let answer = format::compressed(answer, &call.headers).await;
+        drop(in_flight);
+        let took = self.node.clock().monotonic().saturating_sub(begun);
+        let status = answer.status();
+        let labels = [method, &label, status.as_str(), "false"];
+        counters.observe(&family::REQUEST_DURATION, &labels, took.as_secs_f64());
+        tracing::debug!(method, uri = %head.uri, %status, ?took, "request answered");
+        answer
+    }
+
+    async fn dispatch(&self, route: &Route, call: &Call) -> Result<Answer, Failure> {
+        match route {
+            Route::Trace(id) => self.query(self.trace_v1(id, call)).await,
+            Route::TraceV2(id) => self.query(self.trace_v2(id, call)).await,
+            Route::Search => self.query(self.search(call)).await,
+            Route::Echo => Ok(text(StatusCode::OK, "echo\n")),
+            Route::BuildInfo => Ok(self.build_info()),
+            Route::Ready => Ok(self.ready().await),
+            Route::Metrics => self.metrics().await,
+            Route::Status => self.status().await,
+            Route::StatusPage(name) => self.status_page(name, &call.params).await,
+            Route::UsageStats => Ok(text(StatusCode::OK, "usage-stats is not enabled\n")),
+            Route::Flush => self.flush(&call.params).await,
+            Route::Shutdown => Ok(self.shut_down()),
+            // Off unless enabled, which cannot be done yet.
+            Route::Overrides | Route::Mcp => Ok(not_found()),
+            Route::NotServed(name) => Err(Failure::not_served(name)),
+            Route::Unknown => Ok(not_found()),
+        }
+    }
+
+    /// Runs a query: only when all data is there, and only for so long.
+    async fn query(
+        &self,
+        answer: impl Future<Output = Result<Answer, Failure>>,
+    ) -> Result<Answer, Failure> {
+        self.ensure_ready().await?;
+        let limit = self.settings.query_timeout;
+        if limit.is_zero() {
+            return answer.await;
+        }
+        timeout(limit, answer).await.unwrap_or_else(|| Err(Failure::timed_out()))
+    }
+}
+
+fn not_found() -> Answer {
+    text(StatusCode::NOT_FOUND, "404 page not found\n")
+}
+
+/// Methods as label values; a client cannot make up new ones.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::HEAD => "HEAD",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::PATCH => "PATCH",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// A request that is being answered; also uncounted when its client goes away.
+struct Counted<'a> {
+    api: &'a Api,
+    method: &'static str,
+    label: &'a str,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        let labels = [self.method, self.label];
+        self.api.node.counters().add(&family::INFLIGHT_REQUESTS, &labels, -1.0);
+    }
+}

@@ -1,0 +1,87 @@
+//! Content negotiation and compression of answers (contract http-api.md §1, §1.3).
+
+use std::io::Write;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::{HeaderMap, HeaderValue, Response, header};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
+use stringendo_ring::yield_if_due;
+
+use crate::http1::Answer;
+use crate::limits::GZIP_BYTES_MIN;
+
+/// Compressed between two chances for other tasks.
+const STEP_BYTES: usize = 64 << 10;
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Protobuf.
+    Protobuf,
+    /// JSON.
+    Json,
+}
+
+impl Format {
+    /// What `Accept` asks for, tested by substring; JSON otherwise.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let accepts = |mime: &str| {
+            let mut values = headers.get_all(header::ACCEPT).iter();
+            values.any(|value| value.to_str().is_ok_and(|value| value.contains(mime)))
+        };
+        if accepts("application/protobuf") { Self::Protobuf } else { Self::Json }
+    }
+
+    /// An answer of this content type, exactly.
+    pub fn answer(self, body: Vec<u8>) -> Answer {
+        let mime = match self {
+            Self::Protobuf => "application/protobuf",
+            Self::Json => "application/json",
+        };
+        let mut answer = Response::new(Full::new(Bytes::from(body)));
+        answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(mime));
+        answer
+    }
+}
+
+/// Compresses an answer that is long enough, if the client takes it.
+pub async fn compressed(answer: Answer, request: &HeaderMap) -> Answer {
+    let bytes = answer.body().size_hint().lower();
+    if bytes < GZIP_BYTES_MIN as u64 || !takes_gzip(request) {
+        return answer;
+    }
+    let (mut head, body) = answer.into_parts();
+    // The body is in memory and cannot fail.
+    let plain = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let Ok(packed) = gzip(&plain).await else {
+        return Response::from_parts(head, Full::new(plain));
+    };
+    head.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    head.headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    Response::from_parts(head, Full::new(packed.into()))
+}
+
+fn takes_gzip(request: &HeaderMap) -> bool {
+    let values = request.get_all(header::ACCEPT_ENCODING).iter();
+    values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|item| {
+        let (name, rest) = item.split_once(';').unwrap_or((item, ""));
+        let weight = rest.trim().strip_prefix("q=").and_then(|text| text.parse::<f32>().ok());
+        name.trim().eq_ignore_ascii_case("gzip") && weight != Some(0.0)
+    })
+}
+
+async fn gzip(plain: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 4), Compression::fast());
+    for step in plain.chunks(STEP_BYTES) {
+        encoder.write_all(step)?;
+        yield_if_due().await;
+    }
+    encoder.finish()
+}
+
+#[cfg(test)]
+#[path = "format_tests.rs"]
+mod tests;

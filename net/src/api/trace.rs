@@ -1,0 +1,161 @@
+//! A trace by id (contract http-api.md §3).
+
+use std::ops::Range;
+
+use http::{HeaderMap, Response, StatusCode};
+use prost::Message;
+use stringendo_engine::query::trace::{TraceAnswer, TraceCost};
+use stringendo_engine::{QueryError, TenantId, TraceRequest};
+use stringendo_proto::otlp::TracesData;
+use stringendo_proto::tempopb::{PartialStatus, TraceByIdMetrics, TraceByIdResponse};
+use stringendo_proto::{TraceId, render_json};
+use uuid::Uuid;
+
+use super::failure::Failure;
+use super::format::Format;
+use super::params::Params;
+use super::{Api, Call};
+use crate::http1::Answer;
+
+/// Parameters that change what v2 returns, and that we cannot honour yet.
+const V2_NOT_SERVED: [&str; 8] = [
+    "q",
+    "keep_hierarchy",
+    "match_depth",
+    "ancestor_depth",
+    "span_pruning",
+    "span_pruning_group_by",
+    "span_pruning_min_spans",
+    "span_pruning_max_parent_depth",
+];
+
+impl Api {
+    /// `/api/traces/{id}`: 404 without a body if there is no such trace.
+    pub(super) async fn trace_v1(&self, id: &str, call: &Call) -> Result<Answer, Failure> {
+        let answer = self.find_trace(id, call).await?;
+        let Some(trace) = answer.trace else {
+            let mut answer = Response::new(Default::default());
+            *answer.status_mut() = StatusCode::NOT_FOUND;
+            return Ok(answer);
+        };
+        let limit = self.trace_bytes_max();
+        if trace.encoded_len() as u64 > limit {
+            return Err(QueryError::TraceTooLarge { limit }.into());
+        }
+        Ok(match Format::of(&call.headers) {
+            Format::Protobuf => Format::Protobuf.answer(trace.encode_to_vec()),
+            Format::Json => Format::Json.answer(render_json::trace_v1(&trace)),
+        })
+    }
+
+    /// `/api/v2/traces/{id}`: always an answer, with what is missing in it.
+    pub(super) async fn trace_v2(&self, id: &str, call: &Call) -> Result<Answer, Failure> {
+        if let Some(name) = V2_NOT_SERVED.iter().find(|name| call.params.get(name).is_some()) {
+            return Err(Failure::bad(format!("parameter {name} is not supported yet")));
+        }
+        let response = match self.find_trace(id, call).await {
+            Ok(answer) => v2_response(answer, self.trace_bytes_max()),
+            Err(failure) if failure.status == StatusCode::UNPROCESSABLE_ENTITY => {
+                partial(TracesData::default(), TraceCost::default(), failure.message.into_owned())
+            }
+            Err(failure) => return Err(failure),
+        };
+        Ok(match Format::of(&call.headers) {
+            Format::Protobuf => Format::Protobuf.answer(response.encode_to_vec()),
+            Format::Json => Format::Json.answer(render_json::trace_v2(&response)),
+        })
+    }
+
+    async fn find_trace(&self, id: &str, call: &Call) -> Result<TraceAnswer, Failure> {
+        let tenant = self.query_tenant(&call.headers)?;
+        let request = request(id, &call.params)?;
+        let outcome = self.node.trace(&tenant, &request).await;
+        let bytes = outcome.as_ref().map_or(0, |answer| answer.cost.inspected_bytes);
+        self.node.count_query(&tenant, "traces", outcome.is_ok(), bytes);
+        Ok(outcome?)
+    }
+
+    /// The tenant whose data is asked for.
+    pub(super) fn query_tenant(&self, headers: &HeaderMap) -> Result<TenantId, Failure> {
+        Ok(self.tenants.of(headers)?)
+    }
+
+    fn trace_bytes_max(&self) -> u64 {
+        match self.node.settings().trace_bytes_max {
+            0 => u64::MAX,
+            limit => limit,
+        }
+    }
+}
+
+/// Reads the id and all parameters.
+fn request(id: &str, params: &Params) -> Result<TraceRequest, Failure> {
+    let trace_id = TraceId::parse_hex(id).map_err(|error| Failure::bad(error.to_string()))?;
+    let time_hint_unix_nanos = time_hint(params)?;
+    let (live, in_blocks) = match params.get("mode").unwrap_or("all") {
+        "all" => (true, true),
+        "ingesters" => (true, false),
+        "blocks" => (false, true),
+        // No other server is ever asked.
+        "external" => (false, false),
+        other => return Err(Failure::bad(format!("invalid value for mode: {other}"))),
+    };
+    let first = params.typed("blockStart")?.unwrap_or(Uuid::nil());
+    let last = params.typed("blockEnd")?.unwrap_or(Uuid::max());
+    let blocks = in_blocks.then_some((first, last));
+    Ok(TraceRequest { trace_id, time_hint_unix_nanos, live, blocks })
+}
+
+/// `start` and `end` in whole seconds; either may be missing.
+fn time_hint(params: &Params) -> Result<Option<Range<u64>>, Failure> {
+    let (start, end) = (params.typed::<i64>("start")?, params.typed::<i64>("end")?);
+    if let (Some(start), Some(end)) = (start, end)
+        && end <= start
+    {
+        return Err(Failure::bad(format!(
+            "http parameter start must be before end. received start={start} end={end}"
+        )));
+    }
+    if start.is_none() && end.is_none() {
+        return Ok(None);
+    }
+    let nanos = |seconds: i64| u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000_000);
+    Ok(Some(start.map_or(0, nanos)..end.map_or(u64::MAX, nanos)))
+}
+
+fn v2_response(answer: TraceAnswer, bytes_max: u64) -> TraceByIdResponse {
+    let cost = answer.cost;
+    let mut trace = answer.trace.unwrap_or_default();
+    if !cut_to(&mut trace, bytes_max) {
+        return TraceByIdResponse {
+            trace: Some(trace),
+            metrics: Some(metrics(cost)),
+            ..TraceByIdResponse::default()
+        };
+    }
+    partial(trace, cost, QueryError::TraceTooLarge { limit: bytes_max }.to_string())
+}
+
+fn partial(trace: TracesData, cost: TraceCost, message: String) -> TraceByIdResponse {
+    let status = PartialStatus::Partial as i32;
+    TraceByIdResponse { trace: Some(trace), metrics: Some(metrics(cost)), status, message }
+}
+
+/// Drops resources from the end until the trace fits; whether any had to go.
+fn cut_to(trace: &mut TracesData, bytes_max: u64) -> bool {
+    let whole = trace.resource_spans.len();
+    while trace.encoded_len() as u64 > bytes_max && trace.resource_spans.pop().is_some() {}
+    trace.resource_spans.len() < whole
+}
+
+fn metrics(cost: TraceCost) -> TraceByIdMetrics {
+    TraceByIdMetrics {
+        inspected_bytes: cost.inspected_bytes,
+        backend_reads: cost.backend_reads,
+        backend_bytes: cost.backend_bytes,
+    }
+}
+
+#[cfg(test)]
+#[path = "trace_tests.rs"]
+mod tests;

@@ -1,0 +1,73 @@
+//! OTLP over gRPC: HTTP/2 connections, one task each and one per request (contract receivers.md
+//! §3.1).
+//!
+//! From: `servers`, with accepted connections. To: [`export`], with requests.
+//! `h2` answers pings, keeps windows and refuses what breaks HTTP/2.
+
+use std::pin::pin;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use stringendo_ring::net::TcpStream;
+use stringendo_ring::{Class, spawn_detached, timeout};
+
+use crate::intake::Intake;
+use crate::limits;
+use crate::open::Open;
+use crate::stop::StopSignal;
+
+mod deadline;
+mod export;
+mod frame;
+mod reply;
+
+/// One listener's part of a core.
+pub struct GrpcServer {
+    intake: Rc<Intake>,
+    message_bytes_max: usize,
+    builder: h2::server::Builder,
+}
+
+impl GrpcServer {
+    /// Serves `intake`; `streams_max` 0 = our own limit.
+    pub fn new(intake: Rc<Intake>, message_bytes_max: usize, streams_max: u32) -> Self {
+        let streams = if streams_max == 0 { limits::STREAMS_MAX } else { streams_max };
+        let mut builder = h2::server::Builder::new();
+        builder
+            .initial_window_size(limits::STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES)
+            .max_frame_size(limits::FRAME_BYTES_MAX)
+            .max_header_list_size(limits::HEADER_BYTES_MAX as u32)
+            .max_concurrent_streams(streams);
+        Self { intake, message_bytes_max, builder }
+    }
+
+    /// Serves one connection to its end; after `stop` only what is in flight.
+    pub async fn serve(self: Rc<Self>, stream: TcpStream, stop: StopSignal, _open: Open) {
+        let handshake = self.builder.handshake::<_, Bytes>(stream);
+        let mut connection = match timeout(limits::HANDSHAKE_MAX, handshake).await {
+            Some(Ok(connection)) => connection,
+            Some(Err(error)) => return tracing::debug!(%error, "no HTTP/2 on this connection"),
+            None => return tracing::debug!("a connection said nothing"),
+        };
+        let mut stopped = pin!(stop.stopped());
+        loop {
+            match select(pin!(connection.accept()), stopped.as_mut()).await {
+                Either::Left((Some(Ok((request, respond))), _)) => {
+                    let call = export::call(Rc::clone(&self), request, respond);
+                    spawn_detached(Class::Ack, call);
+                }
+                Either::Left((Some(Err(error)), _)) => {
+                    return tracing::debug!(%error, "connection broken");
+                }
+                Either::Left((None, _)) => return,
+                Either::Right(_) => break,
+            }
+        }
+        connection.graceful_shutdown();
+        while let Some(Ok((request, respond))) = connection.accept().await {
+            spawn_detached(Class::Ack, export::call(Rc::clone(&self), request, respond));
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! HTTP/1.1 connections: hyper serves them, this module ends those that do nothing.
+//!
+//! From: `servers`, with accepted connections. To: the handler of a listener, with requests.
+//! Bodies are read by handlers, which know their limits ([`collect`]).
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use http::{Request, Response, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use stringendo_ring::net::TcpStream;
+use stringendo_ring::{Clock, sleep, timeout};
+
+use crate::limits;
+use crate::memory::RequestMemory;
+use crate::status::Refusal;
+use crate::stop::StopSignal;
+
+/// An answer.
+pub type Answer = Response<Full<Bytes>>;
+
+/// How long a connection may do nothing; zero = no limit.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Until its first request.
+    pub first: Duration,
+    /// Between an answer and the next request.
+    pub idle: Duration,
+}
+
+/// What a connection does.
+struct Activity {
+    clock: Clock,
+    /// Requests that are being answered.
+    in_flight: Cell<usize>,
+    /// Since when it does nothing.
+    idle_since: Cell<Duration>,
+    /// How long it may.
+    patience: Cell<Duration>,
+}
+
+impl Activity {
+    /// Completes when the connection did nothing for too long.
+    async fn exhausted(&self) {
+        loop {
+            let patience = self.patience.get();
+            if patience.is_zero() {
+                // The next one may be limited.
+                sleep(limits::IDLE_MAX).await;
+                continue;
+            }
+            let idle = self.clock.monotonic().saturating_sub(self.idle_since.get());
+            match patience.checked_sub(idle) {
+                _ if self.in_flight.get() > 0 => sleep(patience).await,
+                Some(rest) if !rest.is_zero() => sleep(rest).await,
+                _ => return,
+            }
+        }
+    }
+}
+
+/// Serves one connection to its end; after `stop` only the request in flight.
+pub async fn serve<H, F>(
+    stream: TcpStream,
+    clock: Clock,
+    patience: Patience,
+    stop: StopSignal,
+    handle: H,
+) where
+    H: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Answer>,
+{
+    let activity = Rc::new(Activity {
+        clock,
+        in_flight: Cell::new(0),
+        idle_since: Cell::new(clock.monotonic()),
+        patience: Cell::new(patience.first),
+    });
+    let service = service_fn(|request| {
+        let activity = Rc::clone(&activity);
+        activity.in_flight.set(activity.in_flight.get() + 1);
+        let answer = handle(request);
+        async move {
+            let answer = answer.await;
+            activity.in_flight.set(activity.in_flight.get() - 1);
+            activity.idle_since.set(activity.clock.monotonic());
+            activity.patience.set(patience.idle);
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    let mut connection = pin!(builder().serve_connection(stream, service));
+    let (stopped, exhausted) = (pin!(stop.stopped()), pin!(activity.exhausted()));
+    match select(connection.as_mut(), select(stopped, exhausted)).await {
+        Either::Left((outcome, _)) => log_end(outcome),
+        Either::Right((Either::Left(_), _)) => {
+            connection.as_mut().graceful_shutdown();
+            log_end(connection.await);
+        }
+        Either::Right((Either::Right(_), _)) => tracing::debug!("idle connection closed"),
+    }
+}
+
+fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    // hyper's own timers need a runtime that it knows.
+    builder.header_read_timeout(None).half_close(true).max_buf_size(limits::HTTP1_HEAD_BYTES_MAX);
+    builder
+}
+
+fn log_end(outcome: hyper::Result<()>) {
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "connection broken");
+    }
+}
+
+/// The text of an answer.
+pub fn text(status: http::StatusCode, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    let plain = header::HeaderValue::from_static("text/plain; charset=utf-8");
+    answer.headers_mut().insert(header::CONTENT_TYPE, plain);
+    answer
+}
+
+/// Receives a body of at most `bytes_max` bytes. What arrives is charged.
+///
+/// # Errors
+/// It is too large, comes too slowly, or ends too early.
+pub async fn collect(
+    request: Request<Incoming>,
+    bytes_max: usize,
+    memory: &mut RequestMemory,
+    clock: Clock,
+) -> Result<Bytes, Refusal> {
+    let announced = announced(&request);
+    if announced.is_some_and(|bytes| bytes > bytes_max) {
+        return Err(too_large());
+    }
+    let begun = clock.monotonic();
+    let mut parts = Parts::new(announced.unwrap_or(0));
+    let mut body = request.into_body();
+    while let Some(frame) = timeout(limits::BODY_SILENCE_MAX, body.frame()).await {
+        let Some(frame) = frame else { return Ok(parts.finish()) };
+        let Ok(chunk) = frame.map_err(|_| Refusal::aborted())?.into_data() else { continue };
+        if parts.bytes() + chunk.len() > bytes_max {
+            return Err(too_large());
+        }
+        memory.grow(chunk.len() as u64)?;
+        parts.push(chunk);
+        if clock.monotonic().saturating_sub(begun) > limits::BODY_TIME_MAX {
+            break;
+        }
+    }
+    Err(Refusal::slow())
+}
+
+/// The `Content-Length`, if there is one.
+fn announced(request: &Request<Incoming>) -> Option<usize> {
+    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The text that Go's servers use.
+pub fn too_large() -> Refusal {
+    Refusal { message: "http: request body too large".into(), ..Refusal::too_large(0, 0) }
+}
+
+/// A body in the making; one that came in one piece is not copied.
+struct Parts {
+    likely_bytes: usize,
+    first: Bytes,
+    all: Vec<u8>,
+}
+
+impl Parts {
+    fn new(likely_bytes: usize) -> Self {
+        Self { likely_bytes, first: Bytes::new(), all: Vec::new() }
+    }
+
+    fn bytes(&self) -> usize {
+        self.first.len() + self.all.len()
+    }
+
+    fn push(&mut self, chunk: Bytes) {
+        if self.bytes() == 0 {
+            self.first = chunk;
+            return;
+        }
+        if self.all.is_empty() {
+            // Given memory by the system as it is filled.
+            self.all.reserve_exact(self.likely_bytes);
+            self.all.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.all.extend_from_slice(&chunk);
+    }
+
+    fn finish(self) -> Bytes {
+        if self.all.is_empty() { self.first } else { self.all.into() }
+    }
+}

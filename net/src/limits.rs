@@ -1,0 +1,64 @@
+//! Every limit of this crate in one place, with its reason.
+
+use std::time::Duration;
+
+/// Receive window of one HTTP/2 stream: a whole default message, so that no round trip is spent
+/// on window updates within a request.
+pub const STREAM_WINDOW_BYTES: u32 = 4 << 20;
+
+/// Receive window of one HTTP/2 connection. Data is taken out of h2 as it arrives, so this bounds
+/// what lies there between two turns of a connection's tasks.
+pub const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+
+/// Largest HTTP/2 frame. Larger frames save copies where clients use them.
+pub const FRAME_BYTES_MAX: u32 = 1 << 20;
+
+/// Headers of one request, HTTP/2 and HTTP/1.
+pub const HEADER_BYTES_MAX: usize = 16 << 10;
+
+/// Longest request line and headers of HTTP/1, above it 431: room for a query of 128 KiB with each
+/// byte percent-encoded.
+pub const HTTP1_HEAD_BYTES_MAX: usize = 512 << 10;
+
+/// Requests in flight on one HTTP/2 connection, unless configured.
+pub const STREAMS_MAX: u32 = 1024;
+
+/// Connections of one core and listener, unless configured. An idle one costs a few kilobytes.
+pub const CONNECTIONS_MAX: usize = 8192;
+
+/// A new HTTP/2 connection has to say hello within this.
+pub const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+
+/// A request whose next bytes do not come within this gives its memory back.
+pub const BODY_SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// Longest time to receive one request however steadily it trickles.
+pub const BODY_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// An HTTP/1 receiver's connection without a request is closed after this.
+pub const IDLE_MAX: Duration = Duration::from_secs(120);
+
+/// After a failed accept (out of descriptors) the listener rests so long.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Decompression goes in steps of so many bytes with a chance for other tasks in between.
+pub const INFLATE_STEP_BYTES: usize = 128 << 10;
+
+/// Largest window that a zstd frame may ask for, as power of two: what compression levels up to 19
+/// use. It is allocated by the decoder.
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// JSON bodies above this are parsed on a thread aside, since they take longer than a millisecond.
+pub const JSON_INLINE_BYTES_MAX: usize = 64 << 10;
+
+/// Memory of one parsed JSON object (`{}` may stand for a span).
+pub const JSON_OBJECT_BYTES: u64 = 350;
+
+/// Smallest answer that is worth compressing (contract http-api.md §1).
+pub const GZIP_BYTES_MIN: usize = 1024;
+
+/// One warning per reason within this time.
+pub const WARNING_PAUSE: Duration = Duration::from_secs(1);
+
+const _: () = assert!(FRAME_BYTES_MAX <= STREAM_WINDOW_BYTES);
+const _: () = assert!(STREAM_WINDOW_BYTES <= CONNECTION_WINDOW_BYTES);

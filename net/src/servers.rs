@@ -1,0 +1,220 @@
+//! Listeners of one core: binding, accepting, and stopping in an orderly way.
+//!
+//! Every core binds every address (`SO_REUSEPORT`), so the kernel spreads connections. [`ApiServer`]
+//! is bound before recovery, so that `/ready` can say no; [`ReceiverServer`] after it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{Either, join_all, select};
+use stringendo_engine::Node;
+use stringendo_ring::net::{TcpListener, TcpStream};
+use stringendo_ring::{Class, sleep, spawn_detached};
+
+use crate::api::Api;
+use crate::grpc::GrpcServer;
+use crate::http1::{self, Patience};
+use crate::intake::Intake;
+use crate::limits;
+use crate::open::{Connections, Open};
+use crate::otlp_http::OtlpHttpServer;
+use crate::settings::{ApiSettings, GrpcReceiver, HttpReceiver, ReceiverSettings, StatusPages};
+use crate::stop::StopSignal;
+
+/// Asks the process to go down; called by `/shutdown`.
+pub type ShutdownRequest = Rc<dyn Fn()>;
+
+/// The API's listeners on one core.
+pub struct ApiServer {
+    listeners: Vec<TcpListener>,
+    settings: ApiSettings,
+}
+
+impl ApiServer {
+    /// Binds every address.
+    ///
+    /// # Errors
+    /// Names the address and what to do.
+    pub fn bind(settings: ApiSettings) -> io::Result<Self> {
+        let listeners = bind_all(&settings.addresses)?;
+        Ok(Self { listeners, settings })
+    }
+
+    /// The bound addresses, with the real port where 0 was asked for.
+    ///
+    /// # Errors
+    /// From the operating system.
+    pub fn local_addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.listeners.iter().map(TcpListener::local_addr).collect()
+    }
+
+    /// Serves until `stop`, then finishes what is in flight, within the grace.
+    pub async fn run(
+        self,
+        node: Node,
+        pages: Rc<StatusPages>,
+        shutdown: ShutdownRequest,
+        stop: StopSignal,
+    ) {
+        let (grace, connections) = (self.settings.grace, self.connections());
+        let patience =
+            Patience { first: self.settings.read_timeout, idle: self.settings.idle_timeout };
+        let clock = node.clock();
+        let api = Rc::new(Api::new(node, self.settings, pages, shutdown));
+        let accepts = self.listeners.into_iter().map(|listener| {
+            accept_all(listener, &stop, &connections, |stream, open| {
+                let (api, stop) = (Rc::clone(&api), stop.clone());
+                spawn_detached(Class::Query, async move {
+                    let answer = |request| {
+                        let api = Rc::clone(&api);
+                        async move { api.answer(request).await }
+                    };
+                    http1::serve(stream, clock, patience, stop, answer).await;
+                    drop(open);
+                });
+            })
+        });
+        join_all(accepts).await;
+        close(&connections, grace, "api").await;
+    }
+
+    fn connections(&self) -> Connections {
+        match self.settings.connections_max {
+            0 => Connections::new(limits::CONNECTIONS_MAX),
+            configured => Connections::new(configured),
+        }
+    }
+}
+
+/// The receivers' listeners on one core.
+pub struct ReceiverServer {
+    grpc: Vec<(TcpListener, GrpcReceiver)>,
+    http: Vec<(TcpListener, HttpReceiver)>,
+    settings: ReceiverSettings,
+}
+
+impl ReceiverServer {
+    /// Binds every address of every receiver.
+    ///
+    /// # Errors
+    /// Names the address and what to do.
+    pub fn bind(settings: ReceiverSettings) -> io::Result<Self> {
+        let (mut grpc, mut http) = (Vec::new(), Vec::new());
+        for receiver in &settings.otlp_grpc {
+            let bound = bind_all(&receiver.addresses)?;
+            grpc.extend(bound.into_iter().map(|listener| (listener, receiver.clone())));
+        }
+        for receiver in &settings.otlp_http {
+            let bound = bind_all(&receiver.addresses)?;
+            http.extend(bound.into_iter().map(|listener| (listener, receiver.clone())));
+        }
+        Ok(Self { grpc, http, settings })
+    }
+
+    /// The bound addresses, gRPC and then HTTP, with the real port where 0 was asked for.
+    ///
+    /// # Errors
+    /// From the operating system.
+    pub fn local_addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        let grpc = self.grpc.iter().map(|(listener, _)| listener);
+        let http = self.http.iter().map(|(listener, _)| listener);
+        grpc.chain(http).map(TcpListener::local_addr).collect()
+    }
+
+    /// Serves until `stop`, then finishes what is in flight, within the grace.
+    pub async fn run(self, node: Node, stop: StopSignal) {
+        let connections = Connections::new(limits::CONNECTIONS_MAX);
+        let intake = |transport| {
+            let (tenant, log) = (&self.settings.tenant, &self.settings.log_received_spans);
+            Rc::new(Intake::new(node.clone(), tenant.clone(), transport, log.clone()))
+        };
+        let (over_grpc, over_http) = (intake("grpc"), intake("http"));
+        let grpc = self.grpc.into_iter().map(|(listener, receiver)| {
+            run_grpc(listener, receiver, Rc::clone(&over_grpc), &stop, &connections)
+        });
+        let http = self.http.into_iter().map(|(listener, receiver)| {
+            run_http(listener, receiver, Rc::clone(&over_http), &stop, &connections)
+        });
+        futures_util::future::join(join_all(grpc), join_all(http)).await;
+        close(&connections, self.settings.grace, "receivers").await;
+    }
+}
+
+async fn run_grpc(
+    listener: TcpListener,
+    receiver: GrpcReceiver,
+    intake: Rc<Intake>,
+    stop: &StopSignal,
+    connections: &Connections,
+) {
+    let server = GrpcServer::new(intake, receiver.message_bytes_max, receiver.streams_max);
+    let server = Rc::new(server);
+    accept_all(listener, stop, connections, |stream, open| {
+        spawn_detached(Class::Ack, Rc::clone(&server).serve(stream, stop.clone(), open));
+    })
+    .await;
+}
+
+async fn run_http(
+    listener: TcpListener,
+    receiver: HttpReceiver,
+    intake: Rc<Intake>,
+    stop: &StopSignal,
+    connections: &Connections,
+) {
+    let patience = Patience { first: limits::BODY_SILENCE_MAX, idle: limits::IDLE_MAX };
+    let clock = intake.node().clock();
+    let server = Rc::new(OtlpHttpServer::new(intake, receiver));
+    accept_all(listener, stop, connections, |stream, open| {
+        let (server, stop) = (Rc::clone(&server), stop.clone());
+        spawn_detached(Class::Ack, async move {
+            let answer = |request| {
+                let server = Rc::clone(&server);
+                async move { server.answer(request).await }
+            };
+            http1::serve(stream, clock, patience, stop, answer).await;
+            drop(open);
+        });
+    })
+    .await;
+}
+
+fn bind_all(addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
+    addresses.iter().map(|address| TcpListener::bind(*address)).collect()
+}
+
+/// Accepts until `stop`, then closes the listener.
+async fn accept_all(
+    listener: TcpListener,
+    stop: &StopSignal,
+    connections: &Connections,
+    serve: impl Fn(TcpStream, Open),
+) {
+    let mut stopped = pin!(stop.stopped());
+    loop {
+        let accepted = match select(pin!(listener.accept()), stopped.as_mut()).await {
+            Either::Left((accepted, _)) => accepted,
+            Either::Right(_) => return,
+        };
+        match accepted {
+            Ok(stream) => match connections.open() {
+                Some(open) => serve(stream, open),
+                None => tracing::debug!("connection refused: too many are open on this core"),
+            },
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                sleep(limits::ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn close(connections: &Connections, grace: Duration, name: &str) {
+    if !connections.all_closed(grace).await {
+        let open = connections.count();
+        tracing::warn!(name, open, "connections are still busy after the grace; they are cut");
+    }
+}

@@ -1,0 +1,170 @@
+//! What the listeners need to know of the configuration: checked values in typed units.
+//!
+//! The root package fills these from the configuration; this crate does not know its file.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A receiver of OTLP over gRPC (contract receivers.md §1).
+#[derive(Clone, Debug)]
+pub struct GrpcReceiver {
+    /// Every address to bind (a name such as `localhost` may have several).
+    pub addresses: Vec<SocketAddr>,
+    /// Largest message, compressed and decompressed (`max_recv_msg_size_mib`).
+    pub message_bytes_max: usize,
+    /// Requests in flight on one connection (`max_concurrent_streams`); 0 = our own limit.
+    pub streams_max: u32,
+}
+
+/// A receiver of OTLP over HTTP.
+#[derive(Clone, Debug)]
+pub struct HttpReceiver {
+    /// Every address to bind.
+    pub addresses: Vec<SocketAddr>,
+    /// Largest body, compressed and decompressed (`max_request_body_size`).
+    pub body_bytes_max: usize,
+    /// Where traces are posted to (`traces_url_path`).
+    pub traces_path: String,
+    /// Which web pages may post; `None` answers no preflight.
+    pub cors: Option<Cors>,
+}
+
+/// Cross-origin rules of an HTTP receiver.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cors {
+    /// Origins that may post; `*` stands for any run of characters.
+    pub allowed_origins: Vec<String>,
+    /// Request headers that may be sent besides the safe ones.
+    pub allowed_headers: Vec<String>,
+    /// How long a browser may keep the answer to a preflight; zero leaves it to the browser.
+    pub max_age: Duration,
+}
+
+/// Whether requests name a tenant, and where.
+#[derive(Clone, Debug)]
+pub struct TenantSettings {
+    /// `multitenancy_enabled`; without it everything belongs to `single-tenant`.
+    pub multitenancy: bool,
+    /// Name of the header, and lower-cased of the gRPC metadata.
+    pub header: String,
+}
+
+impl Default for TenantSettings {
+    fn default() -> Self {
+        Self { multitenancy: false, header: "X-Scope-OrgID".to_owned() }
+    }
+}
+
+/// The log of received spans (contract receivers.md §9).
+#[derive(Clone, Debug, Default)]
+pub struct SpanLog {
+    /// One line per span at level info.
+    pub enabled: bool,
+    /// With name, duration, kind, status and attributes.
+    pub include_all_attributes: bool,
+    /// Only spans whose status is an error.
+    pub filter_by_status_error: bool,
+}
+
+/// What all receivers share.
+#[derive(Clone, Debug, Default)]
+pub struct ReceiverSettings {
+    /// OTLP gRPC listeners.
+    pub otlp_grpc: Vec<GrpcReceiver>,
+    /// OTLP HTTP listeners.
+    pub otlp_http: Vec<HttpReceiver>,
+    /// Tenants.
+    pub tenant: TenantSettings,
+    /// Log of received spans.
+    pub log_received_spans: SpanLog,
+    /// How long requests in flight may take after the stop.
+    pub grace: Duration,
+}
+
+/// The API's listener (contract http-api.md).
+#[derive(Clone, Debug)]
+pub struct ApiSettings {
+    /// Every address to bind.
+    pub addresses: Vec<SocketAddr>,
+    /// `http_api_prefix`: before every path under `/api/`. Empty, or `/…` without a last slash.
+    pub api_prefix: String,
+    /// `server.http_path_prefix`: before every path. Empty, or `/…` without a last slash.
+    pub path_prefix: String,
+    /// Tenants.
+    pub tenant: TenantSettings,
+    /// Limits of searches.
+    pub search: SearchSettings,
+    /// Connections at once per core; 0 = our own limit.
+    pub connections_max: usize,
+    /// How long a new connection may take until its first request; zero = no limit.
+    pub read_timeout: Duration,
+    /// How long a connection may be without a request; zero = no limit.
+    pub idle_timeout: Duration,
+    /// `query_frontend.api_timeout`: how long a query may take; zero = no limit.
+    pub query_timeout: Duration,
+    /// How long requests in flight may take after the stop.
+    pub grace: Duration,
+}
+
+/// Limits of searches (contract http-api.md §4).
+#[derive(Clone, Debug)]
+pub struct SearchSettings {
+    /// `default_result_limit`.
+    pub default_limit: u32,
+    /// `max_result_limit`; 0 = off.
+    pub limit_max: u32,
+    /// `max_duration`: longest range; zero = off.
+    pub range_max: Duration,
+    /// `default_spans_per_span_set`.
+    pub default_spans_per_span_set: u32,
+    /// `max_spans_per_span_set`; 0 = off.
+    pub spans_per_span_set_max: u32,
+    /// `max_query_expression_size_bytes`.
+    pub query_bytes_max: usize,
+    /// Range of a search that names none, back from now (`query_backend_after`).
+    pub default_range: Duration,
+}
+
+impl Default for SearchSettings {
+    fn default() -> Self {
+        Self {
+            default_limit: 20,
+            limit_max: 262_144,
+            range_max: Duration::from_secs(168 * 3600),
+            default_spans_per_span_set: 3,
+            spans_per_span_set_max: 100,
+            query_bytes_max: 131_072,
+            default_range: Duration::from_secs(15 * 60),
+        }
+    }
+}
+
+/// Texts of the status pages, rendered once by whoever knows the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct StatusPages {
+    /// What was built.
+    pub build: BuildInfo,
+    /// `/status/config`: YAML of the effective configuration, secrets masked.
+    pub config_yaml: String,
+    /// `/status/config?mode=defaults`.
+    pub config_defaults_yaml: String,
+    /// `/status/config?mode=diff`.
+    pub config_diff_yaml: String,
+}
+
+/// What was built (`/api/status/buildinfo`, `/status/version`, `tempo_build_info`).
+#[derive(Clone, Debug, Default)]
+pub struct BuildInfo {
+    /// Semantic version; clients derive from it what is served.
+    pub version: String,
+    /// Commit.
+    pub revision: String,
+    /// Branch.
+    pub branch: String,
+    /// Who built it.
+    pub build_user: String,
+    /// When.
+    pub build_date: String,
+    /// Compiler (the field that Tempo names `goVersion`).
+    pub compiler_version: String,
+}
