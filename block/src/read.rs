@@ -3,8 +3,8 @@
 //! From: `engine`, which fetches. To: OTLP messages (trace by id) or columns (search).
 //!
 //! Flow: [`BlockReader::footer_range`] → fetch → [`BlockReader::open`]; then for a trace
-//! [`BlockReader::probe`] → fetch → [`BlockReader::find_row`] → [`BlockReader::row_ranges`] → fetch →
-//! [`BlockReader::read_row`]. Nothing here trusts the file: a damaged one gives
+//! [`BlockReader::probe`] → fetch → [`BlockReader::find_row`] → [`BlockReader::row_ranges`] → fetch
+//! → [`BlockReader::read_row`]. Nothing here trusts the file: a damaged one gives
 //! [`ReadError::Damaged`], and the memory that it can demand is limited.
 
 use std::collections::VecDeque;
@@ -82,6 +82,10 @@ impl Fetched {
     }
 
     fn need(&self, range: &Range<u64>) -> Result<Bytes, ReadError> {
+        // Nothing is asked for where a damaged footer says that a column has no bytes.
+        if range.is_empty() {
+            return Ok(Bytes::new());
+        }
         self.get(range).ok_or_else(|| ReadError::NotFetched(range.clone()))
     }
 }
@@ -171,9 +175,9 @@ impl BlockReader {
         self.row_group(row_group).map(|group| group.rows)
     }
 
-    /// Ranges to fetch for [`BlockReader::with_page_index`]; empty if the row group's offset indexes
-    /// are known already (as in most blocks, from the bytes given to [`BlockReader::open`]) or the
-    /// file has none. Without them a trace by id reads whole column chunks.
+    /// Ranges to fetch for [`BlockReader::with_page_index`]; empty if the row group's offset
+    /// indexes are known already (as in most blocks, from the bytes given to
+    /// [`BlockReader::open`]) or the file has none. Without them a trace by id reads whole column chunks.
     pub fn page_index_ranges(&self, row_group: usize) -> Vec<Range<u64>> {
         let Ok(group) = self.row_group(row_group) else { return Vec::new() };
         let missing = |column: &Column| {
@@ -382,7 +386,8 @@ fn load_page_index(group: &mut RowGroup, columns: &[Column], fetched: &Fetched) 
     }
 }
 
-/// The parts of a chunk that hold `row` (dictionary and data page, or all), and the first row there.
+/// The parts of a chunk that hold `row` (dictionary and data page, or all), and the first row
+/// there.
 fn row_parts(chunk: &Chunk, row: u64) -> (Vec<Range<u64>>, u64) {
     let pages = chunk.pages.as_deref().unwrap_or(&[]);
     let after = pages.partition_point(|page| page.first_row <= row);
@@ -430,3 +435,7 @@ fn search_page(stream: &ColumnStream, rows: Range<u64>, trace_id: &TraceId) -> O
     }
     None
 }
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

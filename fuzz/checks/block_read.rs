@@ -3,8 +3,8 @@
 //! that replays the corpus.
 //!
 //! Input: a byte that says what to start from, then
-//! - even: patches of four bytes for a real block: position (24 bits, little-endian, from the end of
-//!   the file if the highest bit is set), value;
+//! - even: patches of four bytes for a real block: position (24 bits, little-endian, from the end
+//!   of the file if the highest bit is set), value;
 //! - odd: the bytes of `data.parquet`.
 
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ struct Base {
 }
 
 static BASES: LazyLock<[Base; 2]> =
-    LazyLock::new(|| ["vparquet5", "vparquet5-dedicated"].map(|name| base(name)));
+    LazyLock::new(|| ["vparquet5", "vparquet5-dedicated"].map(base));
 
 fn base(name: &str) -> Base {
     let tenant = PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -35,7 +35,8 @@ fn empty_maps_and_bytes_are_values() {
 #[test]
 fn a_mixed_array_keeps_its_elements() {
     let value = parsed(
-        r#"{"arrayValue":{"values":[{"stringValue":"x"},{"intValue":"-1"},{"boolValue":true},{"doubleValue":"NaN"},{}]}}"#,
+        r#"{"arrayValue":{"values":[{"stringValue":"x"},{"intValue":"-1"},{"boolValue":true},
+            {"doubleValue":"NaN"},{}]}}"#,
     );
     let Some(Value::Array(array)) = value else { panic!("no array: {value:?}") };
     assert_eq!(array.values[0], text("x"));

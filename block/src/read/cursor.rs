@@ -1,7 +1,7 @@
 //! Cursors over the levels of one row: one per column, advanced together by [`super::assemble`].
 //!
-//! From: [`super::stream`]. Every step checks the repetition level that the tree demands, so columns
-//! that contradict each other are found out and never shift values.
+//! From: [`super::stream`]. Every step checks the repetition level that the tree demands, so
+//! columns that contradict each other are found out and never shift values.
 
 use std::ops::Range;
 

@@ -12,8 +12,8 @@ use super::ReadError;
 use super::page::{ColumnKind, Page, PageHeader, PageKind, decode_dictionary_page, decode_page};
 use super::values::{BadPage, Dictionary, Values};
 
-/// Memory that all columns of one scan or one row may hold decoded at a time. An ordinary page takes
-/// less than 5 MB.
+/// Memory that all columns of one scan or one row may hold decoded at a time. An ordinary page
+/// takes less than 5 MB.
 const DECODED_BYTES_MAX: usize = 768 << 20;
 
 /// What may still be decoded.

@@ -2,8 +2,8 @@
 //! BYTE_STREAM_SPLIT.
 //!
 //! From: [`super::page`], which has split and decompressed a page. To: rows and scans. Strings are
-//! positions in the page's bytes, shared, never copied. Input is not trusted: `count` was limited by
-//! the caller, everything else is checked here.
+//! positions in the page's bytes, shared, never copied. Input is not trusted: `count` was limited
+//! by the caller, everything else is checked here.
 
 use std::sync::Arc;
 

@@ -137,8 +137,8 @@ fn span_id(stored: &[u8]) -> [u8; 8] {
     id
 }
 
-/// Checks that a column of spans has the same levels as the span ids, so that values fit one to one;
-/// gives its values to `each`.
+/// Checks that a column of spans has the same levels as the span ids, so that values fit one to
+/// one; gives its values to `each`.
 fn span_ints(
     streams: &mut Streams,
     columns: &Columns,
