@@ -70,7 +70,7 @@ fn compress(
             if compressed.len() < room {
                 compressed.resize(room, 0);
             }
-            return snappy.compress(values, compressed).map(Some).map_err(EncodeError::parquet);
+            snappy.compress(values, compressed).map(Some).map_err(EncodeError::parquet)
         }
         LeafCompression::Zstd => {
             let all = zstd::bulk::compress(values, ZSTD_LEVEL).map_err(EncodeError::parquet)?;

@@ -104,3 +104,7 @@ pub fn encode_bytes(lengths: &[i32], data: &[u8], out: &mut Vec<u8>) {
     encode(lengths, out);
     out.extend_from_slice(data);
 }
+
+#[cfg(test)]
+#[path = "delta_tests.rs"]
+mod tests;

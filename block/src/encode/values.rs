@@ -142,15 +142,19 @@ impl Values for BytesValues {
         if self.unbounded || self.lengths.is_empty() {
             return None;
         }
+        if self.data.is_empty() {
+            return Some(Bounds { min: Vec::new(), max: Vec::new() });
+        }
         let mut rest = self.data.as_slice();
         let mut strings = self.lengths.iter().map(|&length| {
             let (value, behind) = rest.split_at(length as usize);
             rest = behind;
-            value
+            (prefix(value), value)
         });
         let first = strings.next()?;
+        // Tuples compare the prefix first, and so mostly without a look at the strings.
         let (min, max) = strings.fold((first, first), |(min, max), v| (min.min(v), max.max(v)));
-        Some(Bounds { min: min.to_vec(), max: max.to_vec() })
+        Some(Bounds { min: min.1.to_vec(), max: max.1.to_vec() })
     }
 
     fn truncate(&mut self, len: usize) {
@@ -163,6 +167,16 @@ impl Values for BytesValues {
     fn memory_bytes(&self) -> usize {
         self.data.capacity() + self.lengths.capacity() * 4
     }
+}
+
+/// The first 8 bytes as a number that orders as they do; shorter strings are padded with zeros.
+fn prefix(value: &[u8]) -> u64 {
+    if let Some(first) = value.first_chunk() {
+        return u64::from_be_bytes(*first);
+    }
+    let mut padded = [0; 8];
+    padded[..value.len()].copy_from_slice(value);
+    u64::from_be_bytes(padded)
 }
 
 /// 32- or 64-bit integers; unsigned ones are kept as the signed number of the same bits.
@@ -291,3 +305,7 @@ impl Values for BoolValues {
         self.0.capacity()
     }
 }
+
+#[cfg(test)]
+#[path = "values_tests.rs"]
+mod tests;
