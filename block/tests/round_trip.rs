@@ -1,5 +1,7 @@
 //! Random traces, encoded and read back: the same spans.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::collections::BTreeMap;

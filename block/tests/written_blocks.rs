@@ -1,6 +1,8 @@
 //! Blocks written from the corpus: what `parquet` reads of them, and files for
 //! `tests/python/check_blocks.py`.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{corpus, encode, options, traces_of, write_block};
