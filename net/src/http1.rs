@@ -112,7 +112,10 @@ pub async fn serve<H, F>(
 fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     // hyper's own timers need a runtime that it knows.
-    builder.header_read_timeout(None).half_close(true).max_buf_size(limits::HTTP1_HEAD_BYTES_MAX);
+    builder
+        .header_read_timeout(None)
+        .half_close(true)
+        .max_header_size(limits::HTTP1_HEAD_BYTES_MAX);
     builder
 }
 

@@ -65,9 +65,7 @@ pub async fn inflate(
     let reader: Box<dyn Read + '_> = match coding {
         Coding::Identity => return Ok(body),
         Coding::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(&body[..])),
-        Coding::Deflate if is_zlib(&body) => {
-            Box::new(flate2::bufread::ZlibDecoder::new(&body[..]))
-        }
+        Coding::Deflate if is_zlib(&body) => Box::new(flate2::bufread::ZlibDecoder::new(&body[..])),
         Coding::Deflate => Box::new(flate2::bufread::DeflateDecoder::new(&body[..])),
         Coding::Zstd => Box::new(zstd_reader(&body).map_err(damaged)?),
         Coding::Snappy if body.starts_with(SNAPPY_FRAMED) => {
@@ -83,8 +81,9 @@ fn guess(coding: Coding, body: &[u8]) -> usize {
     let likely = body.len().saturating_mul(4);
     match (coding, body.last_chunk::<4>()) {
         // The size modulo 2^32 of the last member ends a gzip stream.
-        (Coding::Gzip, Some(size)) => (u32::from_le_bytes(*size) as usize)
-            .min(body.len().saturating_mul(DEFLATE_RATIO_MAX)),
+        (Coding::Gzip, Some(size)) => {
+            (u32::from_le_bytes(*size) as usize).min(body.len().saturating_mul(DEFLATE_RATIO_MAX))
+        }
         _ => likely,
     }
 }
@@ -118,8 +117,7 @@ async fn read_limited(
             out.reserve_exact(more);
         }
         let step = INFLATE_STEP_BYTES.min(out.capacity() - out.len());
-        let count =
-            reader.by_ref().take(step as u64).read_to_end(&mut out).map_err(damaged)?;
+        let count = reader.by_ref().take(step as u64).read_to_end(&mut out).map_err(damaged)?;
         if out.len() > bytes_max {
             return Err(Refusal::too_large(out.len(), bytes_max));
         }

@@ -16,9 +16,9 @@ pub const FRAME_BYTES_MAX: u32 = 1 << 20;
 /// Headers of one request, HTTP/2 and HTTP/1.
 pub const HEADER_BYTES_MAX: usize = 16 << 10;
 
-/// Longest request line and headers of HTTP/1, above it 431: room for a query of 128 KiB with each
-/// byte percent-encoded.
-pub const HTTP1_HEAD_BYTES_MAX: usize = 512 << 10;
+/// Longest request line and headers of HTTP/1, above it 431: room for the longest URL that hyper
+/// takes, which is 64 KiB (414 above that), and as much again for headers.
+pub const HTTP1_HEAD_BYTES_MAX: usize = 128 << 10;
 
 /// Requests in flight on one HTTP/2 connection, unless configured.
 pub const STREAMS_MAX: u32 = 1024;

@@ -20,8 +20,7 @@ pub fn log(settings: &SpanLog, body: &[u8]) {
     for resource in &batch.resource_spans {
         let shared = resource.resource.as_ref().map_or(&[][..], |resource| &resource.attributes);
         let spans = resource.scope_spans.iter().flat_map(|scope| &scope.spans);
-        for span in spans.filter(|span| !settings.filter_by_status_error || status(span) == ERROR)
-        {
+        for span in spans.filter(|span| !settings.filter_by_status_error || status(span) == ERROR) {
             log_span(settings, span, shared);
         }
     }

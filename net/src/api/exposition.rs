@@ -51,12 +51,7 @@ fn families_of(series: &[Series]) -> Vec<MetricFamily> {
     rendered
 }
 
-fn rendered_family(
-    name: &str,
-    help: &str,
-    kind: MetricType,
-    metrics: Vec<Metric>,
-) -> MetricFamily {
+fn rendered_family(name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) -> MetricFamily {
     let mut rendered = MetricFamily::default();
     rendered.set_name(name.to_owned());
     rendered.set_help(help.to_owned());

@@ -4,9 +4,9 @@ use http::{Response, StatusCode};
 use stringendo_engine::TenantId;
 use stringendo_engine::node::NotReady;
 
+use super::Api;
 use super::failure::Failure;
 use super::params::Params;
-use super::Api;
 use crate::http1::{Answer, text};
 
 impl Api {

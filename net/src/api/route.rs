@@ -101,9 +101,7 @@ fn api_route(path: &str) -> Route {
         ["status", "usage-stats"] => Route::UsageStats,
         ["api", "search", "tags"] => Route::NotServed("api_search_tags"),
         ["api", "v2", "search", "tags"] => Route::NotServed("api_v2_search_tags"),
-        ["api", "search", "tag", .., "values"] => {
-            Route::NotServed("api_search_tag_tagname_values")
-        }
+        ["api", "search", "tag", .., "values"] => Route::NotServed("api_search_tag_tagname_values"),
         ["api", "v2", "search", "tag", .., "values"] => {
             Route::NotServed("api_v2_search_tag_tagname_values")
         }

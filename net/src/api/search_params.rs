@@ -40,17 +40,14 @@ pub fn request(
 fn plan(params: &Params, settings: &SearchSettings) -> Result<SearchPlan, Failure> {
     let bad = |error: &dyn std::fmt::Display| Failure::bad(error.to_string());
     let (min, max) = (duration(params, "minDuration")?, duration(params, "maxDuration")?);
-    let is_old_style =
-        ["q", "tags", "start", "end"].iter().all(|name| params.get(name).is_none());
+    let is_old_style = ["q", "tags", "start", "end"].iter().all(|name| params.get(name).is_none());
     match (params.get("q"), params.get("tags")) {
         (Some(_), Some(_)) => {
             Err(Failure::bad("invalid request: can't specify tags and q in the same query"))
         }
         (Some(query), None) => {
             if min.zip(max).is_some_and(|(min, max)| max < min) {
-                return Err(Failure::bad(
-                    "invalid maxDuration: must be greater than minDuration",
-                ));
+                return Err(Failure::bad("invalid maxDuration: must be greater than minDuration"));
             }
             search_plan(query, settings.query_bytes_max)
         }

@@ -58,11 +58,7 @@ impl Api {
     }
 
     /// `/status/{name}`.
-    pub(super) async fn status_page(
-        &self,
-        name: &str,
-        params: &Params,
-    ) -> Result<Answer, Failure> {
+    pub(super) async fn status_page(&self, name: &str, params: &Params) -> Result<Answer, Failure> {
         if ["runtime_config", "overrides", "backendscheduler"].contains(&name)
             || name.starts_with("overrides/")
         {

@@ -30,7 +30,7 @@ pub struct Server {
     pub http: SocketAddr,
     pub node: Node,
     /// `/shutdown` was called.
-    pub shutdown_requested: Rc<std::cell::Cell<bool>>,
+    pub shutdown_requested: Arc<AtomicBool>,
 }
 
 /// What tests change.
@@ -120,15 +120,17 @@ where
     change(&mut settings);
     let settings = Arc::new(settings);
     let done = Arc::new(AtomicBool::new(false));
+    let asked = Arc::new(AtomicBool::new(false));
     let options = RingOptions { cores, pin: false, mesh_lane_messages: 128 };
     let outcome = stringendo_ring::run(&options, move |context| {
         let (settings, done, body) = (Arc::clone(&settings), Arc::clone(&done), body.clone());
+        let asked = Arc::clone(&asked);
         async move {
             let is_first = context.id.0 == 0;
             let engine = Arc::new(settings.engine.clone());
             let booted = boot::start(context, engine, Clock::System).await.map_err(text)?;
             let node = booted.node.clone();
-            let (server, trigger, served) = start(&settings, &node).await?;
+            let (server, trigger, served) = start(&settings, &node, &asked).await?;
             if is_first {
                 while node.ready().await.is_err() {
                     sleep(Duration::from_millis(5)).await;
@@ -150,17 +152,19 @@ where
 async fn start(
     settings: &Settings,
     node: &Node,
+    asked: &Arc<AtomicBool>,
 ) -> Result<(Server, StopTrigger, stringendo_ring::JoinHandle<()>), String> {
     let (trigger, signal) = stop_signal();
-    let shutdown_requested = Rc::new(std::cell::Cell::new(false));
-    let on_shutdown = Rc::clone(&shutdown_requested);
+    // Any core may get the request.
+    let shutdown_requested = Arc::clone(asked);
+    let on_shutdown = Arc::clone(asked);
     let api = ApiServer::bind(settings.api.clone()).map_err(text)?;
     spawn_detached(
         Class::Query,
         api.run(
             node.clone(),
             Rc::new(pages()),
-            Rc::new(move || on_shutdown.set(true)),
+            Rc::new(move || on_shutdown.store(true, Ordering::SeqCst)),
             signal.clone(),
         ),
     );
