@@ -8,9 +8,10 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, pending, select};
+use h2::{Ping, PingPong};
 use stringendo_ring::net::TcpStream;
-use stringendo_ring::{Class, spawn_detached, timeout};
+use stringendo_ring::{Class, sleep, spawn_detached, timeout};
 
 use crate::intake::Intake;
 use crate::limits;
@@ -51,9 +52,10 @@ impl GrpcServer {
             Some(Err(error)) => return tracing::debug!(%error, "no HTTP/2 on this connection"),
             None => return tracing::debug!("a connection said nothing"),
         };
-        let mut stopped = pin!(stop.stopped());
+        let (stopped, silent) = (pin!(stop.stopped()), pin!(keep_alive(connection.ping_pong())));
+        let mut ended = select(stopped, silent);
         loop {
-            match select(pin!(connection.accept()), stopped.as_mut()).await {
+            match select(pin!(connection.accept()), &mut ended).await {
                 Either::Left((Some(Ok((request, respond))), _)) => {
                     let call = export::call(Rc::clone(&self), request, respond);
                     spawn_detached(Class::Ack, call);
@@ -62,12 +64,27 @@ impl GrpcServer {
                     return tracing::debug!(%error, "connection broken");
                 }
                 Either::Left((None, _)) => return,
-                Either::Right(_) => break,
+                Either::Right((Either::Left(_), _)) => break,
+                Either::Right((Either::Right(_), _)) => {
+                    return tracing::debug!("a connection gives no sign of life");
+                }
             }
         }
         connection.graceful_shutdown();
         while let Some(Ok((request, respond))) = connection.accept().await {
             spawn_detached(Class::Ack, export::call(Rc::clone(&self), request, respond));
+        }
+    }
+}
+
+/// Pings now and then; completes when no answer came.
+async fn keep_alive(ping_pong: Option<PingPong>) {
+    let Some(mut ping_pong) = ping_pong else { return pending().await };
+    loop {
+        sleep(limits::KEEPALIVE_INTERVAL).await;
+        let answer = timeout(limits::KEEPALIVE_MAX, ping_pong.ping(Ping::opaque())).await;
+        if !matches!(answer, Some(Ok(_))) {
+            return;
         }
     }
 }

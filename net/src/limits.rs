@@ -23,8 +23,15 @@ pub const HTTP1_HEAD_BYTES_MAX: usize = 128 << 10;
 /// Requests in flight on one HTTP/2 connection, unless configured.
 pub const STREAMS_MAX: u32 = 1024;
 
-/// Connections of one core and listener, unless configured. An idle one costs a few kilobytes.
-pub const CONNECTIONS_MAX: usize = 8192;
+/// Connections of one core and listener, unless configured. An idle one costs a few kilobytes; one
+/// that sends a frame or a head slowly holds what came of it, outside of the budget.
+pub const CONNECTIONS_MAX: usize = 2048;
+
+/// An HTTP/2 connection is asked for a sign of life this often…
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(300);
+
+/// …and cut if it gives none within this (as grpc-go does).
+pub const KEEPALIVE_MAX: Duration = Duration::from_secs(20);
 
 /// A new HTTP/2 connection has to say hello within this.
 pub const HANDSHAKE_MAX: Duration = Duration::from_secs(10);

@@ -277,3 +277,25 @@ fn nonsense_instead_of_http_gets_400() {
         },
     );
 }
+
+#[test]
+fn a_server_that_reads_back_its_log_says_so_and_answers_no_queries() {
+    with_server(
+        1,
+        |_| {},
+        |server| async move {
+            server.node.shard().ready.set(false);
+            for path in ["/ready", "/api/traces/1", "/api/search?q=%7B%7D"] {
+                let (status, text) = status_and_text(&server, path).await;
+                assert_eq!(status, 503, "{path}");
+                assert!(
+                    text.starts_with("Some services are not Running:\nStarting: 1\n"),
+                    "{text}"
+                );
+            }
+            assert_eq!(status_and_text(&server, "/metrics").await.0, 200);
+            server.node.shard().ready.set(true);
+            assert_eq!(status_and_text(&server, "/api/search?q=%7B%7D").await.0, 200);
+        },
+    );
+}

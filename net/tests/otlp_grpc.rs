@@ -221,9 +221,11 @@ fn what_is_not_grpc_is_told_so_in_http() {
         |_| {},
         |server| async move {
             let client = Client::connect(server.grpc).await;
-            let headers = [("content-type", "application/json")];
-            let outcome = client.call(EXPORT, &headers, &[Bytes::from_static(b"{}")]).await;
-            assert_eq!(outcome.http, 415);
+            for mime in ["application/json", "application/grpc-web", ""] {
+                let headers = [("content-type", mime)];
+                let outcome = client.call(EXPORT, &headers, &[Bytes::from_static(b"{}")]).await;
+                assert_eq!(outcome.http, 415, "{mime}");
+            }
         },
     );
 }
@@ -274,6 +276,20 @@ fn a_server_without_memory_refuses_with_a_hint_and_recovers() {
             assert_eq!(retry.retry_delay.unwrap().seconds, 5);
             drop(hog);
             assert_eq!(client.export(&batch()).await.code, 0);
+        },
+    );
+}
+
+#[test]
+fn a_stop_ends_idle_connections_and_answers_what_is_in_flight() {
+    with_server(
+        1,
+        |_| {},
+        |server| async move {
+            // Stays connected until the server ends, which it must do without waiting for it.
+            let client = Client::connect(server.grpc).await;
+            assert_eq!(client.export(&batch()).await.code, 0);
+            std::mem::forget(client);
         },
     );
 }

@@ -25,8 +25,8 @@ pub async fn call(
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
 ) {
-    if !is_grpc(&request) {
-        return sent(reply::not_grpc(&mut respond));
+    if let Some(status) = not_grpc(&request) {
+        return sent(reply::not_grpc(&mut respond, status));
     }
     let answer = match timeout_of(request.headers()) {
         Some(limit) => {
@@ -50,10 +50,15 @@ fn sent(outcome: Result<(), h2::Error>) {
     }
 }
 
-fn is_grpc(request: &Request<RecvStream>) -> bool {
+/// What is wrong with a request that is not gRPC at all.
+fn not_grpc(request: &Request<RecvStream>) -> Option<StatusCode> {
+    if request.method() != Method::POST {
+        return Some(StatusCode::METHOD_NOT_ALLOWED);
+    }
     let content_type = request.headers().get(header::CONTENT_TYPE);
-    request.method() == Method::POST
-        && content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+    let rest = content_type.and_then(|value| value.as_bytes().strip_prefix(b"application/grpc"));
+    let is_grpc = matches!(rest, Some([] | [b'+' | b';', ..]));
+    (!is_grpc).then_some(StatusCode::UNSUPPORTED_MEDIA_TYPE)
 }
 
 fn timeout_of(headers: &HeaderMap) -> Option<Duration> {

@@ -50,9 +50,9 @@ pub fn refusal(respond: &mut SendResponse<Bytes>, refusal: &Refusal) -> Result<(
 ///
 /// # Errors
 /// The client has gone away.
-pub fn not_grpc(respond: &mut SendResponse<Bytes>) -> Result<(), h2::Error> {
+pub fn not_grpc(respond: &mut SendResponse<Bytes>, status: StatusCode) -> Result<(), h2::Error> {
     let mut response = Response::new(());
-    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    *response.status_mut() = status;
     respond.send_response(response, true).map(drop)
 }
 
