@@ -46,6 +46,7 @@ pub struct Api {
 
 /// What handlers need to know of a request. Bodies are ignored (contract http-api.md §1).
 struct Call {
+    path: String,
     params: Params,
     headers: http::HeaderMap,
 }
@@ -74,7 +75,8 @@ impl Api {
         counters.add(&family::INFLIGHT_REQUESTS, &[method, &label], 1.0);
         let in_flight = Counted { api: self, method, label: &label };
         let params = Params::parse(head.uri.query().unwrap_or_default());
-        let call = Call { params, headers: head.headers };
+        let path = head.uri.path().to_owned();
+        let call = Call { path, params, headers: head.headers };
         let answer = match self.dispatch(&route, &call).await {
             Ok(answer) => answer,
             Err(failure) => failure.into_answer(),
@@ -105,7 +107,7 @@ impl Api {
             Route::Shutdown => Ok(self.shut_down()),
             // Off unless enabled, which cannot be done yet.
             Route::Overrides | Route::Mcp => Ok(not_found()),
-            Route::NotServed(name) => Err(Failure::not_served(name)),
+            Route::NotServed(_) => Err(Failure::not_served(&call.path)),
             Route::Unknown => Ok(not_found()),
         }
     }
