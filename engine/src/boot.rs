@@ -76,7 +76,9 @@ pub async fn recover(node: &Node) -> Result<(), BootError> {
         poll_blocks(node).await?;
         spawn_detached(Class::Background, poll_for_ever(node.clone()));
     }
-    recovery::recover_share(node.shard()).await?;
+    let shard = node.shard();
+    shard.wal.adopt_free(shard.core.0, shard.cores).await?;
+    recovery::recover_share(shard).await?;
     node.shard().ready.set(true);
     Ok(())
 }
@@ -145,12 +147,14 @@ fn serve(node: &Node, message: Message) {
         Message::Metrics(answer) => {
             refresh_gauges(&shard);
             // Whoever asked may have gone away, here and below.
-            drop(answer.send(shard.metrics.snapshot()));
+            let _ = answer.send(shard.metrics.snapshot());
         }
-        Message::Heartbeat(answer) => drop(answer.send(shard.ready.get())),
+        Message::Heartbeat(answer) => {
+            let _ = answer.send(shard.ready.get());
+        }
         Message::Stop(answer) => {
             shard.stopping.set(true);
-            drop(answer.send(()));
+            let _ = answer.send(());
         }
     }
 }
@@ -165,7 +169,9 @@ fn reply<T: 'static>(
         let cancelled = answer.cancellation();
         futures_util::pin_mut!(compute);
         match futures_util::future::select(compute, cancelled).await {
-            futures_util::future::Either::Left((value, _)) => drop(answer.send(value)),
+            futures_util::future::Either::Left((value, _)) => {
+                let _ = answer.send(value);
+            }
             futures_util::future::Either::Right(_) => {}
         }
     });
@@ -177,7 +183,7 @@ fn add_block(node: Node, entry: Arc<BlockEntry>, answer: Answer<()>) {
     node.shard().blocks.replace(Arc::clone(&list));
     spawn_detached(Class::Flush, async move {
         publish_list(&node, list).await;
-        drop(answer.send(()));
+        let _ = answer.send(());
     });
 }
 
@@ -194,12 +200,13 @@ fn set_blocks(shard: &Shard, list: Arc<BlockList>, answer: Answer<()>) {
     if list.version() >= shard.blocks.borrow().version() {
         shard.blocks.replace(list);
     }
-    drop(answer.send(()));
+    let _ = answer.send(());
 }
 
 fn request_flush(shard: &Shard, tenant: Option<&TenantId>, answer: Answer<bool>) {
     if tenant.is_some_and(|tenant| !shard.knows(tenant)) {
-        return drop(answer.send(false));
+        let _ = answer.send(false);
+        return;
     }
     shard.flushes.borrow_mut().push(FlushRequest { segments_ahead: None, done: answer });
     shard.seal_requested.set(true);

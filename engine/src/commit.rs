@@ -93,7 +93,7 @@ impl Committer {
         tracing::error!(%error, "no new WAL segment; refusing spans until there is room");
         let refusal = self.shard.overloaded("no room for a new WAL segment");
         for pending in gathered.pending {
-            drop(pending.done.send(Err(refusal.clone())));
+            let _ = pending.done.send(Err(refusal.clone()));
         }
         sleep(BEGIN_RETRY).await;
         Ok(())
@@ -169,7 +169,7 @@ fn publish(shard: &Shard, chunk: bytes::Bytes, held_bytes: usize, pending: Vec<P
     }
     for frame in pending {
         // A client that hung up does not wait for its answer.
-        drop(frame.done.send(Ok(())));
+        let _ = frame.done.send(Ok(()));
     }
 }
 

@@ -116,7 +116,7 @@ impl Node {
             }
         };
         if let Message::Ingest(part) = refused {
-            drop(part.done.send(Err(refusal)));
+            let _ = part.done.send(Err(refusal));
         }
         receiver
     }

@@ -15,7 +15,6 @@ use stringendo_ring::{sleep, yield_if_due};
 use stringendo_wal::recover::NotASegment;
 use stringendo_wal::{FrameKind, RecoveredFrame, RecoveryReport, recover};
 
-use crate::limits::VALUE_DEPTH_MAX;
 use crate::live::LiveSegment;
 use crate::live::index::Placement;
 use crate::metrics::families as family;
@@ -96,7 +95,7 @@ impl Indexer<'_> {
     fn add(&mut self, file: &[u8], frame: &RecoveredFrame<'_>) {
         let FrameKind::OtlpTraces = frame.header.kind;
         let tenant = std::str::from_utf8(frame.header.tenant).ok().map(TenantId::parse);
-        let limits = WalkLimits { value_depth_max: VALUE_DEPTH_MAX, attribute_bytes_max: 0 };
+        let limits = WalkLimits::ACCEPTED_BEFORE;
         let walked = walk(&file[frame.range()], &limits, &mut self.index);
         let (Some(Ok(tenant)), Ok(_)) = (tenant, walked) else {
             tracing::error!(offset = frame.payload_offset, "WAL frame does not decode; left out");

@@ -102,7 +102,7 @@ impl Shard {
     pub fn append(&self, part: IngestPart) {
         if let Err(refusal) = self.admit(&part) {
             // The receiver may have gone away; then nobody waits for the answer.
-            drop(part.done.send(Err(refusal)));
+            let _ = part.done.send(Err(refusal));
             return;
         }
         let IngestPart { tenant, received_unix_nanos, batch, done } = part;
@@ -129,7 +129,7 @@ impl Shard {
     ) -> oneshot::Receiver<Result<(), IngestError>> {
         let (done, receiver) = oneshot::channel();
         if let Err(refusal) = self.admit_bytes(bytes.len()) {
-            drop(done.send(Err(refusal)));
+            let _ = done.send(Err(refusal));
             return receiver;
         }
         let header = FrameHeader {

@@ -1,0 +1,152 @@
+//! A real engine on real files, one executor per core.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use stringendo_engine::settings::BlockSettings;
+use stringendo_engine::{Durability, EngineSettings, Node, TraceRequest, boot};
+use stringendo_proto::TraceId;
+use stringendo_proto::otlp::TracesData;
+use stringendo_ring::{Clock, RingOptions};
+use uuid::Uuid;
+
+/// Settings over a directory of the test's own.
+pub fn settings(dir: &Path) -> EngineSettings {
+    EngineSettings {
+        wal_path: dir.join("wal"),
+        blocks_path: dir.join("blocks"),
+        durability: Durability::Sync,
+        segment_bytes: 8 << 20,
+        budget_bytes_per_core: 256 << 20,
+        block_bytes_max: 4 << 20,
+        block_age_max: Duration::from_secs(3600),
+        attribute_bytes_max: 2048,
+        retry_after: Some(Duration::from_secs(5)),
+        trace_bytes_max: 5_000_000,
+        blocklist_poll: Duration::from_secs(300),
+        block: BlockSettings {
+            dedicated_columns: stringendo_block::meta::default_dedicated_columns(),
+            bloom_false_positive: 0.01,
+            bloom_shard_bytes: 102_400,
+            row_group_bytes: 100_000_000,
+        },
+    }
+}
+
+/// Runs `body` on core 0 of a started engine with `cores` cores; returns when it has ended.
+pub fn with_engine<F, Fut>(cores: u16, settings: EngineSettings, body: F)
+where
+    F: Fn(Node) -> Fut + Send + Sync + Clone + 'static,
+    Fut: Future<Output = ()> + 'static,
+{
+    let options = RingOptions { cores, pin: false, mesh_lane_messages: 128 };
+    let settings = Arc::new(settings);
+    let done = Arc::new(AtomicBool::new(false));
+    stringendo_ring::run(&options, move |context| {
+        let (settings, done, body) = (Arc::clone(&settings), Arc::clone(&done), body.clone());
+        async move {
+            let first = context.id.0 == 0;
+            let booted = boot::start(context, settings, Clock::System).await.map_err(text)?;
+            boot::recover(&booted.node).await.map_err(text)?;
+            if first {
+                while booted.node.ready().await.is_err() {
+                    stringendo_ring::sleep(Duration::from_millis(5)).await;
+                }
+                body(booted.node.clone()).await;
+                done.store(true, Ordering::SeqCst);
+            }
+            while !done.load(Ordering::SeqCst) {
+                stringendo_ring::sleep(Duration::from_millis(5)).await;
+            }
+            Ok::<(), String>(())
+        }
+    })
+    .expect("engine runs");
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+/// Bytes of a file under `tests/data`.
+pub fn data(name: &str) -> Bytes {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data").join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).into()
+}
+
+/// The requests of the small corpus.
+pub fn corpus() -> Vec<Bytes> {
+    let all = data("corpus-small.otlp.pb");
+    let requests = stringendo_proto::wire::delimited(&all);
+    requests.map(|request| all.slice_ref(request.expect("well-formed"))).collect()
+}
+
+/// A request for everything that is known of a trace.
+pub fn everywhere(trace_id: TraceId) -> TraceRequest {
+    TraceRequest {
+        trace_id,
+        time_hint_unix_nanos: None,
+        live: true,
+        blocks: Some((Uuid::nil(), Uuid::max())),
+    }
+}
+
+/// What Tempo answered for each trace of the corpus.
+pub fn recorded() -> Vec<(TraceId, TracesData)> {
+    let lines = data("blocks/vparquet5.traces.jsonl");
+    let lines = std::str::from_utf8(&lines).expect("text").lines();
+    lines
+        .map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let id = TraceId::parse_hex(line["traceID"].as_str().expect("id")).expect("hex");
+            let body = serde_json::to_vec(&line["body"]).expect("JSON");
+            (id, stringendo_proto::api_json::parse_trace(&body).expect("a trace"))
+        })
+        .collect()
+}
+
+/// A trace without regard to order, to how spans are grouped, to duplicates, and to what blocks do
+/// not keep (flags, schema URLs): one line of text per span, sorted.
+pub fn canonical(trace: &TracesData) -> Vec<String> {
+    let mut spans = Vec::new();
+    for resource_spans in &trace.resource_spans {
+        let mut resource = resource_spans.resource.clone().unwrap_or_default();
+        sort_attributes(&mut resource.attributes);
+        for scope_spans in &resource_spans.scope_spans {
+            let mut scope = scope_spans.scope.clone().unwrap_or_default();
+            sort_attributes(&mut scope.attributes);
+            for span in &scope_spans.spans {
+                spans.push(format!("{resource:?} {scope:?} {:?}", canonical_span(span)));
+            }
+        }
+    }
+    spans.sort();
+    spans.dedup();
+    spans
+}
+
+fn canonical_span(span: &stringendo_proto::otlp::Span) -> stringendo_proto::otlp::Span {
+    let mut span = span.clone();
+    span.flags = 0;
+    span.status.get_or_insert_default();
+    if span.parent_span_id.iter().all(|byte| *byte == 0) {
+        span.parent_span_id = Bytes::new();
+    }
+    sort_attributes(&mut span.attributes);
+    for event in &mut span.events {
+        sort_attributes(&mut event.attributes);
+    }
+    for link in &mut span.links {
+        link.flags = 0;
+        sort_attributes(&mut link.attributes);
+    }
+    span
+}
+
+fn sort_attributes(attributes: &mut [stringendo_proto::otlp::KeyValue]) {
+    attributes.sort_by_key(|attribute| (attribute.key.clone(), format!("{:?}", attribute.value)));
+}
