@@ -72,6 +72,21 @@ fn a_file_of_the_right_size_is_reused_with_its_contents() {
 }
 
 #[test]
+fn a_file_that_a_crash_left_half_allocated_is_made_anew() {
+    on_a_core(|| async {
+        let directory = on_disk();
+        let path = directory.path().join("segment");
+        std::fs::write(&path, [7; 20_000]).unwrap();
+        // Not a multiple of what is written at once.
+        let bytes = (2 << 20) + 12_288;
+        WalFile::create(&path, bytes).await.unwrap();
+        let found = std::fs::read(&path).unwrap();
+        assert_eq!(found.len() as u64, bytes);
+        assert!(found.iter().all(|&byte| byte == 0));
+    });
+}
+
+#[test]
 fn writes_are_performed_in_order_also_when_nobody_waits_for_them() {
     on_a_core(|| async {
         let directory = on_disk();
