@@ -24,8 +24,10 @@ const CLIENT: i32 = 3;
 /// span id, scopes and resources by their first span. Empty scopes and resources are dropped.
 pub fn combine(pieces: Vec<TracesData>) -> TracesData {
     let mut merged = Merged::default();
-    for piece in pieces {
-        piece.resource_spans.into_iter().for_each(|resource| merged.add_resource(resource));
+    let mut seen: Set<(Bytes, i32)> = Set::default();
+    let mut is_new = |span: &Span| seen.insert((span.span_id.clone(), span.kind));
+    for resource in pieces.into_iter().flat_map(|piece| piece.resource_spans) {
+        merged.add_resource(resource, &mut is_new);
     }
     let mut resource_spans: Vec<ResourceSpans> = merged.resources;
     resource_spans.retain_mut(|resource| {
@@ -37,6 +39,16 @@ pub fn combine(pieces: Vec<TracesData>) -> TracesData {
     TracesData { resource_spans }
 }
 
+/// Merges equal resources, and equal scopes of a resource, as [`combine`] does; everything stays in
+/// the order in which it first appeared (contract blocks.md §14). Scopes without spans are dropped.
+pub(crate) fn regroup(trace: TracesData) -> TracesData {
+    let mut merged = Merged::default();
+    for resource in trace.resource_spans {
+        merged.add_resource(resource, &mut |_| true);
+    }
+    TracesData { resource_spans: merged.resources }
+}
+
 /// What was combined so far.
 #[derive(Default)]
 struct Merged {
@@ -45,23 +57,31 @@ struct Merged {
     resource_at: Map<Vec<u8>, usize>,
     /// Place of the resource and canonical scope → its place among the scopes of the resource.
     scope_at: Map<(usize, Vec<u8>), usize>,
-    seen: Set<(Bytes, i32)>,
 }
 
 impl Merged {
-    fn add_resource(&mut self, mut resource: ResourceSpans) {
+    fn add_resource(
+        &mut self,
+        mut resource: ResourceSpans,
+        wanted: &mut impl FnMut(&Span) -> bool,
+    ) {
         let scopes = std::mem::take(&mut resource.scope_spans);
         let key = resource_key(&resource);
         let at = *self.resource_at.entry(key).or_insert_with(|| {
             self.resources.push(resource);
             self.resources.len() - 1
         });
-        scopes.into_iter().for_each(|scope| self.add_scope(at, scope));
+        scopes.into_iter().for_each(|scope| self.add_scope(at, scope, wanted));
     }
 
-    fn add_scope(&mut self, resource: usize, mut scope: ScopeSpans) {
+    fn add_scope(
+        &mut self,
+        resource: usize,
+        mut scope: ScopeSpans,
+        wanted: &mut impl FnMut(&Span) -> bool,
+    ) {
         let mut spans = std::mem::take(&mut scope.spans);
-        spans.retain(|span| self.seen.insert((span.span_id.clone(), span.kind)));
+        spans.retain(&mut *wanted);
         if spans.is_empty() {
             return;
         }

@@ -17,7 +17,9 @@ pub mod read;
 pub mod regroup;
 pub mod scan;
 pub mod schema;
+pub mod stored_form;
 
 pub use encode::{BlockEncoder, EncodeError, EncodeOptions, FinishedBlock, SpanPart};
 pub use meta::{BlockMeta, DedicatedColumn};
 pub use read::{BlockReader, Fetched, ReadError};
+pub use stored_form::StoredForm;

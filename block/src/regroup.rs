@@ -72,6 +72,42 @@ impl Groups {
     }
 }
 
+/// Within one entry of a request, scopes of one name and version are the first of them: its
+/// attributes and its dropped count stand for all (contract blocks.md §14).
+#[derive(Default)]
+pub struct SentScopes {
+    /// The entry under way; the name and version of its first scope, and that scope.
+    first: Option<((u32, u32), (u32, u32))>,
+    /// Its other scopes, by name and version; mostly there are none.
+    others: HashMap<u32, u32, foldhash::fast::RandomState>,
+}
+
+impl SentScopes {
+    /// Begins a trace.
+    pub fn clear(&mut self) {
+        self.first = None;
+        self.others.clear();
+    }
+
+    /// The scope that stands for `scope`, whose name and version have the number `naming`. Spans of
+    /// one entry come one after the other.
+    pub fn stand_in(&mut self, entry: (u32, u32), naming: u32, scope: u32) -> u32 {
+        match self.first {
+            Some((known, (first_naming, first))) if known == entry => {
+                if naming == first_naming {
+                    return first;
+                }
+                *self.others.entry(naming).or_insert(scope)
+            }
+            _ => {
+                self.first = Some((entry, (naming, scope)));
+                self.others.clear();
+                scope
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 #[path = "regroup_tests.rs"]
 mod tests;

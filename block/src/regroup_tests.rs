@@ -20,3 +20,13 @@ fn a_new_trace_begins_from_nothing() {
     groups.push(2, 1);
     assert_eq!(groups.members, [Member { resource: 0, scope: 0, span: 0 }]);
 }
+
+#[test]
+fn the_first_scope_of_a_name_in_an_entry_stands_for_the_others_of_that_name() {
+    let (mut scopes, entry, other) = (SentScopes::default(), (0, 10), (0, 20));
+    let sent = [(entry, 1, 5), (entry, 2, 6), (entry, 1, 7), (entry, 2, 8), (other, 1, 7)];
+    let stand_ins = sent.map(|(entry, naming, scope)| scopes.stand_in(entry, naming, scope));
+    assert_eq!(stand_ins, [5, 6, 5, 6, 7]);
+    scopes.clear();
+    assert_eq!(scopes.stand_in(other, 1, 9), 9);
+}

@@ -3,10 +3,15 @@
 
 mod common;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
-use common::{canonical, corpus, everywhere, recorded, settings, with_engine};
+use common::canonical::{Group, canonical, expected};
+use common::{corpus, everywhere, recorded, settings, with_engine};
 use stringendo_engine::{Node, TenantId};
+
+/// A report shows the first few traces that differ.
+const REPORT_BYTES_MAX: usize = 20_000;
 
 async fn send_all(node: &Node) {
     for request in corpus() {
@@ -15,20 +20,30 @@ async fn send_all(node: &Node) {
     }
 }
 
+/// Asks for every trace; one message about all that differ.
 async fn compare_all(node: &Node, state: &str) {
-    let mut different = Vec::new();
-    for (id, expected) in recorded() {
+    let mut report = String::new();
+    let mut different = 0;
+    for (id, recorded) in recorded() {
         let answer = node.trace(&TenantId::single(), &everywhere(id)).await.expect("an answer");
-        let Some(trace) = answer.trace else {
-            different.push(format!("{state}: {id} is missing"));
-            continue;
-        };
-        let (found, expected) = (canonical(&trace), canonical(&expected));
+        let found = answer.trace.as_ref().map(canonical).unwrap_or_default();
+        let expected = expected(id, recorded);
         if found != expected {
-            different.push(format!("{state}: {id}\n  found {found:#?}\n  expected {expected:#?}"));
+            different += 1;
+            writeln!(report, "trace {id}:{}", difference(&found, &expected)).expect("memory");
         }
     }
-    assert!(different.is_empty(), "{} differ; first: {}", different.len(), different[0]);
+    report.truncate(report.floor_char_boundary(REPORT_BYTES_MAX));
+    assert!(different == 0, "{state}: {different} traces differ\n{report}");
+}
+
+/// The groups that only one side has.
+fn difference(found: &[Group], expected: &[Group]) -> String {
+    let only = |these: &[Group], others: &[Group], mark: &str| -> String {
+        let missing = these.iter().filter(|group| !others.contains(group));
+        missing.map(|group| format!("\n {mark} {group:#?}")).collect()
+    };
+    only(found, expected, "found") + &only(expected, found, "expected")
 }
 
 fn corpus_comes_back_on(cores_first: u16, cores_then: u16) {
@@ -41,7 +56,7 @@ fn corpus_comes_back_on(cores_first: u16, cores_then: u16) {
     // Nothing was flushed: the restart reads the log back.
     with_engine(cores_then, settings(&path), |node| async move {
         compare_all(&node, "after a restart").await;
-        node.flush(None).await;
+        assert!(node.flush(None).await, "flushed");
         compare_all(&node, "flushed").await;
     });
     with_engine(cores_first, settings(&path), |node| async move {

@@ -33,6 +33,8 @@ pub struct Resource {
 pub struct Scope {
     /// The same number for scopes of the same name, version and attributes.
     pub identity: u32,
+    /// The same number for scopes of the same name and version.
+    pub naming: u32,
     /// Code.
     pub name: u32,
     /// Code.
@@ -202,11 +204,13 @@ fn parse_scope(
     let attributes = prepare(&pairs, &mut group.scope_attributes)?;
     pairs.sort_by_key(|&(key, _)| key);
     let sorted = prepare(&pairs, &mut group.scope_attributes)?;
-    pairs.extend([(name, &[][..]), (version, &[][..])]);
+    let names = [(name, &[][..]), (version, &[][..])];
+    let naming = identities.intern(&identity_of(&names));
+    pairs.extend(names);
     let identity = identities.intern(&identity_of(&pairs));
     let name = group.scope_name.values.dictionary.intern(name);
     let version = group.scope_version.values.dictionary.intern(version);
-    Ok(Scope { identity, name, version, attributes, sorted, dropped })
+    Ok(Scope { identity, naming, name, version, attributes, sorted, dropped })
 }
 
 fn prepare(pairs: &[Pair<'_>], to: &mut Attributes) -> Result<Vec<Prepared>, EncodeError> {

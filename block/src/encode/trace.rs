@@ -10,7 +10,7 @@ use super::resource::{Interned, Resource, Scope};
 use super::span::Span;
 use super::{EncodeError, SpanPart};
 use crate::nested_set::{NestedSets, Node};
-use crate::regroup::{Groups, Member};
+use crate::regroup::{Groups, Member, SentScopes};
 
 /// What a stored trace adds to its block.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,6 +33,7 @@ pub struct Shredder {
     resources: Interned<Resource>,
     scopes: Interned<Scope>,
     groups: Groups,
+    sent_scopes: SentScopes,
     /// Numbers of each span's resource and scope, by arrival.
     numbers: Vec<(u32, u32)>,
     seen: HashSet<(u64, i32), foldhash::fast::RandomState>,
@@ -100,6 +101,7 @@ impl Shredder {
         self.resources.limit();
         self.scopes.limit();
         self.groups.clear();
+        self.sent_scopes.clear();
         self.numbers.clear();
         for (at, part) in parts.iter().enumerate() {
             let before = at.checked_sub(1).map(|before| &parts[before]);
@@ -113,7 +115,9 @@ impl Shredder {
                     let chunk = chunk_of(chunks, part)?;
                     let resource = self.resources.resource(part.resource.of(chunk), columns)?;
                     let scope = self.scopes.scope(part.scope.of(chunk), columns)?;
-                    (resource, scope)
+                    let naming = self.scopes.get(scope).naming;
+                    let entry = (part.chunk, part.resource.offset);
+                    (resource, self.sent_scopes.stand_in(entry, naming, scope))
                 }
             };
             self.numbers.push(numbers);

@@ -1,8 +1,9 @@
-//! The live pieces of a trace on one core, as messages that share the image's memory.
+//! The live pieces of a trace on one core, as messages that share the image's memory, in the form
+//! in which their blocks will give them back: an answer does not change when spans are flushed.
 
 use bytes::Bytes;
 use prost::Message as _;
-use stringendo_block::SpanPart;
+use stringendo_block::{SpanPart, StoredForm};
 use stringendo_proto::TraceId;
 use stringendo_proto::otlp::{
     InstrumentationScope, Resource, ResourceSpans, ScopeSpans, Span, TracesData,
@@ -20,11 +21,12 @@ use crate::tenant::TenantId;
 /// # Errors
 /// When accepted bytes do not decode, which is a defect.
 pub fn pieces(shard: &Shard, tenant: &TenantId, id: &TraceId) -> Result<TracePieces, QueryError> {
+    let form = StoredForm::new(&shard.settings.block.dedicated_columns);
     let mut found = TracePieces::default();
     for segment in shard.live_segments() {
-        add_piece(&mut found, &segment, tenant, id)?;
+        add_piece(&mut found, &segment, tenant, id, &form)?;
     }
-    add_piece(&mut found, &shard.active.borrow(), tenant, id)?;
+    add_piece(&mut found, &shard.active.borrow(), tenant, id, &form)?;
     Ok(found)
 }
 
@@ -33,6 +35,7 @@ fn add_piece(
     segment: &LiveSegment,
     tenant: &TenantId,
     id: &TraceId,
+    form: &StoredForm,
 ) -> Result<(), QueryError> {
     let Some(index) = segment.tenant(tenant) else { return Ok(()) };
     let mut piece = Piece::default();
@@ -44,26 +47,30 @@ fn add_piece(
     }
     if !piece.trace.resource_spans.is_empty() {
         found.cost.add(TraceCost { inspected_bytes: piece.bytes, ..TraceCost::default() });
-        found.pieces.push(piece.trace);
+        found.pieces.push(form.of(piece.trace));
     }
     Ok(())
 }
 
-/// A piece being put together: runs of spans of one scope stay together.
+/// A piece being put together: one `ResourceSpans` for each that was sent, and in it one
+/// `ScopeSpans` for each run of spans of a scope.
 #[derive(Default)]
 struct Piece {
     trace: TracesData,
-    run: Option<(u32, Slice32, Slice32)>,
+    /// Where the resource and the scope of the span before lie.
+    last: Option<((u32, Slice32), Slice32)>,
     bytes: u64,
 }
 
 impl Piece {
     fn add(&mut self, chunk: &Bytes, part: &SpanPart) -> Result<(), prost::DecodeError> {
-        let run = Some((part.chunk, part.resource, part.scope));
-        if self.run != run {
-            self.begin_run(chunk, part)?;
-            self.run = run;
+        let entry = (part.chunk, part.resource);
+        if self.last.map(|(known, _)| known) != Some(entry) {
+            self.begin_resource(chunk, part)?;
+        } else if self.last != Some((entry, part.scope)) {
+            self.begin_scope(chunk, part)?;
         }
+        self.last = Some((entry, part.scope));
         let span = Span::decode(slice(chunk, part.span))?;
         self.bytes += u64::from(part.span.len);
         let scope = self.trace.resource_spans.last_mut().and_then(|rs| rs.scope_spans.last_mut());
@@ -73,16 +80,19 @@ impl Piece {
         Ok(())
     }
 
-    fn begin_run(&mut self, chunk: &Bytes, part: &SpanPart) -> Result<(), prost::DecodeError> {
-        let scope = ScopeSpans {
-            scope: Some(InstrumentationScope::decode(slice(chunk, part.scope))?),
-            ..ScopeSpans::default()
-        };
+    fn begin_resource(&mut self, chunk: &Bytes, part: &SpanPart) -> Result<(), prost::DecodeError> {
         self.trace.resource_spans.push(ResourceSpans {
             resource: Some(Resource::decode(slice(chunk, part.resource))?),
-            scope_spans: vec![scope],
             ..ResourceSpans::default()
         });
+        self.begin_scope(chunk, part)
+    }
+
+    fn begin_scope(&mut self, chunk: &Bytes, part: &SpanPart) -> Result<(), prost::DecodeError> {
+        let scope = Some(InstrumentationScope::decode(slice(chunk, part.scope))?);
+        if let Some(resource_spans) = self.trace.resource_spans.last_mut() {
+            resource_spans.scope_spans.push(ScopeSpans { scope, ..ScopeSpans::default() });
+        }
         Ok(())
     }
 }

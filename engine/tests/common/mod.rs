@@ -1,5 +1,7 @@
 //! A real engine on real files, one executor per core.
 
+pub mod canonical;
+
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -107,46 +109,4 @@ pub fn recorded() -> Vec<(TraceId, TracesData)> {
             (id, stringendo_proto::api_json::parse_trace(&body).expect("a trace"))
         })
         .collect()
-}
-
-/// A trace without regard to order, to how spans are grouped, to duplicates, and to what blocks do
-/// not keep (flags, schema URLs): one line of text per span, sorted.
-pub fn canonical(trace: &TracesData) -> Vec<String> {
-    let mut spans = Vec::new();
-    for resource_spans in &trace.resource_spans {
-        let mut resource = resource_spans.resource.clone().unwrap_or_default();
-        sort_attributes(&mut resource.attributes);
-        for scope_spans in &resource_spans.scope_spans {
-            let mut scope = scope_spans.scope.clone().unwrap_or_default();
-            sort_attributes(&mut scope.attributes);
-            for span in &scope_spans.spans {
-                spans.push(format!("{resource:?} {scope:?} {:?}", canonical_span(span)));
-            }
-        }
-    }
-    spans.sort();
-    spans.dedup();
-    spans
-}
-
-fn canonical_span(span: &stringendo_proto::otlp::Span) -> stringendo_proto::otlp::Span {
-    let mut span = span.clone();
-    span.flags = 0;
-    span.status.get_or_insert_default();
-    if span.parent_span_id.iter().all(|byte| *byte == 0) {
-        span.parent_span_id = Bytes::new();
-    }
-    sort_attributes(&mut span.attributes);
-    for event in &mut span.events {
-        sort_attributes(&mut event.attributes);
-    }
-    for link in &mut span.links {
-        link.flags = 0;
-        sort_attributes(&mut link.attributes);
-    }
-    span
-}
-
-fn sort_attributes(attributes: &mut [stringendo_proto::otlp::KeyValue]) {
-    attributes.sort_by_key(|attribute| (attribute.key.clone(), format!("{:?}", attribute.value)));
 }
