@@ -1,0 +1,196 @@
+//! From the configuration to what each crate needs of it.
+//!
+//! Values only: the one question to the system is which addresses can be bound
+//! ([`crate::addresses`]).
+
+use std::io;
+use std::time::Duration;
+
+use stringendo_block::meta::{self, DedicatedOption, DedicatedScope, DedicatedType};
+use stringendo_config::settings::{
+    self as config, ColumnScope, ColumnType, DedicatedColumn, Settings,
+};
+use stringendo_config::Endpoint;
+use stringendo_engine::settings::BlockSettings;
+use stringendo_engine::{Durability, EngineSettings};
+use stringendo_net::{
+    ApiSettings, Cors, GrpcReceiver, HttpReceiver, ReceiverSettings, SearchSettings, SpanLog,
+    StatusPages, TenantSettings,
+};
+
+use crate::addresses::to_bind;
+use crate::build_info::build_info;
+
+/// For the engine.
+pub fn engine(settings: &Settings) -> EngineSettings {
+    let trace = &settings.storage.trace;
+    let limits = &settings.overrides.defaults;
+    EngineSettings {
+        wal_path: settings.stringendo.wal.path.clone(),
+        blocks_path: trace.local.path.clone(),
+        durability: durability(&settings.stringendo.wal),
+        segment_bytes: settings.stringendo.wal.segment_size_bytes,
+        budget_bytes_per_core: settings.stringendo.memory_budget_per_core_bytes,
+        block_bytes_max: settings.live_store.max_block_bytes,
+        block_age_max: settings.live_store.max_block_duration,
+        attribute_bytes_max: attribute_bytes_max(settings),
+        retry_after: retry_after(settings),
+        trace_bytes_max: limits.global.max_bytes_per_trace,
+        blocklist_poll: trace.blocklist_poll,
+        block: block(&trace.block),
+    }
+}
+
+fn durability(wal: &config::Wal) -> Durability {
+    match wal.durability {
+        config::Durability::Sync => Durability::Sync,
+        config::Durability::Interval => Durability::Interval(wal.interval),
+        config::Durability::Os => Durability::Os,
+    }
+}
+
+/// The tenant's limit goes before the distributor's; larger than 4 GiB is as good as none.
+fn attribute_bytes_max(settings: &Settings) -> u32 {
+    let bytes = match settings.overrides.defaults.ingestion.max_attribute_bytes {
+        0 => settings.distributor.max_attribute_bytes,
+        tenant => tenant,
+    };
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+fn retry_after(settings: &Settings) -> Option<Duration> {
+    let hint = settings.distributor.retry_after_on_resource_exhausted;
+    let wanted = settings.overrides.defaults.ingestion.retry_info_enabled;
+    (wanted && !hint.is_zero()).then_some(hint)
+}
+
+fn block(block: &config::Block) -> BlockSettings {
+    BlockSettings {
+        dedicated_columns: block.parquet_dedicated_columns.iter().map(dedicated_column).collect(),
+        bloom_false_positive: block.bloom_filter_false_positive,
+        bloom_shard_bytes: usize_of(block.bloom_filter_shard_size_bytes),
+        row_group_bytes: block.parquet_row_group_size_bytes,
+    }
+}
+
+fn dedicated_column(column: &DedicatedColumn) -> meta::DedicatedColumn {
+    let options = [(column.array, DedicatedOption::Array), (column.blob, DedicatedOption::Blob)];
+    meta::DedicatedColumn {
+        scope: match column.scope {
+            ColumnScope::Resource => DedicatedScope::Resource,
+            ColumnScope::Span => DedicatedScope::Span,
+            ColumnScope::Event => DedicatedScope::Event,
+        },
+        name: column.name.clone(),
+        kind: match column.column_type {
+            ColumnType::String => DedicatedType::String,
+            ColumnType::Int => DedicatedType::Int,
+        },
+        options: options.into_iter().filter_map(|(on, option)| on.then_some(option)).collect(),
+    }
+}
+
+/// For the API's listener.
+///
+/// # Errors
+/// When its address cannot be bound.
+pub fn api(settings: &Settings, cores: u16) -> io::Result<ApiSettings> {
+    let server = &settings.server;
+    let head = server.http_server_read_header_timeout;
+    Ok(ApiSettings {
+        addresses: to_bind(&Endpoint::new(&server.http_listen_address, server.http_listen_port))?,
+        api_prefix: settings.http_api_prefix.clone(),
+        path_prefix: server.http_path_prefix.clone(),
+        tenant: tenant(settings),
+        search: search(&settings.query_frontend),
+        connections_max: usize_of(server.http_listen_conn_limit).div_ceil(usize::from(cores)),
+        read_timeout: if head.is_zero() { server.http_server_read_timeout } else { head },
+        idle_timeout: server.http_server_idle_timeout,
+        query_timeout: settings.query_frontend.api_timeout,
+        grace: server.graceful_shutdown_timeout,
+    })
+}
+
+fn search(frontend: &config::QueryFrontend) -> SearchSettings {
+    let search = &frontend.search;
+    SearchSettings {
+        default_limit: search.default_result_limit,
+        limit_max: search.max_result_limit,
+        range_max: search.max_duration,
+        default_spans_per_span_set: search.default_spans_per_span_set,
+        spans_per_span_set_max: search.max_spans_per_span_set,
+        query_bytes_max: usize_of(frontend.max_query_expression_size_bytes),
+        ..SearchSettings::default()
+    }
+}
+
+fn tenant(settings: &Settings) -> TenantSettings {
+    TenantSettings {
+        multitenancy: settings.multitenancy_enabled,
+        header: settings.auth.header.clone(),
+    }
+}
+
+/// For the receivers.
+///
+/// # Errors
+/// When an address cannot be bound.
+pub fn receivers(settings: &Settings) -> io::Result<ReceiverSettings> {
+    let receivers = &settings.distributor.receivers;
+    Ok(ReceiverSettings {
+        otlp_grpc: receivers.otlp_grpc.iter().map(grpc).collect::<io::Result<_>>()?,
+        otlp_http: receivers.otlp_http.iter().map(http).collect::<io::Result<_>>()?,
+        tenant: tenant(settings),
+        log_received_spans: span_log(&settings.distributor.log_received_spans),
+        grace: settings.server.graceful_shutdown_timeout,
+    })
+}
+
+fn grpc(receiver: &config::OtlpGrpc) -> io::Result<GrpcReceiver> {
+    Ok(GrpcReceiver {
+        addresses: to_bind(&receiver.endpoint)?,
+        message_bytes_max: usize_of(receiver.max_recv_msg_size_bytes),
+        streams_max: receiver.max_concurrent_streams,
+    })
+}
+
+fn http(receiver: &config::OtlpHttp) -> io::Result<HttpReceiver> {
+    let cors = &receiver.cors;
+    Ok(HttpReceiver {
+        addresses: to_bind(&receiver.endpoint)?,
+        body_bytes_max: usize_of(receiver.max_request_body_size),
+        traces_path: receiver.traces_url_path.clone(),
+        cors: (!cors.allowed_origins.is_empty()).then(|| Cors {
+            allowed_origins: cors.allowed_origins.clone(),
+            allowed_headers: cors.allowed_headers.clone(),
+            max_age: Duration::from_secs(cors.max_age),
+        }),
+    })
+}
+
+fn span_log(log: &config::SpanLog) -> SpanLog {
+    SpanLog {
+        enabled: log.enabled,
+        include_all_attributes: log.include_all_attributes,
+        filter_by_status_error: log.filter_by_status_error,
+    }
+}
+
+/// For the status pages.
+pub fn status_pages(settings: &Settings) -> StatusPages {
+    StatusPages {
+        build: build_info(),
+        config_yaml: settings.to_yaml(),
+        config_defaults_yaml: Settings::default().to_yaml(),
+        config_diff_yaml: settings.diff_yaml(),
+    }
+}
+
+/// The server runs where a `usize` has 64 bits.
+fn usize_of(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+#[path = "wiring_tests.rs"]
+mod tests;
