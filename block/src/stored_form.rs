@@ -42,7 +42,7 @@ impl StoredForm {
     }
 
     /// The trace as its block will give it back, but for copies of spans, which
-    /// [`crate::combine::combine`] drops, and the order of the attributes of scopes.
+    /// [`crate::combine::combine`] drops.
     ///
     /// Lost are flags, schema URLs and empty service names; attributes with columns of their own
     /// come after the others, the last of each key counts, empty arrays vanish and arrays of one
@@ -51,7 +51,9 @@ impl StoredForm {
         for spans in &mut trace.resource_spans {
             self.resource_spans(spans);
         }
-        regroup(trace)
+        let mut trace = regroup(trace);
+        trace.resource_spans.iter_mut().for_each(sort_scope_attributes);
+        trace
     }
 
     fn resource_spans(&self, spans: &mut ResourceSpans) {
@@ -109,6 +111,15 @@ fn merge_sent_scopes(scopes: &mut Vec<ScopeSpans>) {
         }
     }
     *scopes = merged;
+}
+
+/// Only beside another scope are the attributes of a scope stored by key (contract blocks.md §14).
+fn sort_scope_attributes(resource: &mut ResourceSpans) {
+    if resource.scope_spans.len() > 1 {
+        for scope in resource.scope_spans.iter_mut().flat_map(|scope_spans| &mut scope_spans.scope) {
+            scope.attributes.sort_by(|a, b| a.key.cmp(&b.key));
+        }
+    }
 }
 
 /// Takes out every service name that is a string; gives the last.

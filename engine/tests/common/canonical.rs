@@ -1,13 +1,11 @@
-//! Traces in a form in which two answers compare: nothing is left out but order.
-//!
-//! Order of spans, scopes and resources is not compared, nor that of attributes with different
-//! keys: a block keeps those with columns of their own elsewhere.
+//! Traces in a form in which two answers compare: nothing is left out but the order of spans, scopes
+//! and resources.
 
 use std::collections::HashSet;
 
 use stringendo_proto::TraceId;
 use stringendo_proto::otlp::{
-    AnyValue, KeyValue, ResourceSpans, ScopeSpans, Span, TracesData, Value,
+    AnyValue, KeyValue, ResourceSpans, ScopeSpans, TracesData, Value,
 };
 
 /// The spans of one resource, as text (a NaN equals itself that way).
@@ -40,34 +38,17 @@ fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
 }
 
 fn group(of_resource: &ResourceSpans) -> Group {
-    let mut resource = of_resource.resource.clone();
-    resource.iter_mut().for_each(|resource| by_key(&mut resource.attributes));
     Group {
-        resource: format!("{resource:?} {:?}", of_resource.schema_url),
+        resource: format!("{:?} {:?}", of_resource.resource, of_resource.schema_url),
         scopes: sorted(of_resource.scope_spans.iter().map(scope)),
     }
 }
 
 fn scope(of_scope: &ScopeSpans) -> Scope {
-    let mut scope = of_scope.scope.clone();
-    scope.iter_mut().for_each(|scope| by_key(&mut scope.attributes));
     Scope {
-        scope: format!("{scope:?} {:?}", of_scope.schema_url),
-        spans: sorted(of_scope.spans.iter().map(|span| format!("{:?}", with_sorted_keys(span)))),
+        scope: format!("{:?} {:?}", of_scope.scope, of_scope.schema_url),
+        spans: sorted(of_scope.spans.iter().map(|span| format!("{span:?}"))),
     }
-}
-
-fn with_sorted_keys(span: &Span) -> Span {
-    let mut span = span.clone();
-    by_key(&mut span.attributes);
-    span.events.iter_mut().for_each(|event| by_key(&mut event.attributes));
-    span.links.iter_mut().for_each(|link| by_key(&mut link.attributes));
-    span
-}
-
-/// Stable: values of one key stay in their order.
-fn by_key(attributes: &mut [KeyValue]) {
-    attributes.sort_by(|a, b| a.key.cmp(&b.key));
 }
 
 /// Tempo shows spans that were sent twice within one live window twice, until their trace is merged
