@@ -52,6 +52,15 @@ impl Client {
         }
     }
 
+    /// Closes the connection in order, once no other clone is left.
+    pub async fn close(self) {
+        match self {
+            Client::Grpc(client) => client.close().await,
+            // HTTP/1.1 has no farewell.
+            Client::Http(_) => {}
+        }
+    }
+
     /// Sends one batch, given with its gRPC prefix.
     pub async fn export(&mut self, framed: Bytes, compression: Compression) -> Outcome {
         let message = || framed.slice(GRPC_PREFIX_BYTES..);

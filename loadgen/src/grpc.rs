@@ -12,6 +12,8 @@ use bytes::{Bytes, BytesMut};
 use h2::client::{Builder, SendRequest};
 use http::{HeaderMap, Method, Version};
 use monoio::net::TcpStream;
+use monoio::task::JoinHandle;
+use monoio::time::timeout;
 use monoio_compat::TcpStreamCompat;
 use prost::Message;
 use stringendo_proto::rpc;
@@ -25,6 +27,8 @@ const READ_BUFFER_BYTES: usize = 64 << 10;
 const WRITE_BUFFER_BYTES: usize = 256 << 10;
 /// Largest answer; an acknowledgement has a few bytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
+/// How long closing may take.
+const CLOSE_MAX: Duration = Duration::from_secs(1);
 const RESOURCE_EXHAUSTED: i32 = 8;
 const UNAVAILABLE: i32 = 14;
 
@@ -35,6 +39,7 @@ pub struct GrpcClient {
     request: Rc<http::Request<()>>,
     /// Why the connection ended, once it has.
     ended: Rc<RefCell<Option<String>>>,
+    driver: Rc<RefCell<Option<JoinHandle<()>>>>,
 }
 
 impl GrpcClient {
@@ -58,14 +63,26 @@ impl GrpcClient {
             .map_err(|e| e.to_string())?;
         let ended = Rc::new(RefCell::new(None));
         let told = ended.clone();
-        monoio::spawn(async move {
+        let driver = monoio::spawn(async move {
             let reason = match connection.await {
                 Ok(()) => "the server closed the connection".to_owned(),
                 Err(error) => error.to_string(),
             };
             *told.borrow_mut() = Some(reason);
         });
-        Ok(Self { sender, request, ended })
+        let driver = Rc::new(RefCell::new(Some(driver)));
+        Ok(Self { sender, request, ended, driver })
+    }
+
+    /// Closes the connection in order, once no other clone is left.
+    pub async fn close(self) {
+        let Self { sender, driver, .. } = self;
+        drop(sender);
+        let driver = driver.borrow_mut().take();
+        if let Some(driver) = driver {
+            // A peer that does not take the farewell is left alone with it.
+            let _ = timeout(CLOSE_MAX, driver).await;
+        }
     }
 
     /// Sends one message, prefix included, and waits for the status.

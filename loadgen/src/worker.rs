@@ -109,6 +109,7 @@ async fn keep_connection(lane: Rc<Lane>, inflight: usize) -> Result<(), LoadErro
                 Err(error) => result = Err(error),
             }
         }
+        client.close().await;
         result?;
         if broken.is_none() || lane.shared.options.stop_on_disconnect {
             return Ok(());

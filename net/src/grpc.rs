@@ -9,13 +9,15 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_util::future::{Either, pending, select};
-use h2::{Ping, PingPong};
+use h2::server::SendResponse;
+use h2::{Ping, PingPong, RecvStream};
+use http::Request;
 use stringendo_ring::net::TcpStream;
 use stringendo_ring::{Class, sleep, spawn_detached, timeout};
 
 use crate::intake::Intake;
 use crate::limits;
-use crate::open::Open;
+use crate::open::{Connections, Open};
 use crate::stop::StopSignal;
 
 mod deadline;
@@ -52,13 +54,13 @@ impl GrpcServer {
             Some(Err(error)) => return tracing::debug!(%error, "no HTTP/2 on this connection"),
             None => return tracing::debug!("a connection said nothing"),
         };
+        let calls = Connections::new(usize::MAX);
         let (stopped, silent) = (pin!(stop.stopped()), pin!(keep_alive(connection.ping_pong())));
         let mut ended = select(stopped, silent);
         loop {
             match select(pin!(connection.accept()), &mut ended).await {
                 Either::Left((Some(Ok((request, respond))), _)) => {
-                    let call = export::call(Rc::clone(&self), request, respond);
-                    spawn_detached(Class::Ack, call);
+                    self.begin_call(&calls, request, respond);
                 }
                 Either::Left((Some(Err(error)), _)) => {
                     return tracing::debug!(%error, "connection broken");
@@ -71,8 +73,36 @@ impl GrpcServer {
             }
         }
         connection.graceful_shutdown();
-        while let Some(Ok((request, respond))) = connection.accept().await {
-            spawn_detached(Class::Ack, export::call(Rc::clone(&self), request, respond));
+        let mut goodbye = pin!(say_goodbye(&calls));
+        while let Either::Left((Some(Ok((request, respond))), _)) =
+            select(pin!(connection.accept()), goodbye.as_mut()).await
+        {
+            self.begin_call(&calls, request, respond);
+        }
+    }
+
+    fn begin_call(
+        self: &Rc<Self>,
+        calls: &Connections,
+        request: Request<RecvStream>,
+        respond: SendResponse<Bytes>,
+    ) {
+        let (call, open) = (export::call(Rc::clone(self), request, respond), calls.open());
+        spawn_detached(Class::Ack, async move {
+            call.await;
+            drop(open);
+        });
+    }
+}
+
+/// Completes when nothing was in flight for a while after the stop: a peer that is gone without a
+/// word would never close its side.
+async fn say_goodbye(calls: &Connections) {
+    loop {
+        calls.none_open().await;
+        sleep(limits::GOODBYE).await;
+        if calls.count() == 0 {
+            return;
         }
     }
 }

@@ -67,5 +67,8 @@ pub const GZIP_BYTES_MIN: usize = 1024;
 /// One warning per reason within this time.
 pub const WARNING_PAUSE: Duration = Duration::from_secs(1);
 
+/// After the stop, how long a connection without calls waits for its peer to close.
+pub const GOODBYE: Duration = Duration::from_secs(1);
+
 const _: () = assert!(FRAME_BYTES_MAX <= STREAM_WINDOW_BYTES);
 const _: () = assert!(STREAM_WINDOW_BYTES <= CONNECTION_WINDOW_BYTES);

@@ -1,4 +1,4 @@
-//! How many connections are open on a core, and when the last one is gone.
+//! How many connections are open on a core, or calls on a connection, and when the last is gone.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -45,12 +45,14 @@ impl Connections {
 
     /// Waits until all are closed, at most for `grace`. `false` if some are still open.
     pub async fn all_closed(&self, grace: Duration) -> bool {
-        let wait = async {
-            while self.count() > 0 {
-                self.shared.closed.wait().await;
-            }
-        };
-        timeout(grace, wait).await.is_some()
+        timeout(grace, self.none_open()).await.is_some()
+    }
+
+    /// Waits until none is open.
+    pub async fn none_open(&self) {
+        while self.count() > 0 {
+            self.shared.closed.wait().await;
+        }
     }
 }
 

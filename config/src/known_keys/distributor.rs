@@ -8,7 +8,8 @@ pub(super) const ROWS: &[Row] = &[
     none("ring", Block(shared::RING)),
     none("override_ring_key", TEXT),
     served("receivers", Instances(RECEIVERS)),
-    served("log_received_spans log_discarded_spans", Block(SPAN_LOG)),
+    served("log_received_spans", Block(SPAN_LOG)),
+    later("log_discarded_spans", Block(SPAN_LOG)),
     later("metric_received_spans", Block(&[served("enabled root_only", BOOL)])),
     later("forwarders", List(&Block(FORWARDER))),
     later(
@@ -34,7 +35,7 @@ pub(super) const ROWS: &[Row] = &[
 
 const SPAN_LOG: &[Row] = &[
     served("enabled include_all_attributes filter_by_status_error", BOOL),
-    served("log_sampling_fraction", FLOAT),
+    later("log_sampling_fraction", FLOAT),
 ];
 
 const FORWARDER: &[Row] = &[
@@ -91,8 +92,8 @@ const GRPC_SERVER: &[Row] = &[
     none("transport", TEXT),
     refused("tls", Block(TLS)),
     refused("auth", Map(&ANY)),
-    served("max_recv_msg_size_mib max_concurrent_streams read_buffer_size", SIZE),
-    none("write_buffer_size", SIZE),
+    served("max_recv_msg_size_mib max_concurrent_streams", SIZE),
+    none("read_buffer_size write_buffer_size", SIZE),
     later("keepalive", Block(KEEPALIVE)),
     none("include_metadata", BOOL),
     none("middlewares", ANY),

@@ -10,7 +10,7 @@ pub(super) const ROWS: &[Row] = &[
     served("defaults", Block(DEFAULTS)),
     later("per_tenant_override_config", TEXT),
     // Says something only beside a file, which is spoken of above.
-    served("per_tenant_override_period", SPAN),
+    later("per_tenant_override_period", SPAN),
     later("user_configurable_overrides", Block(USER_CONFIGURABLE)),
     none("enable_legacy_overrides", BOOL),
     Row::Of(FLAT),
@@ -47,8 +47,9 @@ const DEFAULTS: &[Row] = &[
 const DEDICATED: Row = later("parquet_dedicated_columns", List(&Block(storage::DEDICATED_COLUMN)));
 
 const INGESTION: &[Row] = &[
-    served("rate_strategy", super::Shape::Word(&["local", "global"])),
-    served("rate_limit_bytes burst_size_bytes max_traces_per_user max_attribute_bytes", SIZE),
+    later("rate_strategy", super::Shape::Word(&["local", "global"])),
+    later("rate_limit_bytes burst_size_bytes max_traces_per_user", SIZE),
+    served("max_attribute_bytes", SIZE),
     served("retry_info_enabled", BOOL),
     // One process, so the number per user and the number over all processes are the same.
     later("max_global_traces_per_user", SIZE),

@@ -46,7 +46,7 @@ pub(super) const TRACE: &[Row] = &[
 
 const WAL: &[Row] = &[
     served("path", TEXT),
-    served("ingestion_time_range_slack", SPAN),
+    later("ingestion_time_range_slack", SPAN),
     none("v2_encoding search_encoding version encoding", TEXT),
 ];
 
