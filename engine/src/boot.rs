@@ -20,6 +20,7 @@ use crate::encode_job;
 use crate::live::LiveSegment;
 use crate::message::{Answer, Message};
 use crate::metrics::{Metrics, families as family};
+use crate::next_segment::{self, NextSegment};
 use crate::node::Node;
 use crate::query::{block_search, block_trace, live_search, live_trace};
 use crate::recovery::{self, RecoveryError};
@@ -77,8 +78,10 @@ pub async fn recover(node: &Node) -> Result<(), BootError> {
         spawn_detached(Class::Background, poll_for_ever(node.clone()));
     }
     let shard = node.shard();
-    shard.wal.adopt_free(shard.core.0, shard.cores).await?;
-    recovery::recover_share(shard).await?;
+    let segments = shard.wal.segments().await?;
+    shard.wal.adopt_free().await?;
+    spawn_detached(Class::Ack, next_segment::keep_ready(Rc::clone(shard)));
+    recovery::recover_all(shard, segments).await?;
     node.shard().ready.set(true);
     Ok(())
 }
@@ -90,7 +93,8 @@ async fn new_shard(
 ) -> Result<Rc<Shard>, BootError> {
     let budget = Budget::new(settings.budget_bytes_per_core);
     let backend = LocalBackend::open(&settings.blocks_path).await?;
-    let wal = WalDir::open(&settings.wal_path, settings.segment_bytes).await?;
+    let segment_bytes = settings.segment_bytes;
+    let wal = WalDir::open(&settings.wal_path, segment_bytes, context.id, context.cores).await?;
     let nothing = LiveSegment::new(Uuid::nil(), Default::default(), budget.charge(Use::Live, 0));
     Ok(Rc::new(Shard {
         core: context.id,
@@ -98,6 +102,8 @@ async fn new_shard(
         clock,
         metrics: Metrics::default(),
         wal,
+        next_segment: NextSegment::default(),
+        images: RefCell::default(),
         store: BlockStore::new(backend, &budget),
         blocks: RefCell::default(),
         gathering: RefCell::new(empty_gathering(&budget, Uuid::nil(), 0)),
@@ -250,6 +256,8 @@ fn refresh_gauges(shard: &Shard) {
         let used = shard.budget.used_for(usage) as f64;
         shard.metrics.set(&family::MEMORY_USED, &[usage.name()], used);
     }
+    let spare = shard.budget.spare_bytes() as f64;
+    shard.metrics.set(&family::MEMORY_USED, &["spare"], spare);
     shard.metrics.set(&family::MEMORY_BUDGET, &[], shard.settings.budget_bytes_per_core as f64);
     for (tenant, traces, bytes) in shard.live_by_tenant() {
         shard.metrics.set(&family::LIVE_TRACES, &[tenant.as_str()], traces as f64);

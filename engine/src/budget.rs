@@ -4,11 +4,18 @@
 //! segments, the segment being encoded and its block, caches, answers of queries. When the budget is
 //! used up, ingest is refused with a retry hint. What is not counted one by one (code, stacks,
 //! allocator slack) is [`limits::UNACCOUNTED_BYTES`].
+//!
+//! Two things keep the sum under the limit. Encoding cannot be refused (it is what frees memory), so
+//! its share is never given to anybody else. And memory that waits to be used again
+//! ([`crate::spare`]) is freed the moment that a charge needs it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use stringendo_wal::AlignedBuf;
+
 use crate::limits;
+use crate::spare::Spare;
 
 /// What holds memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,13 +53,15 @@ impl Use {
 pub struct Budget {
     limit: u64,
     used: [Cell<u64>; Use::ALL.len()],
+    spare: RefCell<Spare>,
 }
 
 impl Budget {
     /// An account of `configured_bytes` less what cannot be counted.
     pub fn new(configured_bytes: u64) -> Rc<Self> {
         let configured = configured_bytes.max(limits::BUDGET_BYTES_MIN);
-        Rc::new(Self { limit: configured - limits::UNACCOUNTED_BYTES, used: Default::default() })
+        let limit = configured - limits::UNACCOUNTED_BYTES;
+        Rc::new(Self { limit, used: Default::default(), spare: RefCell::default() })
     }
 
     /// Bytes that may be charged in all.
@@ -70,9 +79,45 @@ impl Budget {
         self.used[usage as usize].get()
     }
 
-    /// Whether `bytes` more fit.
+    /// Whether `bytes` more fit beside what encoding may come to need.
     pub fn has_room(&self, bytes: u64) -> bool {
-        self.used() + bytes <= self.limit
+        let encode = self.used_for(Use::Encode);
+        let reserved = self.share(limits::ENCODE_BUDGET_SHARE).saturating_sub(encode);
+        self.used() + reserved + bytes <= self.limit
+    }
+
+    /// A part of the limit.
+    pub fn share(&self, share: f64) -> u64 {
+        (self.limit as f64 * share) as u64
+    }
+
+    /// Memory that is free to be used again, not part of [`Budget::used`].
+    pub fn spare_bytes(&self) -> u64 {
+        self.spare.borrow().bytes()
+    }
+
+    /// Takes memory with room for `bytes` that was used before, if there is any of about that size.
+    pub fn take_spare(&self, bytes: usize) -> Option<AlignedBuf> {
+        self.spare.borrow_mut().take(bytes)
+    }
+
+    /// Keeps memory for the next use, as far as there is room for it now.
+    pub fn keep_spare(&self, buf: AlignedBuf) {
+        let bytes = self.spare_bytes() + buf.capacity() as u64;
+        if bytes <= self.spare_max() {
+            self.spare.borrow_mut().put(buf);
+        }
+    }
+
+    fn spare_max(&self) -> u64 {
+        self.limit.saturating_sub(self.used()).min(self.share(limits::SPARE_BUDGET_SHARE))
+    }
+
+    /// Frees the spare memory that no longer fits.
+    fn trim_spare(&self) {
+        if self.used() + self.spare_bytes() > self.limit {
+            self.spare.borrow_mut().shrink_to(self.spare_max());
+        }
     }
 
     /// Charges `bytes` if they fit.
@@ -85,6 +130,7 @@ impl Budget {
     pub fn charge(self: &Rc<Self>, usage: Use, bytes: u64) -> Charge {
         let used = &self.used[usage as usize];
         used.set(used.get() + bytes);
+        self.trim_spare();
         Charge { budget: Rc::clone(self), usage, bytes }
     }
 }
@@ -107,6 +153,9 @@ impl Charge {
     pub fn resize(&mut self, bytes: u64) {
         let used = &self.budget.used[self.usage as usize];
         used.set(used.get() - self.bytes + bytes);
+        if bytes > self.bytes {
+            self.budget.trim_spare();
+        }
         self.bytes = bytes;
     }
 }
@@ -116,3 +165,7 @@ impl Drop for Charge {
         self.resize(0);
     }
 }
+
+#[cfg(test)]
+#[path = "budget_tests.rs"]
+mod tests;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use stringendo_ring::{Class, sleep, spawn_detached};
 use stringendo_wal::segment::Commit;
-use stringendo_wal::{SegmentHeader, SegmentWriter, WalError};
+use stringendo_wal::{CommittedGroup, SegmentWriter, WalError};
 use uuid::Uuid;
 
 use crate::live::LiveSegment;
@@ -18,9 +18,6 @@ use crate::metrics::families as family;
 use crate::settings::Durability;
 use crate::shard::{Gathering, Pending, Shard};
 use crate::wal_dir::SegmentOnDisk;
-
-/// Pause after a segment could not be begun (disk full), before it is tried again.
-const BEGIN_RETRY: Duration = Duration::from_millis(500);
 
 /// The commit loop's own state.
 pub struct Committer {
@@ -64,19 +61,22 @@ impl Committer {
         if !self.writer.as_ref().is_some_and(|writer| writer.bytes_left() >= needed) {
             self.seal().await?;
             if let Err(error) = self.begin().await {
-                return self.refuse(gathered, &error).await;
+                self.refuse(gathered, &error);
+                return Ok(());
             }
         }
         let Some(writer) = self.writer.as_mut() else { return Err(WalError::GivenUp) };
         gathered.group.set_segment(writer.header().segment_id);
-        let (mode, held) =
-            (commit_mode(self.shard.settings.durability), gathered.group.capacity_bytes());
+        gathered.fit_memory(&self.shard.budget);
+        let mode = commit_mode(self.shard.settings.durability);
         let begun = self.shard.now();
         let committed = writer.write(gathered.group, mode).await?;
         let took = self.shard.now().saturating_sub(begun);
         self.unsynced_since.get_or_insert(begun);
         self.count(took, committed.pages.as_pages().len());
-        publish(&self.shard, committed.bytes(), held, gathered.pending);
+        // From here on the memory is charged to the live segment.
+        drop(gathered.charge);
+        publish(&self.shard, committed, gathered.pending);
         Ok(())
     }
 
@@ -89,28 +89,23 @@ impl Committer {
 
     /// Nothing can be begun (disk full): says so to the clients and goes on; queries are answered
     /// all the while, and ingest comes back by itself.
-    async fn refuse(&self, gathered: Gathering, error: &WalError) -> Result<(), WalError> {
+    fn refuse(&self, gathered: Gathering, error: &WalError) {
         tracing::error!(%error, "no new WAL segment; refusing spans until there is room");
         let refusal = self.shard.overloaded("no room for a new WAL segment");
         for pending in gathered.pending {
+            // A client that hung up does not wait for its answer.
             let _ = pending.done.send(Err(refusal.clone()));
         }
-        sleep(BEGIN_RETRY).await;
-        Ok(())
     }
 
     /// Begins a segment; only called when the active one holds nothing.
     async fn begin(&mut self) -> Result<(), WalError> {
         let shard = &self.shard;
-        let header = SegmentHeader {
-            segment_id: Uuid::new_v4(),
-            core: shard.core.0,
-            cores: shard.cores,
-            created_unix_nanos: shard.clock.unix_nanos(),
-        };
-        let (path, writer) = shard.wal.begin(&header).await?;
+        let prepared = shard.next_segment.take().await?;
+        let (path, writer) = shard.wal.begin(prepared).await?;
+        let id = writer.header().segment_id;
         self.writer = Some(writer);
-        shard.active.replace(LiveSegment::new(header.segment_id, path, shard.live_charge()));
+        shard.active.replace(LiveSegment::new(id, path, shard.live_charge()));
         Ok(())
     }
 
@@ -152,11 +147,12 @@ fn commit_mode(durability: Durability) -> Commit {
 }
 
 /// Makes a committed group visible to queries, then acknowledges it.
-fn publish(shard: &Shard, chunk: bytes::Bytes, held_bytes: usize, pending: Vec<Pending>) {
+fn publish(shard: &Shard, committed: CommittedGroup, pending: Vec<Pending>) {
     {
         let mut active = shard.active.borrow_mut();
         active.first_frame.get_or_insert(shard.now());
-        let chunk = active.add_chunk(chunk, held_bytes);
+        let chunk = active.add_chunk(committed.bytes(), committed.pages.capacity());
+        shard.images.borrow_mut().add(active.id, committed.pages);
         for frame in &pending {
             let place = Placement { chunk, payload_offset: frame.place.payload_offset };
             let new = active.add_frame(&frame.tenant, place, frame.place.payload_len, &frame.index);

@@ -39,8 +39,7 @@ pub async fn run(node: Node) {
             count_queue(&shard);
             store(&node, &segment).await;
             shard.sealed.borrow_mut().pop_front();
-            release(&shard, &segment).await;
-            drop(segment);
+            release(&shard, segment).await;
             segment_done(&shard);
         }
         count_queue(&shard);
@@ -68,8 +67,13 @@ fn answer_flushes(shard: &Shard) {
     }
 }
 
-async fn release(shard: &Shard, segment: &LiveSegment) {
-    if let Err(error) = shard.wal.release(&segment.path).await {
+/// Gives back first the memory, as far as no query reads it, then the file.
+async fn release(shard: &Shard, segment: Rc<LiveSegment>) {
+    let (id, path) = (segment.id, segment.path.clone());
+    drop(segment);
+    let image = shard.images.borrow_mut().take_back(&id);
+    image.for_each(|buf| shard.budget.keep_spare(buf));
+    if let Err(error) = shard.wal.release(&path).await {
         tracing::warn!(%error, "WAL segment could not be recycled");
     }
 }

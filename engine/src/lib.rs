@@ -27,11 +27,13 @@ pub mod limits;
 pub mod live;
 pub mod message;
 pub mod metrics;
+pub mod next_segment;
 pub mod node;
 pub mod query;
 pub mod recovery;
 pub mod settings;
 pub mod shard;
+pub mod spare;
 pub mod tenant;
 pub mod wal_dir;
 

@@ -16,12 +16,21 @@ pub const MESH_LANE_MESSAGES: usize = 1024;
 /// a second of the disk at 64 MB/s. More is refused, since the disk does not keep up.
 pub const GROUP_BYTES_MAX: usize = 32 << 20;
 
-/// Memory that a group starts with; it grows as needed and is kept for the next.
+/// Fresh memory that a group starts with at most; it doubles as needed.
 pub const GROUP_BYTES_MIN: usize = 256 << 10;
 
 /// Part of a core's budget that holds live data before sealing is forced: the rest is for the
 /// segment being encoded, its block and requests in flight.
 pub const LIVE_BUDGET_SHARE: f64 = 0.35;
+
+/// Part of a core's budget that nobody but encoding may take: columns and pages of a segment take
+/// 0.85 times the bytes of its image (`benches/src/bin/block_encode.rs`), less of what is charged
+/// for image and index together.
+pub const ENCODE_BUDGET_SHARE: f64 = 0.25;
+
+/// Part of a core's budget that may wait as memory for coming groups, as long as nobody needs it:
+/// as much as the live data that it goes to.
+pub const SPARE_BUDGET_SHARE: f64 = LIVE_BUDGET_SHARE;
 
 /// Memory outside the account (code, stacks, the executor's buffers, allocator slack), subtracted
 /// from the budget of each core. Measured, see docs/PERFORMANCE.md.
@@ -51,5 +60,7 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// A core that did not answer for so long is not ready.
 pub const HEARTBEAT_MAX: Duration = Duration::from_secs(5);
 
+// A live segment, a sealed one and its columns fit at once, with something left for requests.
+const _: () = assert!(2.0 * LIVE_BUDGET_SHARE + ENCODE_BUDGET_SHARE < 1.0);
 const _: () = assert!(GROUP_BYTES_MIN < GROUP_BYTES_MAX);
 const _: () = assert!(UNACCOUNTED_BYTES < BUDGET_BYTES_MIN);

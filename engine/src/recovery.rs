@@ -20,7 +20,6 @@ use crate::live::index::Placement;
 use crate::metrics::families as family;
 use crate::shard::Shard;
 use crate::tenant::TenantId;
-use crate::wal_dir;
 
 /// Why the log could not be read back.
 #[derive(Debug, thiserror::Error)]
@@ -38,13 +37,12 @@ pub enum RecoveryError {
     },
 }
 
-/// Reads back this core's share of the segments.
+/// Reads back this core's segments.
 ///
 /// # Errors
 /// When a file cannot be read or is of a newer format. Damaged parts are reported and counted.
-pub async fn recover_share(shard: &Rc<Shard>) -> Result<(), RecoveryError> {
-    let segments = shard.wal.segments().await?;
-    for path in wal_dir::mine(segments, shard.core.0, shard.cores) {
+pub async fn recover_all(shard: &Rc<Shard>, segments: Vec<PathBuf>) -> Result<(), RecoveryError> {
+    for path in segments {
         recover_file(shard, path).await?;
     }
     Ok(())
@@ -64,9 +62,7 @@ async fn recover_file(shard: &Rc<Shard>, path: PathBuf) -> Result<(), RecoveryEr
     };
     tell(shard, &path, &report);
     let mut segment = LiveSegment::new(header.segment_id, path, shard.live_charge());
-    // A young segment is mostly zeros; what is kept in memory is what was written.
-    let image = Bytes::copy_from_slice(&file[..report.end_offset as usize]);
-    let held = image.len();
+    let (image, held) = image(&file, report.end_offset as usize);
     segment.add_chunk(image, held);
     segment.first_frame = Some(shard.now());
     let mut indexer = Indexer { shard, segment: &mut segment, index: BatchIndex::default() };
@@ -81,6 +77,15 @@ async fn recover_file(shard: &Rc<Shard>, path: PathBuf) -> Result<(), RecoveryEr
     shard.sealed.borrow_mut().push_back(Rc::new(segment));
     shard.encode_work.notify();
     Ok(())
+}
+
+/// What was written to a file, and the memory that it holds: all of the file's, or a copy if most
+/// of the file is zeros or of a former life.
+fn image(file: &Bytes, used: usize) -> (Bytes, usize) {
+    if used < file.len() / 2 {
+        return (Bytes::copy_from_slice(&file[..used]), used);
+    }
+    (file.slice(..used), file.len())
 }
 
 struct Indexer<'a> {

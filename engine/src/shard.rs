@@ -11,7 +11,7 @@ use std::time::Duration;
 use stringendo_proto::cut::SubBatch;
 use stringendo_proto::walk::BatchIndex;
 use stringendo_ring::{Clock, CoreId, Notify, oneshot};
-use stringendo_wal::{FrameHeader, FrameKind, FramePos, Group};
+use stringendo_wal::{AlignedBuf, FrameHeader, FrameKind, FramePos, Group};
 use uuid::Uuid;
 
 use crate::block_list::BlockList;
@@ -22,7 +22,9 @@ use crate::limits;
 use crate::live::LiveSegment;
 use crate::message::{Answer, IngestPart};
 use crate::metrics::Metrics;
+use crate::next_segment::NextSegment;
 use crate::settings::EngineSettings;
+use crate::spare::Images;
 use crate::tenant::TenantId;
 use crate::wal_dir::WalDir;
 
@@ -42,6 +44,10 @@ pub struct Shard {
     pub metrics: Metrics,
     /// The log's files.
     pub wal: WalDir,
+    /// The segment after the active one.
+    pub next_segment: NextSegment,
+    /// Memory of the live segments' groups.
+    pub images: RefCell<Images>,
     /// Blocks in the backend.
     pub store: BlockStore,
     /// The block list from core 0.
@@ -60,7 +66,7 @@ pub struct Shard {
     pub encode_work: Notify,
     /// The commit loop shall seal the active segment.
     pub seal_requested: Cell<bool>,
-    /// Ingest is refused for good.
+    /// The process is going down; `/ready` says so.
     pub stopping: Cell<bool>,
     /// Recovery is done.
     pub ready: Cell<bool>,
@@ -112,9 +118,7 @@ impl Shard {
             tenant: tenant.as_str().as_bytes(),
         };
         let mut gathering = self.gathering.borrow_mut();
-        let place = gathering.group.append(&header, &batch.bytes);
-        let held = gathering.group.capacity_bytes() as u64;
-        gathering.charge.resize(held);
+        let place = gathering.append(&self.budget, &header, &batch.bytes);
         gathering.pending.push(Pending { tenant, place, index: batch.index, done });
         self.commit_work.notify();
     }
@@ -138,9 +142,7 @@ impl Shard {
             tenant: tenant.as_str().as_bytes(),
         };
         let mut gathering = self.gathering.borrow_mut();
-        let place = gathering.group.append(&header, bytes);
-        let held = gathering.group.capacity_bytes() as u64;
-        gathering.charge.resize(held);
+        let place = gathering.append(&self.budget, &header, bytes);
         gathering.pending.push(Pending { tenant: tenant.clone(), place, index, done });
         self.commit_work.notify();
         receiver
@@ -152,19 +154,18 @@ impl Shard {
 
     /// Whether a payload of this size may be taken now.
     fn admit_bytes(&self, bytes: usize) -> Result<(), IngestError> {
-        if self.stopping.get() {
-            return Err(IngestError::Unavailable("the server is stopping"));
-        }
         let limit = self.group_bytes_max();
         let frame_max = bytes + limits::TENANT_BYTES_MAX + 1024;
         if frame_max > limit {
             return Err(IngestError::TooLarge { bytes, limit });
         }
-        let gathered = self.gathering.borrow().group.bytes_on_disk();
-        if gathered + frame_max > limit {
+        let gathering = self.gathering.borrow();
+        if gathering.group.bytes_on_disk() + frame_max > limit {
             return Err(self.overloaded("the write-ahead log does not keep up"));
         }
-        if !self.budget.has_room(bytes as u64 * 2) {
+        // The group's memory as it grows, and about as much again for the index.
+        let growth = gathering.growth(frame_max).unwrap_or(0) as u64;
+        if !self.budget.has_room(growth + 2 * bytes as u64) {
             self.request_seal();
             return Err(self.overloaded("memory budget of the core is used up"));
         }
@@ -188,16 +189,12 @@ impl Shard {
         if gathering.pending.is_empty() {
             return None;
         }
-        // The next group is likely to be about as large; memory beyond it would stay unused in the
-        // image for as long as the segment lives.
-        let likely = gathering.group.bytes_on_disk().min(limits::GROUP_BYTES_MIN);
+        // The next group is likely to be about as large; memory far beyond it would stay unused in
+        // the image for as long as the segment lives.
+        let likely = gathering.group.bytes_on_disk() / 4 * 5;
         let segment = gathering.group.segment_id();
-        let fresh = self.empty_gathering(segment, likely);
+        let fresh = empty_gathering(&self.budget, segment, likely);
         Some(std::mem::replace(&mut *gathering, fresh))
-    }
-
-    fn empty_gathering(&self, segment: Uuid, bytes: usize) -> Gathering {
-        empty_gathering(&self.budget, segment, bytes)
     }
 
     /// Asks the commit loop to seal the active segment.
@@ -213,7 +210,7 @@ impl Shard {
         let active = self.active.borrow();
         let Some(first) = active.first_frame else { return false };
         let age = self.clock.monotonic().saturating_sub(first);
-        let live_max = (self.budget.limit() as f64 * limits::LIVE_BUDGET_SHARE) as u64;
+        let live_max = self.budget.share(limits::LIVE_BUDGET_SHARE);
         age >= self.settings.block_age_max
             || active.payload_bytes() >= self.settings.block_bytes_max
             || active.memory_bytes() >= live_max
@@ -280,11 +277,46 @@ impl Shard {
     }
 }
 
-/// An empty group for `segment`.
-pub fn empty_gathering(budget: &Rc<Budget>, segment: Uuid, bytes: usize) -> Gathering {
-    let group = Group::new(segment, bytes);
+/// An empty group for `segment`, in memory that was used before if there is some, for about
+/// `likely_bytes`.
+pub fn empty_gathering(budget: &Rc<Budget>, segment: Uuid, likely_bytes: usize) -> Gathering {
+    let fresh = || AlignedBuf::with_capacity(likely_bytes.min(limits::GROUP_BYTES_MIN));
+    let group = Group::reuse(segment, budget.take_spare(likely_bytes).unwrap_or_else(fresh));
     let charge = budget.charge(Use::Live, group.capacity_bytes() as u64);
     Gathering { group, pending: Vec::new(), charge }
+}
+
+impl Gathering {
+    fn append(&mut self, budget: &Budget, header: &FrameHeader<'_>, payload: &[u8]) -> FramePos {
+        let needed = self.group.bytes_on_disk_with(header.tenant.len(), payload.len());
+        if let Some(bytes) = self.growth(needed - self.group.bytes_on_disk()) {
+            self.charge.resize((self.group.capacity_bytes() + bytes) as u64);
+            let fresh = || AlignedBuf::with_capacity(bytes);
+            self.move_into(budget.take_spare(bytes).unwrap_or_else(fresh), budget);
+        }
+        self.group.append(header, payload)
+    }
+
+    /// Memory that a group needs which outgrows its own with `more` bytes: twice as much as now.
+    fn growth(&self, more: usize) -> Option<usize> {
+        let (needed, held) = (self.group.bytes_on_disk() + more, self.group.capacity_bytes());
+        (needed > held).then(|| needed.max(2 * held))
+    }
+
+    fn move_into(&mut self, buf: AlignedBuf, budget: &Budget) {
+        let before = self.group.move_into(buf);
+        self.charge.resize(self.group.capacity_bytes() as u64);
+        budget.keep_spare(before);
+    }
+
+    /// Before it is written: moves the group to memory of its size, if its own is far too large.
+    pub fn fit_memory(&mut self, budget: &Budget) {
+        if self.group.wastes_memory()
+            && let Some(buf) = budget.take_spare(self.group.bytes_on_disk())
+        {
+            self.move_into(buf, budget);
+        }
+    }
 }
 
 /// A part that this core owns, for the mesh.

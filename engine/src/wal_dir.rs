@@ -1,16 +1,20 @@
 //! The files of the log: begun, recycled, removed. The only place that names them.
 //!
 //! Files are in one directory for all cores. `<uuid>.wal` is a segment: its header is durable, and a
-//! restart reads it back. `<uuid>.free` is not: newly allocated, or a segment whose blocks are
-//! durable. One becomes the other by renaming, so that a crash never reads a segment back after it
-//! was released, and never finds a segment without its header. Which core reads which segment back
-//! depends on the order of names alone ([`mine`]), so the number of cores may change.
+//! restart reads it back. `<uuid>.free` is not: newly allocated, prepared for the segment that comes
+//! next, or a segment whose blocks are durable. One becomes the other by renaming, so that a crash
+//! never reads a segment back after it was released, and never finds a segment without its header.
+//!
+//! A file belongs to the core that its name hashes to, and a core only makes files that are its own.
+//! So cores need not agree on what is in the directory while each of them adds, renames and removes,
+//! and after a restart with another number of cores every file still has exactly one owner.
 
 use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use stringendo_ring::CoreId;
 use stringendo_ring::file::{WalFile, whole};
 use stringendo_wal::buffer::{AlignedBuf, Pages};
 use stringendo_wal::{SegmentFile, SegmentHeader, SegmentWriter, WalError};
@@ -40,10 +44,18 @@ impl SegmentFile for SegmentOnDisk {
     }
 }
 
+/// A segment that only lacks its name: allocated, its header durable.
+pub struct PreparedSegment {
+    path: PathBuf,
+    writer: SegmentWriter<SegmentOnDisk>,
+}
+
 /// The log's directory, as one core sees it.
 pub struct WalDir {
     path: PathBuf,
     segment_bytes: u64,
+    core: CoreId,
+    cores: u16,
     free: RefCell<Vec<PathBuf>>,
 }
 
@@ -52,71 +64,101 @@ impl WalDir {
     ///
     /// # Errors
     /// From the operating system, with the path.
-    pub async fn open(path: &Path, segment_bytes: u64) -> io::Result<Self> {
+    pub async fn open(
+        path: &Path,
+        segment_bytes: u64,
+        core: CoreId,
+        cores: u16,
+    ) -> io::Result<Self> {
         whole::create_dir_all(path).await?;
-        Ok(Self { path: path.to_owned(), segment_bytes, free: RefCell::default() })
+        Ok(Self { path: path.to_owned(), segment_bytes, core, cores, free: RefCell::default() })
     }
 
-    /// All segments, in order of name.
+    /// This core's segments, in order of name. To be asked before the first segment is begun.
     ///
     /// # Errors
     /// From the operating system.
     pub async fn segments(&self) -> io::Result<Vec<PathBuf>> {
-        self.files(SEGMENT).await
+        self.own_files(SEGMENT).await
     }
 
     /// Takes over this core's share of the free files that an earlier process left.
     ///
     /// # Errors
     /// From the operating system.
-    pub async fn adopt_free(&self, core: u16, cores: u16) -> io::Result<()> {
-        for path in mine(self.files(FREE).await?, core, cores) {
+    pub async fn adopt_free(&self) -> io::Result<()> {
+        for path in self.own_files(FREE).await? {
             self.keep_or_remove(path).await?;
         }
         Ok(())
     }
 
-    async fn files(&self, extension: &str) -> io::Result<Vec<PathBuf>> {
+    async fn own_files(&self, extension: &str) -> io::Result<Vec<PathBuf>> {
         let entries = whole::list_dir(&self.path).await?;
-        let wanted = |path: &Path| path.extension().is_some_and(|found| found == extension);
-        let mut files: Vec<_> = entries
-            .into_iter()
-            .filter_map(|(path, directory)| (!directory && wanted(&path)).then_some(path))
-            .collect();
-        files.sort();
-        Ok(files)
+        let wanted = |path: &Path| {
+            path.extension().is_some_and(|found| found == extension) && self.owns(path)
+        };
+        let files = entries.into_iter();
+        Ok(files.filter_map(|(path, dir)| (!dir && wanted(&path)).then_some(path)).collect())
     }
 
-    /// Begins a segment, in a free file if there is one.
+    fn owns(&self, path: &Path) -> bool {
+        owner(path, self.cores) == self.core.0
+    }
+
+    /// Allocates a file, unless there is a free one, and makes the header of a segment durable in
+    /// it. All of a new file is written once, so this may take a second.
     ///
     /// # Errors
     /// When the file cannot be allocated or its header not be made durable.
-    pub async fn begin(
-        &self,
-        header: &SegmentHeader,
-    ) -> Result<(PathBuf, SegmentWriter<SegmentOnDisk>), WalError> {
+    pub async fn prepare(&self, header: &SegmentHeader) -> Result<PreparedSegment, WalError> {
         let recycled = self.free.borrow_mut().pop();
-        let new = || self.path.join(Uuid::new_v4().to_string()).with_extension(FREE);
-        let path = recycled.unwrap_or_else(new);
-        let begun = self.begin_in(&path, header).await;
-        if begun.is_err() {
-            // A half-allocated file would hold the very space that is missing. If it cannot be
-            // removed either, the error that led here says more.
-            let _ = whole::remove_file(&path).await;
+        let path = recycled.unwrap_or_else(|| self.new_path());
+        match self.prepare_at(&path, header).await {
+            Ok(writer) => Ok(PreparedSegment { path, writer }),
+            Err(error) => {
+                // A half-allocated file would hold the very space that is missing. If it cannot be
+                // removed either, the error that led here says more.
+                let _ = whole::remove_file(&path).await;
+                Err(error)
+            }
         }
-        begun
     }
 
-    async fn begin_in(
+    async fn prepare_at(
         &self,
         path: &Path,
         header: &SegmentHeader,
-    ) -> Result<(PathBuf, SegmentWriter<SegmentOnDisk>), WalError> {
+    ) -> Result<SegmentWriter<SegmentOnDisk>, WalError> {
         let file = WalFile::create(path, self.segment_bytes).await?;
-        let disk = SegmentOnDisk(file);
-        let writer = SegmentWriter::begin(disk, header, self.segment_bytes).await?;
+        SegmentWriter::begin(SegmentOnDisk(file), header, self.segment_bytes).await
+    }
+
+    fn new_path(&self) -> PathBuf {
+        loop {
+            let path = self.path.join(Uuid::new_v4().to_string()).with_extension(FREE);
+            if self.owns(&path) {
+                return path;
+            }
+        }
+    }
+
+    /// Makes a prepared segment one that a restart reads back.
+    ///
+    /// # Errors
+    /// When it cannot be renamed; it is then given up.
+    pub async fn begin(
+        &self,
+        prepared: PreparedSegment,
+    ) -> Result<(PathBuf, SegmentWriter<SegmentOnDisk>), WalError> {
+        let PreparedSegment { path, writer } = prepared;
         let segment = path.with_extension(SEGMENT);
-        whole::rename(path, &segment).await?;
+        if let Err(error) = writer.file().0.rename(&segment).await {
+            // Whatever its name is now, it holds nothing; the error says more than these would.
+            let _ = whole::remove_file(&path).await;
+            let _ = whole::remove_file(&segment).await;
+            return Err(error.into());
+        }
         Ok((segment, writer))
     }
 
@@ -147,8 +189,15 @@ async fn file_len(path: &Path) -> io::Result<u64> {
     Ok(metadata.map_err(io::Error::other)??.len())
 }
 
-/// Which of `segments` core `core` of `cores` reads back.
-pub fn mine(segments: Vec<PathBuf>, core: u16, cores: u16) -> Vec<PathBuf> {
-    let cores = usize::from(cores.max(1));
-    segments.into_iter().skip(usize::from(core)).step_by(cores).collect()
+/// The core of `cores` that a file belongs to, by its name without the extension (FNV-1a).
+fn owner(path: &Path, cores: u16) -> u16 {
+    let name = path.file_stem().unwrap_or_default().as_encoded_bytes();
+    let hash = name.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    (hash % u64::from(cores.max(1))) as u16
 }
+
+#[cfg(test)]
+#[path = "wal_dir_tests.rs"]
+mod tests;

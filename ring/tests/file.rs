@@ -87,6 +87,23 @@ fn a_file_that_a_crash_left_half_allocated_is_made_anew() {
 }
 
 #[test]
+fn a_renamed_file_is_written_on_and_named_in_errors() {
+    on_a_core(|| async {
+        let directory = on_disk();
+        let (before, after) = (directory.path().join("before"), directory.path().join("after"));
+        let file = WalFile::create(&before, 64 << 10).await.unwrap();
+        file.rename(&after).await.unwrap();
+        file.write_and_sync(0, Aligned::filled(1, 3)).await.unwrap();
+        assert_eq!(bytes_at(&after, 0), [3, 3]);
+        assert!(!before.exists());
+        std::fs::remove_file(&after).unwrap();
+        let refused = file.rename(&before).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::NotFound);
+        assert!(refused.to_string().contains("after"), "{refused}");
+    });
+}
+
+#[test]
 fn writes_are_performed_in_order_also_when_nobody_waits_for_them() {
     on_a_core(|| async {
         let directory = on_disk();

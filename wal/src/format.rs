@@ -43,7 +43,8 @@ pub struct SegmentHeader {
     pub core: u16,
     /// Number of cores then.
     pub cores: u16,
-    /// When it was begun, nanoseconds since the Unix epoch.
+    /// When this header was written, nanoseconds since the Unix epoch; the first group may come
+    /// much later.
     pub created_unix_nanos: u64,
 }
 

@@ -88,9 +88,22 @@ impl Group {
         (self.buf.len() + frame).next_multiple_of(PAGE_BYTES)
     }
 
+    /// Goes on in the memory of `buf` and returns its own: into a larger one before it grows, or
+    /// into a smaller one before it is written. Copies what was appended.
+    pub fn move_into(&mut self, mut buf: AlignedBuf) -> AlignedBuf {
+        buf.clear();
+        buf.append(self.buf.as_slice());
+        std::mem::replace(&mut self.buf, buf)
+    }
+
     /// Bytes of memory held.
     pub fn capacity_bytes(&self) -> usize {
         self.buf.capacity()
+    }
+
+    /// Whether the memory is more than twice as large as what was appended.
+    pub fn wastes_memory(&self) -> bool {
+        self.buf.capacity() > 2 * self.bytes_on_disk()
     }
 
     /// Number of frames.
@@ -132,7 +145,7 @@ impl Group {
         let bytes = self.buf.as_mut_slice();
         bytes[..UNIT_HEADER_BYTES].copy_from_slice(&unit.encode());
         frame::stamp(seed, bytes, UNIT_HEADER_BYTES, offset);
-        if self.buf.capacity() > 2 * self.bytes_on_disk() {
+        if self.wastes_memory() {
             self.buf.shrink_to_fit();
         }
         self.buf

@@ -22,7 +22,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use rustix::fs::{FallocateFlags, fallocate};
 
@@ -51,7 +51,18 @@ pub struct WalFile {
 
 struct Inner {
     file: File,
-    path: PathBuf,
+    /// For errors.
+    path: Mutex<PathBuf>,
+}
+
+impl Inner {
+    fn path(&self) -> PathBuf {
+        self.path.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_path(&self, path: PathBuf) {
+        *self.path.lock().unwrap_or_else(PoisonError::into_inner) = path;
+    }
 }
 
 impl WalFile {
@@ -66,7 +77,7 @@ impl WalFile {
     pub async fn create(path: &Path, size_bytes: u64) -> io::Result<Self> {
         let file =
             aside("create WAL segment", path, move |path| create_now(path, size_bytes)).await?;
-        Ok(Self { inner: Arc::new(Inner { file, path: path.to_owned() }) })
+        Ok(Self { inner: Arc::new(Inner { file, path: Mutex::new(path.to_owned()) }) })
     }
 
     /// Writes all of `data` at `offset`. Offset, length and the address of `data` are multiples of
@@ -114,9 +125,18 @@ impl WalFile {
         .await
     }
 
-    /// Where the file is.
-    pub fn path(&self) -> &Path {
-        &self.inner.path
+    /// Renames the file within its directory and syncs the directory, in order with the writes.
+    ///
+    /// # Errors
+    /// From the operating system; whether the file has the new name after a crash is then unknown.
+    pub async fn rename(&self, to: &Path) -> io::Result<()> {
+        let (inner, to) = (Arc::clone(&self.inner), to.to_owned());
+        self.perform("rename", move |_| {
+            std::fs::rename(inner.path(), &to)?;
+            inner.set_path(to.clone());
+            sync_dir_now(parent_of(&to))
+        })
+        .await
     }
 
     async fn perform(
@@ -129,12 +149,13 @@ impl WalFile {
         hand_over(Box::new(move || {
             let outcome = catch_unwind(AssertUnwindSafe(|| work(&inner.file)))
                 .unwrap_or_else(|panic| Err(io::Error::other(threads::panic_text(&*panic))))
-                .map_err(|error| describe(action, &inner.path, &error));
+                .map_err(|error| describe(action, &inner.path(), &error));
             // The waiter may have given up.
             drop(answer.send(outcome));
         }))?;
         answered.await.unwrap_or_else(|_dropped| {
-            Err(describe(action, &self.inner.path, &io::Error::other("the I/O thread is gone")))
+            let gone = io::Error::other("the I/O thread is gone");
+            Err(describe(action, &self.inner.path(), &gone))
         })
     }
 }
