@@ -104,8 +104,10 @@ async fn serve_core(node: Node, plan: Plan) -> Result<(), String> {
     let lines = plan.lines;
     let api = ApiServer::bind(plan.api).map_err(text)?;
     let pages = Rc::new(StatusPages::clone(&plan.pages));
-    let api =
-        spawn(Class::Query, api.run(node.clone(), pages, Rc::new(stop::request), lines.stop.clone()));
+    let api = spawn(
+        Class::Query,
+        api.run(node.clone(), pages, Rc::new(stop::request), lines.stop.clone()),
+    );
     if recovered(&node, &lines).await? {
         let receivers = ReceiverServer::bind(plan.receivers).map_err(text)?;
         tracing::info!(core = node.shard().core.0, "core is ready");

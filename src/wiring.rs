@@ -7,10 +7,10 @@ use std::io;
 use std::time::Duration;
 
 use stringendo_block::meta::{self, DedicatedOption, DedicatedScope, DedicatedType};
+use stringendo_config::Endpoint;
 use stringendo_config::settings::{
     self as config, ColumnScope, ColumnType, DedicatedColumn, Settings,
 };
-use stringendo_config::Endpoint;
 use stringendo_engine::settings::BlockSettings;
 use stringendo_engine::{Durability, EngineSettings};
 use stringendo_net::{

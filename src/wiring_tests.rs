@@ -13,7 +13,10 @@ fn the_engine_gets_the_directories_limits_and_block_form_of_the_configuration() 
     settings.stringendo.wal.durability = Promise::Interval;
     settings.stringendo.wal.interval = Duration::from_millis(7);
     let engine = engine(&settings);
-    assert_eq!((engine.wal_path.to_str(), engine.blocks_path.to_str()), (Some("d/wal"), Some("d/blocks")));
+    assert_eq!(
+        (engine.wal_path.to_str(), engine.blocks_path.to_str()),
+        (Some("d/wal"), Some("d/blocks"))
+    );
     assert_eq!(engine.durability, Durability::Interval(Duration::from_millis(7)));
     assert_eq!((engine.segment_bytes, engine.budget_bytes_per_core), (64 << 20, 512 << 20));
     assert_eq!((engine.block_bytes_max, engine.trace_bytes_max), (52_428_800, 5_000_000));

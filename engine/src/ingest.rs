@@ -90,7 +90,7 @@ impl Node {
         let waits: Vec<_> =
             waits.map(|(owner, part)| self.send_part(owner, tenant, received, part)).collect();
         // All are waited for, so that an error does not leave work behind that nobody counts.
-        join_all(waits).await.into_iter().map(acknowledged).collect()
+        join_all(waits).await.into_iter().try_for_each(acknowledged)
     }
 
     /// Gives a part to its owner. A full lane means that the owner is behind.
