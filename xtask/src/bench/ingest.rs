@@ -1,0 +1,264 @@
+//! `cargo xtask bench ingest`: what a span costs the server, in CPU time, memory and bytes.
+//!
+//! Two runs on a fresh server with one core on one processor, the load generator on another:
+//! *until the ack* with sealing put off, so that nothing but receiving, committing and indexing is
+//! counted; *all work*, which seals, encodes and flushes as usual, until the server is idle.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Arg, ArgMatches};
+use serde_json::{Value, json};
+
+use crate::error::{What, XtaskError, failed};
+use crate::loadgen;
+use crate::server::{self, Server, ServerOptions};
+use crate::tools::{self, Binaries};
+
+const MIB: u64 = 1 << 20;
+/// Live memory of a span, with slack: its bytes and its place in the index.
+const LIVE_BYTES_PER_SPAN: u64 = 900;
+/// Live data may take this part of a core's budget before it is sealed.
+const LIVE_SHARE: f64 = 0.35;
+/// Longest segment of the log.
+const SEGMENT_BYTES_MAX: u64 = (4 << 30) - (1 << 20);
+/// Longest start of the server.
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The subcommand.
+pub fn command() -> clap::Command {
+    let option = |name, shape, help| Arg::new(name).long(name).value_name(shape).help(help);
+    clap::Command::new("ingest").about("CPU time, latency, memory and bytes of a span").args([
+        option("spans", "N", "Spans of each run, as 500k or 2m").default_value("1m"),
+        option("compression", "NAME", "none or gzip").default_value("none"),
+        option("protocol", "NAME", "grpc or http").default_value("grpc"),
+        option("batch-spans", "N", "About how many spans a request holds").default_value("1000"),
+        option("durability", "NAME", "sync, interval or os").default_value("sync"),
+    ])
+}
+
+struct Bench<'a> {
+    matches: &'a ArgMatches,
+    binaries: Binaries,
+    dir: PathBuf,
+    server_cpu: usize,
+    loadgen_cpu: usize,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When a server or the load generator fails.
+pub fn run(matches: &ArgMatches) -> Result<(), XtaskError> {
+    let binaries = tools::build("release")?;
+    let cpus = server::cpus()?;
+    let (Some(&server_cpu), Some(&loadgen_cpu)) = (cpus.first(), cpus.last()) else {
+        return failed("no processor to run on");
+    };
+    let dir = tools::target().join("bench");
+    let bench = Bench { matches, binaries, dir, server_cpu, loadgen_cpu };
+    let spans = number(bench.text("spans"))?;
+    let until_ack = bench.measure("until-ack", &bench.unsealed(spans), false)?;
+    let in_all = bench.measure("in-all", &bench.usual(), true)?;
+    let result = json!({
+        "machine": machine(),
+        "arguments": bench.arguments(),
+        "until_ack": until_ack,
+        "in_all": in_all,
+    });
+    let path = bench.dir.join("ingest.json");
+    let text = format!("{result:#}\n");
+    std::fs::write(&path, text).what(|| path.display().to_string())?;
+    bench.print(&until_ack, &in_all);
+    println!("JSON: {}", path.display());
+    Ok(())
+}
+
+impl Bench<'_> {
+    fn text(&self, name: &str) -> &str {
+        self.matches.get_one::<String>(name).map_or("", String::as_str)
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let names = ["spans", "protocol", "compression", "batch-spans"];
+        let pairs = names.iter().map(|name| [format!("--{name}"), self.text(name).to_owned()]);
+        pairs.flatten().collect()
+    }
+
+    /// All of the run stays in one live segment.
+    fn unsealed(&self, spans: u64) -> ServerOptions {
+        let live_bytes = spans * LIVE_BYTES_PER_SPAN + 64 * MIB;
+        ServerOptions {
+            segment_bytes: live_bytes.next_multiple_of(MIB).min(SEGMENT_BYTES_MAX),
+            budget_bytes: (live_bytes as f64 / LIVE_SHARE) as u64,
+            block_age: Duration::from_secs(3600),
+            block_bytes: live_bytes * 2,
+            ..self.usual()
+        }
+    }
+
+    /// Defaults, with memory for what flat-out load piles up before it is encoded.
+    fn usual(&self) -> ServerOptions {
+        let durability = match self.text("durability") {
+            "interval" => "interval",
+            "os" => "os",
+            _ => "sync",
+        };
+        ServerOptions {
+            data: self.dir.join("data"),
+            cores: 1,
+            durability,
+            segment_bytes: 64 * MIB,
+            budget_bytes: 2048 * MIB,
+            block_age: Duration::from_secs(30),
+            block_bytes: 50 * MIB,
+            cpu: Some(self.server_cpu),
+        }
+    }
+
+    /// One run on a fresh server: the load generator's report with what we know beside it.
+    fn measure(
+        &self,
+        name: &str,
+        options: &ServerOptions,
+        settle: bool,
+    ) -> Result<Value, XtaskError> {
+        tools::fresh_dir(&options.data)?;
+        let mut server = Server::start(&self.binaries.server, options)?;
+        server.wait_ready(READY_TIMEOUT)?;
+        let report = self.dir.join(format!("{name}.json"));
+        let port = match self.text("protocol") {
+            "http" => server.ports().otlp_http,
+            _ => server.ports().otlp_grpc,
+        };
+        loadgen::run(&self.binaries.loadgen, port, &self.load(&server, &report, settle))?;
+        let text = std::fs::read_to_string(&report).what(|| report.display().to_string())?;
+        let mut figures: Value = match serde_json::from_str(&text) {
+            Ok(figures) => figures,
+            Err(error) => return failed(format!("{}: {error}", report.display())),
+        };
+        figures["wal_bytes"] = json!(server.metric("stringendo_wal_bytes_total")?);
+        figures["block_bytes"] = json!(bytes_below(&options.data.join("blocks"))?);
+        figures["blocks_flushed"] = json!(server.metric("tempo_ingester_blocks_flushed_total")?);
+        server.kill()?;
+        server::no_panic(&options.data)?;
+        tools::remove_dir(&options.data)?;
+        Ok(figures)
+    }
+
+    fn load(&self, server: &Server, report: &Path, settle: bool) -> Vec<String> {
+        let mut arguments = self.arguments();
+        let http = format!("http://127.0.0.1:{}", server.ports().http);
+        for (name, value) in [
+            ("--server-pid", server.pid().to_string()),
+            ("--http", http),
+            ("--pin-core", self.loadgen_cpu.to_string()),
+            ("--report", report.display().to_string()),
+        ] {
+            arguments.extend([name.to_owned(), value]);
+        }
+        arguments.push("--retry".to_owned());
+        if settle {
+            arguments.push("--settle-flush".to_owned());
+        }
+        arguments
+    }
+}
+
+/// The table, and where the figures come from.
+impl Bench<'_> {
+    fn print(&self, until_ack: &Value, in_all: &Value) {
+        let arguments = self.arguments().join(" ");
+        println!("\ningest {arguments} on {}", machine());
+        println!(
+            "server: 1 core, pinned to CPU {}; loadgen on CPU {}",
+            self.server_cpu, self.loadgen_cpu
+        );
+        println!(
+            "until the ack: sealing put off, so that no encoding is counted; all work: sealed,"
+        );
+        println!("encoded and flushed as usual, until idle\n");
+        if self.server_cpu == self.loadgen_cpu {
+            println!("only one processor: rate and latency are those of both together\n");
+        }
+        println!("{:<38} {:>14} {:>14}", "", "until the ack", "all work");
+        for (what, path, unit) in ROWS {
+            let cells = [until_ack, in_all].map(|figures| cell(figures, path, *unit));
+            println!("{what:<38} {:>14} {:>14}", cells[0], cells[1]);
+        }
+        let bytes = |name| [until_ack, in_all].map(|figures| per_span(figures, name));
+        for (what, name) in
+            [("WAL, bytes per span", "wal_bytes"), ("blocks, bytes per span", "block_bytes")]
+        {
+            println!("{what:<38} {:>14} {:>14}", bytes(name)[0], bytes(name)[1]);
+        }
+        println!();
+    }
+}
+
+/// Rows of the table: what, where in the report, divided by what.
+const ROWS: &[(&str, &str, f64)] = &[
+    ("spans acknowledged", "/acknowledged/spans", 1.0),
+    ("batches refused, sent again", "/retries", 1.0),
+    ("spans per second", "/acknowledged_per_s", 1.0),
+    ("CPU-s per million spans until last ack", "/server/cpu_s_per_million_until_ack", 1.0),
+    ("CPU-s per million spans in all", "/server/cpu_s_per_million_in_all", 1.0),
+    ("ack latency p50, ms", "/latency_from_send/p50_us", 1000.0),
+    ("ack latency p99, ms", "/latency_from_send/p99_us", 1000.0),
+    ("peak memory, MiB", "/server/rss_bytes_max", MIB as f64),
+    ("blocks", "/blocks_flushed", 1.0),
+];
+
+fn cell(figures: &Value, path: &str, unit: f64) -> String {
+    match figures.pointer(path).and_then(Value::as_f64) {
+        Some(value) if value.fract() == 0.0 && unit == 1.0 => format!("{value}"),
+        Some(value) if value / unit >= 1000.0 => format!("{:.0}", value / unit),
+        Some(value) => format!("{:.2}", value / unit),
+        None => "-".to_owned(),
+    }
+}
+
+fn per_span(figures: &Value, name: &str) -> String {
+    let spans = figures["acknowledged"]["spans"].as_f64().unwrap_or(0.0);
+    match figures[name].as_f64() {
+        Some(bytes) if bytes > 0.0 && spans > 0.0 => format!("{:.1}", bytes / spans),
+        _ => "-".to_owned(),
+    }
+}
+
+/// Processor and memory, as the kernel names them.
+fn machine() -> String {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let field = |text: &str, name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name))?.to_owned();
+        Some(line.split_once(':')?.1.trim().to_owned())
+    };
+    let cpu = field(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "unknown CPU".into());
+    let memory = field(&read("/proc/meminfo"), "MemTotal").unwrap_or_default();
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{cpu}, {cpus} CPUs, {memory}")
+}
+
+/// Bytes of all files below a directory; 0 if it is missing.
+fn bytes_below(directory: &Path) -> Result<u64, XtaskError> {
+    let Ok(entries) = std::fs::read_dir(directory) else { return Ok(0) };
+    let what = || directory.display().to_string();
+    let mut bytes = 0;
+    for entry in entries {
+        let entry = entry.what(what)?;
+        let metadata = entry.metadata().what(what)?;
+        bytes += if metadata.is_dir() { bytes_below(&entry.path())? } else { metadata.len() };
+    }
+    Ok(bytes)
+}
+
+/// A whole number with an optional `k` or `m`.
+fn number(text: &str) -> Result<u64, XtaskError> {
+    let units = [("k", 1_000), ("m", 1_000_000)];
+    let unit = units.iter().find_map(|(unit, by)| Some((text.strip_suffix(unit)?, *by)));
+    let (digits, by) = unit.unwrap_or((text, 1));
+    match digits.parse::<u64>().ok().and_then(|number| number.checked_mul(by)) {
+        Some(number) if number > 0 => Ok(number),
+        _ => failed(format!("--spans {text}: expected a whole number such as 500000, 500k or 2m")),
+    }
+}

@@ -1,0 +1,73 @@
+//! What a round does, drawn from the seed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::rng::Rng;
+use crate::server::ServerOptions;
+
+const MIB: u64 = 1 << 20;
+
+/// One round.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The server that is killed.
+    pub server: ServerOptions,
+    /// How it is loaded.
+    pub load: Vec<String>,
+    /// When it is killed, from the start of the load.
+    pub kill_after: Duration,
+    /// When the server that restarts is killed too, mostly in the middle of its recovery.
+    pub kill_restart_after: Option<Duration>,
+}
+
+impl Plan {
+    /// The plan of a round. Blocks are small and young, so that kills hit sealing, encoding,
+    /// flushing and recycling as often as commits; the number of cores changes between rounds.
+    pub fn draw(seed: u64, round: u64, cores: u64, data: &Path) -> Self {
+        let rng = &mut Rng::new(seed, round);
+        let server = ServerOptions {
+            data: data.to_owned(),
+            cores: rng.within(1..cores + 1),
+            durability: rng.pick(&["sync", "sync", "interval", "os"]),
+            segment_bytes: rng.pick(&[2, 4, 16]) * MIB,
+            budget_bytes: 256 * MIB,
+            block_age: Duration::from_millis(rng.pick(&[200, 500, 1000, 5000])),
+            block_bytes: rng.pick(&[1, 4, 50]) * MIB,
+            cpu: None,
+        };
+        let load = load(rng, seed, round);
+        let kill_after = rng.duration_ms(300..3000);
+        let twice = rng.within(0..4) == 0;
+        let kill_restart_after = twice.then(|| rng.duration_ms(1..300));
+        Self { server, load, kill_after, kill_restart_after }
+    }
+
+    /// In a few words, for the line of the round.
+    pub fn describe(&self) -> String {
+        let ServerOptions { cores, durability, segment_bytes, block_age, .. } = &self.server;
+        let (segment, age_ms) = (segment_bytes / MIB, block_age.as_millis());
+        let plural = if *cores == 1 { " " } else { "s" };
+        format!("{cores} core{plural} {durability:<8} {segment:>2} MiB {age_ms:>4} ms")
+    }
+}
+
+/// Arguments of `loadgen run`.
+fn load(rng: &mut Rng, seed: u64, round: u64) -> Vec<String> {
+    let batch_spans = rng.pick(&[20, 200, 1000, 4000]);
+    let rate = rng.pick(&[2_000, 10_000, 40_000]);
+    let compression = rng.pick(&["none", "none", "gzip"]);
+    let run_id = seed.wrapping_mul(1_000_003).wrapping_add(round);
+    let mut arguments = Vec::new();
+    for (name, value) in [
+        ("--duration", "60s"),
+        ("--rate", &rate.to_string()),
+        ("--batch-spans", &batch_spans.to_string()),
+        ("--compression", compression),
+        ("--seed", &(round % 7).to_string()),
+        ("--run-id", &run_id.to_string()),
+    ] {
+        arguments.extend([name.to_owned(), value.to_owned()]);
+    }
+    arguments
+}

@@ -1,0 +1,90 @@
+//! A Python with the packages of `tests/python/requirements.txt`, in a virtual environment of our
+//! own. Nothing is installed twice: the stamp beside it holds the requirements it was made for.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::error::{What, XtaskError, failed};
+use crate::tools;
+
+const ADVICE: &str = "tests need Python 3.10 or newer with its `venv` and `pip` modules; \
+                      on Debian and Ubuntu: apt-get install python3 python3-venv";
+/// What the interpreter must be able to do.
+const PROBE: &str = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))";
+
+/// The interpreter, after installing what is missing.
+///
+/// # Errors
+/// When there is no Python and none can be installed, or a package cannot be had.
+pub fn provide() -> Result<PathBuf, XtaskError> {
+    let requirements = tools::root().join("tests/python/requirements.txt");
+    let wanted = std::fs::read_to_string(&requirements).what(|| show(&requirements))?;
+    let environment = tools::target().join("test-env");
+    let (venv, stamp) = (environment.join("venv"), environment.join("installed.txt"));
+    let python = venv.join("bin/python");
+    let installed = std::fs::read_to_string(&stamp).unwrap_or_default();
+    if installed != wanted || !works(&python) {
+        println!("installing Python packages into {}", venv.display());
+        tools::fresh_dir(&environment)?;
+        install(&system_python()?, &venv, &requirements)?;
+        std::fs::write(&stamp, wanted).what(|| show(&stamp))?;
+    }
+    Ok(python)
+}
+
+fn install(python: &str, venv: &Path, requirements: &Path) -> Result<(), XtaskError> {
+    tools::run(Command::new(python).args(["-m", "venv"]).arg(venv))?;
+    let mut pip = Command::new(venv.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    tools::run(pip.arg("--requirement").arg(requirements))
+}
+
+/// `python3`, installed first if it is missing and that is possible.
+fn system_python() -> Result<String, XtaskError> {
+    let python = "python3".to_owned();
+    if !able(&python) {
+        apt_install()?;
+    }
+    if able(&python) { Ok(python) } else { failed(ADVICE) }
+}
+
+fn able(python: &str) -> bool {
+    tools::succeeds(Command::new(python).args(["-c", PROBE]))
+}
+
+fn works(python: &Path) -> bool {
+    tools::succeeds(Command::new(python).args(["-c", "import pyarrow"]))
+}
+
+/// Debian's packages, as root or through a sudo that asks for nothing.
+fn apt_install() -> Result<(), XtaskError> {
+    let Some(prefix) = root_prefix().filter(|_| has("apt-get")) else { return failed(ADVICE) };
+    println!("installing python3 and python3-venv with apt-get");
+    for arguments in
+        [&["update"][..], &["install", "-y", "--no-install-recommends", "python3", "python3-venv"]]
+    {
+        let mut words = prefix.iter().chain(&["apt-get", "-qq"]).chain(arguments);
+        let mut command = Command::new(words.next().expect("apt-get at least"));
+        command.args(words).env("DEBIAN_FRONTEND", "noninteractive");
+        tools::run(&mut command)
+            .map_err(|error| XtaskError::Failed(format!("{error}; {ADVICE}")))?;
+    }
+    Ok(())
+}
+
+/// What to put before a command that needs root; none if we cannot become root.
+fn root_prefix() -> Option<&'static [&'static str]> {
+    if rustix::process::geteuid().is_root() {
+        return Some(&[]);
+    }
+    let sudo: &[&str] = &["sudo", "-n"];
+    tools::succeeds(Command::new("sudo").args(["-n", "true"])).then_some(sudo)
+}
+
+fn has(program: &str) -> bool {
+    tools::succeeds(Command::new(program).arg("--version"))
+}
+
+fn show(path: &Path) -> String {
+    path.display().to_string()
+}
