@@ -117,12 +117,12 @@ fn scope_key(scope: &ScopeSpans) -> Vec<u8> {
     key
 }
 
-/// The attributes in an order that does not depend on where they came from.
+/// The attributes by key; values of one key stay in their order.
 fn attributes_key(attributes: &[KeyValue]) -> Vec<u8> {
-    let mut encoded: Vec<Vec<u8>> = attributes.iter().map(KeyValue::encode_to_vec).collect();
-    encoded.sort_unstable();
+    let mut by_key: Vec<&KeyValue> = attributes.iter().collect();
+    by_key.sort_by(|a, b| a.key.cmp(&b.key));
     let mut key = Vec::new();
-    encoded.iter().for_each(|attribute| push_delimited(&mut key, attribute));
+    by_key.iter().for_each(|attribute| push_delimited(&mut key, &attribute.encode_to_vec()));
     key
 }
 

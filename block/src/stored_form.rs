@@ -41,6 +41,16 @@ impl StoredForm {
         }
     }
 
+    /// The type of the column that attributes of this key have in this scope, if there is one.
+    pub fn column_of(&self, scope: DedicatedScope, key: &[u8]) -> Option<DedicatedType> {
+        let columns = match scope {
+            DedicatedScope::Resource => &self.resource,
+            DedicatedScope::Span => &self.span,
+            DedicatedScope::Event => &self.event,
+        };
+        columns.by_key.get(key).map(|(_, kind)| *kind)
+    }
+
     /// The trace as its block will give it back, but for copies of spans, which
     /// [`crate::combine::combine`] drops.
     ///

@@ -7,12 +7,12 @@ mod common;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use common::{encode, options, traces_of};
+use common::{encode, options, read_trace, traces_of};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
 use stringendo_block::meta::default_dedicated_columns;
-use stringendo_block::{BlockReader, Fetched, FinishedBlock};
+use stringendo_block::{BlockReader, Fetched};
 use stringendo_proto::TraceId;
 use stringendo_proto::otlp::{
     AnyValue, ArrayValue, Event, InstrumentationScope, KeyValue, Link, Resource, ResourceSpans,
@@ -114,14 +114,20 @@ prop_compose! {
     fn batch()(groups in vec((attributes(), vec((text(), attributes(), vec(span(), 0..6)), 0..3)), 0..4))
         -> TracesData
     {
-        let scope_spans = |(name, attributes, spans)| ScopeSpans {
-            scope: Some(InstrumentationScope { name, attributes, ..Default::default() }),
+        // Of scopes of one name and version in one entry only the first would be kept.
+        let scope_spans = |(number, (name, attributes, spans)): (usize, (_, _, _))| ScopeSpans {
+            scope: Some(InstrumentationScope {
+                name,
+                version: number.to_string().into(),
+                attributes,
+                dropped_attributes_count: 0,
+            }),
             spans,
             schema_url: Bytes::new(),
         };
         let resource_spans = |(attributes, scopes): (_, Vec<_>)| ResourceSpans {
             resource: Some(Resource { attributes, dropped_attributes_count: 0 }),
-            scope_spans: scopes.into_iter().map(scope_spans).collect(),
+            scope_spans: scopes.into_iter().enumerate().map(scope_spans).collect(),
             schema_url: Bytes::new(),
         };
         TracesData { resource_spans: groups.into_iter().map(resource_spans).collect() }
@@ -166,19 +172,6 @@ fn sorted(attributes: &[KeyValue], is_resource: bool) -> Vec<KeyValue> {
     sorted
 }
 
-fn read(block: &FinishedBlock, id: &TraceId) -> TracesData {
-    let mut fetched = Fetched::default();
-    fetched.insert(0, block.data.clone());
-    let range = BlockReader::footer_range(&block.meta);
-    let footer = block.data.slice(range.start as usize..range.end as usize);
-    let reader = BlockReader::open(block.meta.clone(), &footer).unwrap();
-    let found = reader.probe(id).into_iter().find_map(|probe| {
-        let row = reader.find_row(&probe, id, &fetched).unwrap()?;
-        Some(reader.read_row(probe.row_group, row, &fetched).unwrap())
-    });
-    found.unwrap()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -195,7 +188,7 @@ proptest! {
         let sent = flatten(&all);
         prop_assert_eq!(block.meta.total_objects, sent.len() as u64);
         for id in traces_of(&chunks).keys() {
-            let stored = flatten(&read(&block, id));
+            let stored = flatten(&read_trace(&block, id));
             let spans = &stored[&Bytes::copy_from_slice(&id.0)];
             let expected = &sent[&Bytes::copy_from_slice(&id.0)];
             prop_assert_eq!(spans.len(), expected.len());

@@ -7,7 +7,6 @@ mod support;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use bytes::Bytes;
 use stringendo_block::scan::{
     AttributeScope, ColumnValue, ScanBatch, ScanField, ScanRequest, ScannedTrace,
 };

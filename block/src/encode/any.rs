@@ -113,6 +113,19 @@ pub fn elements(body: &[u8]) -> impl Iterator<Item = Result<Any<'_>, EncodeError
     })
 }
 
+/// The bodies of the elements if `value`, the body of an `AnyValue`, is an array; else itself.
+pub fn values_of(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let array = match Any::parse(value) {
+        Ok(Any::Array(body)) => Some(body),
+        _ => None,
+    };
+    let elements = Fields::new(array.unwrap_or_default()).filter_map(|field| match field {
+        Ok((1, Value::Bytes(body))) => Some(body),
+        _ => None,
+    });
+    elements.chain(array.is_none().then_some(value))
+}
+
 /// What the elements of an `ArrayValue` are.
 ///
 /// # Errors

@@ -155,16 +155,17 @@ fn parse_resource(
         }
     }
     pairs.sort_by_key(|&(key, _)| key);
-    let identity = identities.intern(&identity_of(&pairs));
     let (service, root_service) = service_names(&pairs)?;
-    let mut attributes = Vec::new();
-    for &(key, value) in &pairs {
-        if key != SERVICE_NAME || !matches!(Any::parse(value)?, Any::Str(_)) {
-            attributes.push(columns.group.resource_attributes.prepare(key, value)?);
-        }
-    }
+    pairs.retain(|&(key, value)| !is_service_name(key, value));
+    let attributes = prepare(&pairs, &mut columns.group.resource_attributes)?;
+    let identity = identities.intern(&resource_identity(service, &pairs, &attributes));
     let service = columns.group.service.values.dictionary.intern(service);
     Ok(Resource { identity, service, root_service: root_service.into(), attributes, dropped })
+}
+
+/// Whether it goes into the service's own column.
+fn is_service_name(key: &[u8], value: &[u8]) -> bool {
+    key == SERVICE_NAME && matches!(Any::parse(value), Ok(Any::Str(_)))
 }
 
 /// The service name for the column (the last one that is a string), and for root spans (the first
@@ -215,6 +216,31 @@ fn parse_scope(
 
 fn prepare(pairs: &[Pair<'_>], to: &mut Attributes) -> Result<Vec<Prepared>, EncodeError> {
     pairs.iter().map(|(key, value)| to.prepare(key, value)).collect()
+}
+
+/// Bytes that are equal for resources that come back equal: of attributes with columns of their own
+/// the last value counts, an array of one element is that element, and an empty one is nothing.
+fn resource_identity(service: &[u8], pairs: &[Pair<'_>], attributes: &[Prepared]) -> Vec<u8> {
+    let (mut generic, mut own): (Vec<Pair<'_>>, Vec<(usize, &[u8])>) = (Vec::new(), Vec::new());
+    for (&(key, value), prepared) in pairs.iter().zip(attributes) {
+        if let Prepared::Dedicated(column, _) = prepared {
+            own.retain(|(known, _)| known != column);
+            own.push((*column, value));
+        } else {
+            generic.push((key, value));
+        }
+    }
+    generic.push((service, &[]));
+    let mut identity = identity_of(&generic);
+    own.sort_unstable_by_key(|(column, _)| *column);
+    for (column, value) in own {
+        for element in any::values_of(value) {
+            put_varint(&mut identity, column as u64);
+            put_varint(&mut identity, element.len() as u64);
+            identity.extend_from_slice(element);
+        }
+    }
+    identity
 }
 
 /// Bytes that are equal if and only if all pairs are.

@@ -1,12 +1,16 @@
 //! Traces from OTLP batches, and blocks on disk.
 #![allow(dead_code, reason = "every test file uses its own part of this")]
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use stringendo_block::{BlockEncoder, DedicatedColumn, EncodeOptions, FinishedBlock, SpanPart};
+use stringendo_block::{
+    BlockEncoder, BlockReader, DedicatedColumn, EncodeOptions, Fetched, FinishedBlock, SpanPart,
+};
 use stringendo_proto::TraceId;
+use stringendo_proto::otlp::TracesData;
 use stringendo_proto::walk::{BatchIndex, WalkLimits, walk};
 use stringendo_proto::wire;
 
@@ -72,6 +76,20 @@ pub fn encode(chunks: &[Bytes], options: EncodeOptions) -> FinishedBlock {
             return block;
         }
     }
+}
+
+/// The trace as the block gives it back.
+pub fn read_trace(block: &FinishedBlock, id: &TraceId) -> TracesData {
+    let mut fetched = Fetched::default();
+    fetched.insert(0, block.data.clone());
+    let range = BlockReader::footer_range(&block.meta);
+    let footer = block.data.slice(range.start as usize..range.end as usize);
+    let reader = BlockReader::open(block.meta.clone(), &footer).unwrap();
+    let found = reader.probe(id).into_iter().find_map(|probe| {
+        let row = reader.find_row(&probe, id, &fetched).unwrap()?;
+        Some(reader.read_row(probe.row_group, row, &fetched).unwrap())
+    });
+    found.unwrap()
 }
 
 /// Writes a block where `tests/python/check_blocks.py` finds it: `target/tmp/blocks/<name>`.
