@@ -1,9 +1,11 @@
-//! The spans of one live trace with a plan's fields as columns.
+//! The spans of one live trace with a plan's fields as columns: the values that their block will
+//! give them.
 
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use stringendo_block::SpanPart;
+use stringendo_block::meta::{DedicatedColumn, DedicatedScope, DedicatedType};
+use stringendo_block::{SpanPart, StoredForm};
 use stringendo_block::nested_set::{NestedSets, Node, Place};
 use stringendo_proto::TraceId;
 use stringendo_traceql::{
@@ -12,16 +14,46 @@ use stringendo_traceql::{
 
 use super::facts::{self, TraceFacts};
 use super::span::{self, RESOURCE_ATTRIBUTES, SCOPE_ATTRIBUTES, SPAN_ATTRIBUTES, SpanView};
+use super::scopes::SentScopes;
 use super::value::{Cell, any_value};
 
 /// The spans of a trace, read from the image, each (span id, kind) once.
 pub fn spans<'a>(parts: impl Iterator<Item = (&'a [Bytes], SpanPart)>) -> Vec<SpanView<'a>> {
-    let mut seen = HashSet::new();
+    let (mut seen, mut scopes) = (HashSet::new(), SentScopes::default());
     let views = parts.filter_map(|(chunks, part)| {
         let chunk: &'a [u8] = chunks.get(part.chunk as usize)?;
-        span::view(part.resource.of(chunk), part.scope.of(chunk), part.span.of(chunk)).ok()
+        let resource = part.resource.of(chunk);
+        let scope = scopes.stand_in(resource, part.scope.of(chunk));
+        span::view(resource, scope, part.span.of(chunk)).ok()
     });
     views.filter(|view| seen.insert((view.span_id, view.kind))).collect()
+}
+
+/// A plan's fields, and what of them has columns of its own in blocks.
+pub struct LiveFields<'p> {
+    fields: Vec<(&'p Field, Own)>,
+}
+
+/// Types of the columns of an attribute, in both scopes that an unscoped one is looked for in.
+#[derive(Clone, Copy, Default)]
+struct Own {
+    span: Option<DedicatedType>,
+    resource: Option<DedicatedType>,
+}
+
+impl<'p> LiveFields<'p> {
+    /// The fields of `plan`, for data that will be stored with these dedicated columns.
+    pub fn of(plan: &'p SearchPlan, dedicated: &[DedicatedColumn]) -> Self {
+        let form = StoredForm::new(dedicated);
+        let own = |field: &Field| match field {
+            Field::Attribute { name, .. } => Own {
+                span: form.column_of(DedicatedScope::Span, name.as_bytes()),
+                resource: form.column_of(DedicatedScope::Resource, name.as_bytes()),
+            },
+            Field::Intrinsic(_) => Own::default(),
+        };
+        Self { fields: plan.fields().iter().map(|field| (field, own(field))).collect() }
+    }
 }
 
 /// A trace as a query sees it.
@@ -43,12 +75,12 @@ impl SpanColumns for LiveColumns<'_> {
 
 impl<'a> LiveColumns<'a> {
     /// Reads the plan's fields of all spans.
-    pub fn read(trace_id: &TraceId, spans: &[SpanView<'a>], plan: &SearchPlan) -> Self {
-        let fields = plan.fields();
+    pub fn read(trace_id: &TraceId, spans: &[SpanView<'a>], fields: &LiveFields<'_>) -> Self {
+        let fields = &fields.fields;
         let whole = WholeTrace::of(trace_id, spans, fields);
         let mut cells = Vec::with_capacity(spans.len() * fields.len());
         for (number, span) in spans.iter().enumerate() {
-            cells.extend(fields.iter().map(|field| whole.cell(number, span, field)));
+            cells.extend(fields.iter().map(|(field, own)| whole.cell(number, span, field, *own)));
         }
         Self { cells, fields: fields.len(), spans: spans.len() }
     }
@@ -68,9 +100,10 @@ struct WholeTrace<'a> {
 }
 
 impl<'a> WholeTrace<'a> {
-    fn of(trace_id: &TraceId, spans: &[SpanView<'a>], fields: &[Field]) -> Self {
+    fn of(trace_id: &TraceId, spans: &[SpanView<'a>], fields: &[(&Field, Own)]) -> Self {
         let any = |wanted: &[Intrinsic]| {
-            fields.iter().any(|field| matches!(field, Field::Intrinsic(i) if wanted.contains(i)))
+            let is_wanted = |field| matches!(field, &Field::Intrinsic(i) if wanted.contains(&i));
+            fields.iter().any(|(field, _)| is_wanted(*field))
         };
         let facts = if any(&[Intrinsic::TraceDuration, Intrinsic::RootName, Intrinsic::RootService])
         {
@@ -89,10 +122,10 @@ impl<'a> WholeTrace<'a> {
         Self { trace_id: *trace_id, facts, places, has_root }
     }
 
-    fn cell(&self, number: usize, span: &SpanView<'a>, field: &Field) -> Cell<'a> {
+    fn cell(&self, number: usize, span: &SpanView<'a>, field: &Field, own: Own) -> Cell<'a> {
         match field {
             Field::Intrinsic(intrinsic) => self.intrinsic(number, span, *intrinsic),
-            Field::Attribute { scope, name } => attribute(span, *scope, name.as_bytes()),
+            Field::Attribute { scope, name } => attribute(span, *scope, name.as_bytes(), own),
         }
     }
 
@@ -142,30 +175,64 @@ fn field_bytes(body: &[u8], number: u32) -> &[u8] {
     span::messages(body, number).last().unwrap_or(&[])
 }
 
-fn attribute<'a>(span: &SpanView<'a>, scope: AttributeScope, name: &[u8]) -> Cell<'a> {
+fn attribute<'a>(
+    span: &SpanView<'a>,
+    scope: AttributeScope,
+    name: &[u8],
+    own: Own,
+) -> Cell<'a> {
+    let of_span = || last(span.body, SPAN_ATTRIBUTES, name, own.span);
     match scope {
-        AttributeScope::Span => last(span.body, SPAN_ATTRIBUTES, name),
-        AttributeScope::Resource => resource_attribute(span, name),
-        AttributeScope::Instrumentation => last(span.scope, SCOPE_ATTRIBUTES, name),
+        AttributeScope::Span => of_span(),
+        AttributeScope::Resource => resource_attribute(span, name, own),
+        AttributeScope::Instrumentation => last(span.scope, SCOPE_ATTRIBUTES, name, None),
         AttributeScope::Unscoped => {
-            let own = last(span.body, SPAN_ATTRIBUTES, name);
+            let found = of_span();
             // What only the resource's pseudo-value could give is not found unscoped.
-            if own.is_missing() { last(span.resource, RESOURCE_ATTRIBUTES, name) } else { own }
+            if found.is_missing() {
+                last(span.resource, RESOURCE_ATTRIBUTES, name, own.resource)
+            } else {
+                found
+            }
         }
         AttributeScope::Event | AttributeScope::Link => Cell::Ref(ValueRef::Missing),
     }
 }
 
 /// `resource.service.name` always exists, empty where the resource lacks it (traceql.md §5.2).
-fn resource_attribute<'a>(span: &SpanView<'a>, name: &[u8]) -> Cell<'a> {
-    let found = last(span.resource, RESOURCE_ATTRIBUTES, name);
+fn resource_attribute<'a>(span: &SpanView<'a>, name: &[u8], own: Own) -> Cell<'a> {
+    let found = last(span.resource, RESOURCE_ATTRIBUTES, name, own.resource);
     if found.is_missing() && name == b"service.name" {
         return Cell::Ref(ValueRef::Str(&[]));
     }
     found
 }
 
-fn last<'a>(body: &'a [u8], number: u32, name: &[u8]) -> Cell<'a> {
-    let found = span::attributes(body, number).filter(|(key, _)| *key == name).last();
-    found.map_or(Cell::Ref(ValueRef::Missing), |(_, value)| any_value(value))
+/// The last value of the key; one that has a column of its own comes after all that have not.
+fn last<'a>(body: &'a [u8], number: u32, name: &[u8], own: Option<DedicatedType>) -> Cell<'a> {
+    let (mut generic, mut column) = (Cell::MISSING, Cell::MISSING);
+    for (_, value) in span::attributes(body, number).filter(|(key, _)| *key == name) {
+        let value = any_value(value);
+        match own.and_then(|kind| in_column(&value, kind)) {
+            Some(stored) => column = stored,
+            None => generic = value,
+        }
+    }
+    if column.is_missing() { generic } else { column }
+}
+
+/// What a column of this type gives back of a value, if the value goes there (contract blocks.md
+/// §11): an array of one element is that element, and an empty one is gone.
+fn in_column<'a>(value: &Cell<'a>, kind: DedicatedType) -> Option<Cell<'a>> {
+    let fits = |value: ValueRef<'_>| match kind {
+        DedicatedType::String => matches!(value, ValueRef::Str(_)),
+        DedicatedType::Int => matches!(value, ValueRef::Int(_)),
+    };
+    match value.get() {
+        ValueRef::Missing => Some(Cell::MISSING),
+        ValueRef::Array(array) if !array.iter().all(fits) => None,
+        ValueRef::Array(array) if array.len() == 1 => Some(Cell::Owned(array.get(0).into())),
+        ValueRef::Array(_) => Some(value.clone()),
+        scalar => fits(scalar).then(|| value.clone()),
+    }
 }

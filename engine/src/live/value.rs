@@ -13,6 +13,9 @@ pub enum Cell<'a> {
 }
 
 impl Cell<'_> {
+    /// None.
+    pub const MISSING: Self = Cell::Ref(ValueRef::Missing);
+
     /// The value.
     pub fn get(&self) -> ValueRef<'_> {
         match self {

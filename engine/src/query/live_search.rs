@@ -12,7 +12,7 @@ use super::SearchRequest;
 use super::collect::{Findings, FoundTrace, Newest, SearchCost};
 use super::echo::{self, SpanFacts};
 use crate::error::QueryError;
-use crate::live::columns::{self, LiveColumns};
+use crate::live::columns::{self, LiveColumns, LiveFields};
 use crate::live::facts;
 use crate::live::span::SpanView;
 use crate::live::{LiveSegment, index::TenantIndex};
@@ -37,6 +37,7 @@ pub async fn run(shard: &Shard, job: &LiveSearchJob) -> Result<Findings, QueryEr
     let mut newest = Newest::new(job.request.limit);
     let mut cost = SearchCost::default();
     let mut matching = Vec::new();
+    let fields = LiveFields::of(&job.request.plan, &shard.settings.block.dedicated_columns);
     for (trace_id, start) in candidates(shard, &sealed, job) {
         // Newest come first, so nothing later is newer than what is there.
         if newest.is_full() && !newest.wants(start) {
@@ -45,7 +46,7 @@ pub async fn run(shard: &Shard, job: &LiveSearchJob) -> Result<Findings, QueryEr
         if let Some(found) = {
             let active = shard.active.borrow();
             let segments = sealed.iter().map(Rc::as_ref).chain([&*active]);
-            look_at(segments, job, &trace_id, &mut matching, &mut cost)
+            look_at(segments, job, &fields, &trace_id, &mut matching, &mut cost)
         } {
             newest.add(found);
         }
@@ -87,6 +88,7 @@ fn trace_times(index: &TenantIndex, id: &TraceId) -> (u64, u64) {
 fn look_at<'a>(
     segments: impl Iterator<Item = &'a LiveSegment>,
     job: &LiveSearchJob,
+    fields: &LiveFields<'_>,
     id: &TraceId,
     matching: &mut Vec<u32>,
     cost: &mut SearchCost,
@@ -99,10 +101,9 @@ fn look_at<'a>(
     cost.traces += 1;
     cost.spans += spans.len() as u64;
     cost.bytes += spans.iter().map(|span| span.body.len() as u64).sum::<u64>();
-    let plan = &job.request.plan;
-    let columns = LiveColumns::read(id, &spans, plan);
+    let columns = LiveColumns::read(id, &spans, fields);
     matching.clear();
-    plan.matching_spans(&columns, matching);
+    job.request.plan.matching_spans(&columns, matching);
     (!matching.is_empty()).then(|| found(id, &spans, &columns, matching, &job.request))
 }
 

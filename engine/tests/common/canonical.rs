@@ -4,9 +4,7 @@
 use std::collections::HashSet;
 
 use stringendo_proto::TraceId;
-use stringendo_proto::otlp::{
-    AnyValue, KeyValue, ResourceSpans, ScopeSpans, TracesData, Value,
-};
+use stringendo_proto::otlp::{AnyValue, KeyValue, ResourceSpans, ScopeSpans, TracesData, Value};
 
 /// The spans of one resource, as text (a NaN equals itself that way).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

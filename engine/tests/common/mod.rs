@@ -1,4 +1,5 @@
 //! A real engine on real files, one executor per core.
+#![allow(dead_code, reason = "every test file uses its own part of this")]
 
 pub mod canonical;
 
@@ -10,9 +11,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use stringendo_engine::settings::BlockSettings;
-use stringendo_engine::{Durability, EngineSettings, Node, TraceRequest, boot};
+use stringendo_engine::{
+    Durability, EngineSettings, Node, SearchRequest, TenantId, TraceRequest, boot,
+};
 use stringendo_proto::TraceId;
 use stringendo_proto::otlp::TracesData;
+use stringendo_proto::tempopb::TraceSearchMetadata;
 use stringendo_ring::{Clock, RingOptions};
 use uuid::Uuid;
 
@@ -95,6 +99,19 @@ pub fn everywhere(trace_id: TraceId) -> TraceRequest {
         live: true,
         blocks: Some((Uuid::nil(), Uuid::max())),
     }
+}
+
+/// Every trace that a query finds, with all its matching spans.
+pub async fn search_all(node: &Node, query: &str) -> Vec<TraceSearchMetadata> {
+    let plan = stringendo_traceql::compile_search(query);
+    let request = SearchRequest {
+        plan: Arc::new(plan.unwrap_or_else(|error| panic!("{query}: {error}"))),
+        start_unix_nanos: 0,
+        end_unix_nanos: u64::MAX,
+        limit: 1000,
+        spans_per_span_set: 0,
+    };
+    node.search(&TenantId::single(), request).await.expect("an answer").traces
 }
 
 /// What Tempo answered for each trace of the corpus.
