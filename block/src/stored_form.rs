@@ -126,7 +126,8 @@ fn merge_sent_scopes(scopes: &mut Vec<ScopeSpans>) {
 /// Only beside another scope are the attributes of a scope stored by key (contract blocks.md §14).
 fn sort_scope_attributes(resource: &mut ResourceSpans) {
     if resource.scope_spans.len() > 1 {
-        for scope in resource.scope_spans.iter_mut().flat_map(|scope_spans| &mut scope_spans.scope) {
+        for scope in resource.scope_spans.iter_mut().flat_map(|scope_spans| &mut scope_spans.scope)
+        {
             scope.attributes.sort_by(|a, b| a.key.cmp(&b.key));
         }
     }

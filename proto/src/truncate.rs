@@ -25,8 +25,9 @@ pub struct Truncated {
 }
 
 /// Returns `batch`, which [`crate::walk::walk`] has accepted, with every attribute key and string
-/// value of more than `attribute_bytes_max` bytes cut to that many bytes, never inside a character.
-/// 0 cuts nothing. Fields that OTLP did not have when this was written are lost.
+/// value of more than `attribute_bytes_max` bytes cut to that many bytes, never inside a character:
+/// Tempo cuts there too, and then answers with protobuf that clients must refuse, since its strings
+/// are not UTF-8. 0 cuts nothing. Fields that OTLP did not have when this was written are lost.
 ///
 /// # Panics
 /// If the batch was never accepted and does not decode.

@@ -5,16 +5,16 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use stringendo_block::meta::{DedicatedColumn, DedicatedScope, DedicatedType};
-use stringendo_block::{SpanPart, StoredForm};
 use stringendo_block::nested_set::{NestedSets, Node, Place};
+use stringendo_block::{SpanPart, StoredForm};
 use stringendo_proto::TraceId;
 use stringendo_traceql::{
     AttributeScope, Field, Intrinsic, SearchPlan, SpanColumns, Value, ValueRef,
 };
 
 use super::facts::{self, TraceFacts};
-use super::span::{self, RESOURCE_ATTRIBUTES, SCOPE_ATTRIBUTES, SPAN_ATTRIBUTES, SpanView};
 use super::scopes::SentScopes;
+use super::span::{self, RESOURCE_ATTRIBUTES, SCOPE_ATTRIBUTES, SPAN_ATTRIBUTES, SpanView};
 use super::value::{Cell, any_value};
 
 /// The spans of a trace, read from the image, each (span id, kind) once.
@@ -175,12 +175,7 @@ fn field_bytes(body: &[u8], number: u32) -> &[u8] {
     span::messages(body, number).last().unwrap_or(&[])
 }
 
-fn attribute<'a>(
-    span: &SpanView<'a>,
-    scope: AttributeScope,
-    name: &[u8],
-    own: Own,
-) -> Cell<'a> {
+fn attribute<'a>(span: &SpanView<'a>, scope: AttributeScope, name: &[u8], own: Own) -> Cell<'a> {
     let of_span = || last(span.body, SPAN_ATTRIBUTES, name, own.span);
     match scope {
         AttributeScope::Span => of_span(),

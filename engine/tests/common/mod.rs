@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every test file uses its own part of this")]
 
 pub mod canonical;
+pub mod golden;
 
 use std::future::Future;
 use std::path::Path;
@@ -86,7 +87,16 @@ pub fn data(name: &str) -> Bytes {
 
 /// The requests of the small corpus.
 pub fn corpus() -> Vec<Bytes> {
-    let all = data("corpus-small.otlp.pb");
+    requests("corpus-small.otlp.pb")
+}
+
+/// The requests that the golden answers are about.
+pub fn golden_corpus() -> Vec<Bytes> {
+    requests("golden/golden.otlp.pb")
+}
+
+fn requests(name: &str) -> Vec<Bytes> {
+    let all = data(name);
     let requests = stringendo_proto::wire::delimited(&all);
     requests.map(|request| all.slice_ref(request.expect("well-formed"))).collect()
 }
