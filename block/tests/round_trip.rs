@@ -111,8 +111,9 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn batch()(groups in vec((attributes(), vec((text(), attributes(), vec(span(), 0..6)), 0..3)), 0..4))
-        -> TracesData
+    fn batch()(
+        groups in vec((attributes(), vec((text(), attributes(), vec(span(), 0..6)), 0..3)), 0..4)
+    ) -> TracesData
     {
         // Of scopes of one name and version in one entry only the first would be kept.
         let scope_spans = |(number, (name, attributes, spans)): (usize, (_, _, _))| ScopeSpans {
@@ -180,11 +181,13 @@ proptest! {
         batches in vec(batch(), 1..3),
         row_group_bytes in prop_oneof![Just(1u64), Just(2_000), Just(100_000_000)],
     ) {
-        let chunks: Vec<_> = batches.iter().map(|batch| Bytes::from(batch.encode_to_vec())).collect();
+        let encoded = batches.iter().map(|batch| Bytes::from(batch.encode_to_vec()));
+        let chunks: Vec<_> = encoded.collect();
         let mut options = options(default_dedicated_columns());
         options.row_group_bytes = row_group_bytes;
         let block = encode(&chunks, options);
-        let all = TracesData { resource_spans: batches.into_iter().flat_map(|b| b.resource_spans).collect() };
+        let all = batches.into_iter().flat_map(|batch| batch.resource_spans);
+        let all = TracesData { resource_spans: all.collect() };
         let sent = flatten(&all);
         prop_assert_eq!(block.meta.total_objects, sent.len() as u64);
         for id in traces_of(&chunks).keys() {
@@ -194,7 +197,8 @@ proptest! {
             prop_assert_eq!(spans.len(), expected.len());
             for (key, copies) in spans {
                 prop_assert_eq!(copies.len(), 1);
-                prop_assert!(expected[key].contains(&copies[0]), "{:#?}\nnot in {:#?}", copies, expected[key]);
+                let sent = &expected[key];
+                prop_assert!(sent.contains(&copies[0]), "{copies:#?}\nnot in {sent:#?}");
             }
         }
     }

@@ -145,14 +145,18 @@ fn sent(batches: &[TracesData], id: &TraceId) -> TracesData {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(256)
+    })]
 
     #[test]
     fn a_live_trace_in_stored_form_is_what_its_block_gives_back(
         batches in vec(batch(), 1..3),
     ) {
         let dedicated = default_dedicated_columns();
-        let chunks: Vec<_> = batches.iter().map(|batch| Bytes::from(batch.encode_to_vec())).collect();
+        let encoded = batches.iter().map(|batch| Bytes::from(batch.encode_to_vec()));
+        let chunks: Vec<_> = encoded.collect();
         let block = encode(&chunks, options(dedicated.clone()));
         let form = StoredForm::new(&dedicated);
         for id in traces_of(&chunks).keys() {

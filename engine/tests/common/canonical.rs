@@ -1,5 +1,5 @@
-//! Traces in a form in which two answers compare: nothing is left out but the order of spans, scopes
-//! and resources.
+//! Traces in a form in which two answers compare: nothing is left out but the order of spans,
+//! scopes and resources.
 
 use std::collections::HashSet;
 
