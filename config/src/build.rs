@@ -2,6 +2,7 @@
 //!
 //! Starts from [`Settings::default`], overwrites what the file says, and refuses what cannot be.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use crate::node::Node;
@@ -188,7 +189,9 @@ fn overrides(raw: &Raw, settings: &mut Settings) -> Done {
 
 fn stringendo(raw: &Raw, settings: &mut Settings) -> Done {
     /// Fewer bytes could not hold one full-sized gRPC message beside its frame.
-    const SEGMENT_BYTES_MIN: u64 = 1 << 20;
+    // Whole pages of direct I/O; offsets in a segment have 32 bits (docs/format/wal.md).
+    const SEGMENT_BYTES: RangeInclusive<u64> = (1 << 20)..=((1 << 32) - PAGE_BYTES);
+    const PAGE_BYTES: u64 = 4096;
     let s = &mut settings.stringendo;
     raw.read("stringendo.cores", &mut s.cores)?;
     raw.read("stringendo.pin_cores", &mut s.pin_cores)?;
@@ -198,8 +201,10 @@ fn stringendo(raw: &Raw, settings: &mut Settings) -> Done {
     raw.read("stringendo.wal.segment_size_bytes", &mut s.wal.segment_size_bytes)?;
     s.wal.path = settings.storage.trace.wal.path.clone();
     raw.read("stringendo.wal.path", &mut s.wal.path)?;
-    if s.wal.segment_size_bytes < SEGMENT_BYTES_MIN {
-        let why = format!("must be at least {SEGMENT_BYTES_MIN}");
+    let segment_bytes = s.wal.segment_size_bytes;
+    if !SEGMENT_BYTES.contains(&segment_bytes) || !segment_bytes.is_multiple_of(PAGE_BYTES) {
+        let (least, most) = (SEGMENT_BYTES.start(), SEGMENT_BYTES.end());
+        let why = format!("must be a multiple of {PAGE_BYTES} from {least} to {most}");
         return Err(raw.error("stringendo.wal.segment_size_bytes", &why));
     }
     if s.memory_budget_per_core_bytes < 2 * s.wal.segment_size_bytes {

@@ -146,6 +146,7 @@ fn values_that_cannot_be_are_fatal_with_their_key() {
         ),
         ("live_store: {max_block_bytes: 0}\n", "live_store.max_block_bytes"),
         ("stringendo: {wal: {segment_size_bytes: 1000}}\n", "stringendo.wal.segment_size_bytes"),
+        ("stringendo: {wal: {segment_size_bytes: 10000000}}\n", "a multiple of 4096 from 1048576"),
         ("stringendo: {memory_budget_per_core_bytes: 1e6}\n", "memory_budget_per_core_bytes"),
         ("stringendo: {wal: {durability: interval, interval: 0}}\n", "stringendo.wal.interval"),
     ] {
