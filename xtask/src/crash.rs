@@ -57,6 +57,7 @@ pub fn command() -> clap::Command {
                 .help("What to run")
                 .value_parser(["all", "rounds", "tails"])
                 .default_value("all"),
+            tools::no_build_arg(),
         ])
 }
 
@@ -70,7 +71,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), XtaskError> {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
     let seed = number("seed").unwrap_or_else(rng::fresh_seed);
     let setup = Setup {
-        binaries: tools::build(text("profile"))?,
+        binaries: tools::build(text("profile"), matches)?,
         dir: tools::target().join("crash").join(seed.to_string()),
         seed,
         cores: number("cores").unwrap_or(cores).max(1),

@@ -121,11 +121,16 @@ impl Verified {
     }
 }
 
-/// Reads everything in the ledger back.
+/// Reads everything in the ledger back, or about `sample` traces of it.
 ///
 /// # Errors
 /// When it cannot run; missing spans are in the report.
-pub fn verify(binary: &Path, server: &Server, ledger: &Path) -> Result<Verified, XtaskError> {
+pub fn verify(
+    binary: &Path,
+    server: &Server,
+    ledger: &Path,
+    sample: Option<u64>,
+) -> Result<Verified, XtaskError> {
     let report: PathBuf = ledger.with_extension("verify.json");
     let http = format!("http://127.0.0.1:{}", server.ports().http);
     // An old report must not be taken for the new one.
@@ -133,6 +138,9 @@ pub fn verify(binary: &Path, server: &Server, ledger: &Path) -> Result<Verified,
     let mut command = Command::new(binary);
     command.args(["verify", "--quiet", "--http", &http, "--ledger"]).arg(ledger);
     command.arg("--report").arg(&report).stdout(Stdio::null());
+    if let Some(traces) = sample {
+        command.args(["--sample", &traces.to_string()]);
+    }
     let status = command.status().what(|| binary.display().to_string())?;
     let verified = Verified::read(&report)?;
     // 1 says that something is wrong, which the report tells better.

@@ -45,8 +45,6 @@ pub struct ServerOptions {
 pub struct Ports {
     /// HTTP API.
     pub http: u16,
-    /// gRPC API.
-    pub grpc: u16,
     /// OTLP over gRPC.
     pub otlp_grpc: u16,
     /// OTLP over HTTP.
@@ -54,18 +52,18 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Four that are free now.
+    /// Three that are free now.
     ///
     /// # Errors
     /// From the operating system.
     pub fn free() -> Result<Self, XtaskError> {
         let listen = || TcpListener::bind(("127.0.0.1", 0));
-        let all = [listen(), listen(), listen(), listen()];
+        let all = [listen(), listen(), listen()];
         // All are held at once, so that no two are the same.
         let ports: Result<Vec<u16>, _> =
             all.iter().flatten().map(|listener| Ok(listener.local_addr()?.port())).collect();
         match ports.what(|| "a free port".to_owned())?[..] {
-            [http, grpc, otlp_grpc, otlp_http] => Ok(Self { http, grpc, otlp_grpc, otlp_http }),
+            [http, otlp_grpc, otlp_http] => Ok(Self { http, otlp_grpc, otlp_http }),
             _ => failed("no free ports on 127.0.0.1"),
         }
     }
@@ -197,7 +195,8 @@ impl Server {
     /// When `/metrics` does not answer.
     pub fn metric(&self, name: &str) -> Result<f64, XtaskError> {
         let (_, text) = self.request("GET", "/metrics")?;
-        Ok(text.lines().filter_map(|line| sample(line, name)).sum())
+        // Not `sum`: that of nothing is -0.
+        Ok(text.lines().filter_map(|line| sample(line, name)).fold(0.0, |sum, value| sum + value))
     }
 
     /// Moves live data into blocks and waits for it.
@@ -274,17 +273,15 @@ pub fn cpus() -> Result<Vec<usize>, XtaskError> {
     Ok((0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect())
 }
 
-/// The whole configuration. Limits on tenants are off: here the server's own limits are at work.
+/// The whole configuration.
 fn yaml(options: &ServerOptions, ports: Ports) -> String {
     let ServerOptions { cores, durability, segment_bytes, budget_bytes, block_bytes, .. } = options;
     let (data, age_ms) = (options.data.display(), options.block_age.as_millis());
-    let Ports { http, grpc, otlp_grpc, otlp_http } = ports;
+    let Ports { http, otlp_grpc, otlp_http } = ports;
     format!(
         "server:
   http_listen_address: 127.0.0.1
   http_listen_port: {http}
-  grpc_listen_address: 127.0.0.1
-  grpc_listen_port: {grpc}
 distributor:
   retry_after_on_resource_exhausted: 1s
   receivers:
@@ -298,10 +295,6 @@ live_store:
   flush_check_period: 100ms
 overrides:
   defaults:
-    ingestion:
-      rate_limit_bytes: 10000000000
-      burst_size_bytes: 10000000000
-      max_traces_per_user: 0
     global: {{max_bytes_per_trace: 0}}
 storage:
   trace:

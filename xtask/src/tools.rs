@@ -78,19 +78,24 @@ pub fn remove_dir(path: &Path) -> Result<(), XtaskError> {
     }
 }
 
-/// Builds the server and the load generator in the cargo profile; returns where they are.
+/// The flag of commands that build: take the binaries as they are.
+pub fn no_build_arg() -> clap::Arg {
+    clap::Arg::new("no-build")
+        .long("no-build")
+        .help("Use the binaries that are there, as built last")
+        .action(clap::ArgAction::SetTrue)
+}
+
+/// Builds the server and the load generator in the cargo profile, unless `no-build` says that they
+/// are there; returns where they are.
 ///
 /// # Errors
 /// When they do not compile.
-pub fn build(profile: &str) -> Result<Binaries, XtaskError> {
-    run(cargo("build").args([
-        "--profile",
-        profile,
-        "-p",
-        "stringendo",
-        "-p",
-        "stringendo-loadgen",
-    ]))?;
+pub fn build(profile: &str, matches: &clap::ArgMatches) -> Result<Binaries, XtaskError> {
+    if !matches.get_flag("no-build") {
+        let packages = ["-p", "stringendo", "-p", "stringendo-loadgen"];
+        run(cargo("build").args(["--profile", profile]).args(packages))?;
+    }
     // Cargo's name for where the `dev` profile goes.
     let dir = target().join(if profile == "dev" { "debug" } else { profile });
     Ok(Binaries { server: dir.join("stringendo"), loadgen: dir.join("loadgen") })

@@ -34,6 +34,7 @@ pub fn command() -> clap::Command {
         option("protocol", "NAME", "grpc or http").default_value("grpc"),
         option("batch-spans", "N", "About how many spans a request holds").default_value("1000"),
         option("durability", "NAME", "sync, interval or os").default_value("sync"),
+        tools::no_build_arg(),
     ])
 }
 
@@ -50,7 +51,7 @@ struct Bench<'a> {
 /// # Errors
 /// When a server or the load generator fails.
 pub fn run(matches: &ArgMatches) -> Result<(), XtaskError> {
-    let binaries = tools::build("release")?;
+    let binaries = tools::build("release", matches)?;
     let cpus = server::cpus()?;
     let (Some(&server_cpu), Some(&loadgen_cpu)) = (cpus.first(), cpus.last()) else {
         return failed("no processor to run on");

@@ -15,7 +15,7 @@ pub struct Plan {
     pub server: ServerOptions,
     /// How it is loaded.
     pub load: Vec<String>,
-    /// When it is killed, from the start of the load.
+    /// When it is killed, from the first span.
     pub kill_after: Duration,
     /// When the server that restarts is killed too, mostly in the middle of its recovery.
     pub kill_restart_after: Option<Duration>,
@@ -37,7 +37,7 @@ impl Plan {
             cpu: None,
         };
         let load = load(rng, seed, round);
-        let kill_after = rng.duration_ms(300..3000);
+        let kill_after = rng.duration_ms(50..3000);
         let twice = rng.within(0..4) == 0;
         let kill_restart_after = twice.then(|| rng.duration_ms(1..300));
         Self { server, load, kill_after, kill_restart_after }
@@ -54,8 +54,9 @@ impl Plan {
 
 /// Arguments of `loadgen run`.
 fn load(rng: &mut Rng, seed: u64, round: u64) -> Vec<String> {
-    let batch_spans = rng.pick(&[20, 200, 1000, 4000]);
-    let rate = rng.pick(&[2_000, 10_000, 40_000]);
+    let batch_spans = rng.pick(&[20, 100, 500, 1000]);
+    // Not more, since every trace of every round is read back by its id.
+    let rate = rng.pick(&[500, 2_000, 8_000]);
     let compression = rng.pick(&["none", "none", "gzip"]);
     let run_id = seed.wrapping_mul(1_000_003).wrapping_add(round);
     let mut arguments = Vec::new();

@@ -13,8 +13,14 @@ use crate::server::{self, Server};
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest end after SIGTERM.
 const END_TIMEOUT: Duration = Duration::from_secs(60);
-/// Every so many rounds, all earlier ledgers are read back too.
+/// Longest start of the load generator.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Where the server counts what arrives.
+const SPANS_RECEIVED: &str = "tempo_distributor_spans_received_total";
+/// Every so many rounds, all earlier ledgers are looked at again…
 const ROUNDS_PER_REVIEW: u64 = 10;
+/// …by so many traces each. The last look, at the end, is at all.
+const REVIEW_TRACES: u64 = 100;
 
 /// Sums over all rounds.
 #[derive(Debug, Default)]
@@ -56,6 +62,18 @@ pub fn run(setup: &Setup, rounds: u64) -> Result<(), XtaskError> {
     Ok(())
 }
 
+/// Waits until the load has begun: until then there is nothing to lose.
+fn await_spans(server: &Server) -> Result<(), XtaskError> {
+    let since = Instant::now();
+    while server.metric(SPANS_RECEIVED)? == 0.0 {
+        if since.elapsed() > LOAD_TIMEOUT {
+            return failed(format!("no span has arrived in {LOAD_TIMEOUT:?}"));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
 impl Rounds<'_> {
     fn plan(&self, round: u64) -> Plan {
         Plan::draw(self.setup.seed, round, self.setup.cores, &self.data)
@@ -75,6 +93,7 @@ impl Rounds<'_> {
         let ledger = self.setup.dir.join(format!("round-{round}.ledger"));
         let loadgen = &self.setup.binaries.loadgen;
         let load = loadgen::start(loadgen, server.ports().otlp_grpc, &ledger, &plan.load)?;
+        await_spans(&server)?;
         std::thread::sleep(plan.kill_after);
         server.kill()?;
         load.wait_disconnected()?;
@@ -84,12 +103,12 @@ impl Rounds<'_> {
             self.kill_restart(&next, after)?;
         }
         let (server, ready) = self.start(&next)?;
-        let verified = self.verify(&server, &ledger)?;
+        let verified = self.verify(&server, &ledger, None)?;
         self.print(round, &plan, ready, &verified);
         self.count(&verified);
         self.ledgers.push(ledger);
         if round.is_multiple_of(ROUNDS_PER_REVIEW) {
-            self.review(&server)?;
+            self.review(&server, Some(REVIEW_TRACES))?;
         }
         Ok(server)
     }
@@ -108,8 +127,13 @@ impl Rounds<'_> {
         server.kill()
     }
 
-    fn verify(&self, server: &Server, ledger: &Path) -> Result<Verified, XtaskError> {
-        let verified = loadgen::verify(&self.setup.binaries.loadgen, server, ledger)?;
+    fn verify(
+        &self,
+        server: &Server,
+        ledger: &Path,
+        sample: Option<u64>,
+    ) -> Result<Verified, XtaskError> {
+        let verified = loadgen::verify(&self.setup.binaries.loadgen, server, ledger, sample)?;
         if verified.is_clean() {
             return Ok(verified);
         }
@@ -117,22 +141,23 @@ impl Rounds<'_> {
     }
 
     /// Reads all ledgers so far: what was there once stays.
-    fn review(&self, server: &Server) -> Result<(), XtaskError> {
+    fn review(&self, server: &Server, sample: Option<u64>) -> Result<(), XtaskError> {
         let mut spans = 0;
         for ledger in &self.ledgers {
-            spans += self.verify(server, ledger)?.found;
+            spans += self.verify(server, ledger, sample)?.found;
         }
-        println!("all {} ledgers again: {spans} spans, each once", self.ledgers.len());
+        let how = if sample.is_some() { "a sample of" } else { "all of" };
+        println!("{how} all {} ledgers again: {spans} spans, each once", self.ledgers.len());
         Ok(())
     }
 
     /// The end in order; afterwards all is there, from blocks alone.
     fn end(&self, server: Server) -> Result<(), XtaskError> {
-        self.review(&server)?;
+        self.review(&server, Some(REVIEW_TRACES))?;
         server.terminate(END_TIMEOUT)?;
         let (server, ready) = self.start(&self.plan(1))?;
         println!("SIGTERM: ended with status 0, ready again in {:.2} s", ready.as_secs_f64());
-        self.review(&server)?;
+        self.review(&server, None)?;
         server.terminate(END_TIMEOUT)?;
         server::no_panic(&self.data)
     }

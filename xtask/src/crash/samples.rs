@@ -111,7 +111,7 @@ fn wanted(bytes: &[u8]) -> Result<Wanted, XtaskError> {
 
 /// How many of the `all` spans are there, each once, as they were sent.
 fn spans_there(setup: &Setup, server: &Server, ledger: &Path, all: u64) -> Result<u64, XtaskError> {
-    let verified = loadgen::verify(&setup.binaries.loadgen, server, ledger)?;
+    let verified = loadgen::verify(&setup.binaries.loadgen, server, ledger, None)?;
     let adds_up = verified.expected == all && verified.found + verified.missing == all;
     if verified.wrong > 0 || !adds_up {
         return failed(format!("of {all} spans: {}", verified.json));
