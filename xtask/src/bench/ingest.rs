@@ -16,12 +16,16 @@ use crate::server::{self, Server, ServerOptions};
 use crate::tools::{self, Binaries};
 
 const MIB: u64 = 1 << 20;
+/// Bytes of a span in the log, with slack, without the padding of its batch.
+const WAL_BYTES_PER_SPAN: u64 = 500;
 /// Live memory of a span, with slack: its bytes and its place in the index.
 const LIVE_BYTES_PER_SPAN: u64 = 900;
 /// Live data may take this part of a core's budget before it is sealed.
 const LIVE_SHARE: f64 = 0.35;
 /// Longest segment of the log.
 const SEGMENT_BYTES_MAX: u64 = (4 << 30) - (1 << 20);
+/// Sent before anything is measured.
+const WARM_UP_SPANS: u64 = 5_000;
 /// Longest start of the server.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -36,6 +40,23 @@ pub fn command() -> clap::Command {
         option("durability", "NAME", "sync, interval or os").default_value("sync"),
         tools::no_build_arg(),
     ])
+}
+
+/// What a server has written so far.
+struct Written {
+    wal_bytes: f64,
+    block_bytes: u64,
+    blocks: f64,
+}
+
+impl Written {
+    fn by(server: &Server, data: &Path) -> Result<Self, XtaskError> {
+        Ok(Self {
+            wal_bytes: server.metric("stringendo_wal_bytes_total")?,
+            block_bytes: bytes_below(&data.join("blocks"))?,
+            blocks: server.metric("tempo_ingester_blocks_flushed_total")?,
+        })
+    }
 }
 
 struct Bench<'a> {
@@ -59,7 +80,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), XtaskError> {
     let dir = tools::target().join("bench");
     let bench = Bench { matches, binaries, dir, server_cpu, loadgen_cpu };
     let spans = number(bench.text("spans"))?;
-    let until_ack = bench.measure("until-ack", &bench.unsealed(spans), false)?;
+    let until_ack = bench.measure("until-ack", &bench.unsealed(spans)?, false)?;
     let in_all = bench.measure("in-all", &bench.usual(), true)?;
     let result = json!({
         "machine": machine(),
@@ -87,15 +108,21 @@ impl Bench<'_> {
     }
 
     /// All of the run stays in one live segment.
-    fn unsealed(&self, spans: u64) -> ServerOptions {
+    fn unsealed(&self, spans: u64) -> Result<ServerOptions, XtaskError> {
+        // A batch is padded to whole pages.
+        let wal_bytes_per_span = WAL_BYTES_PER_SPAN + 4096 / number(self.text("batch-spans"))?;
+        let segment_bytes = (spans * wal_bytes_per_span + 16 * MIB).next_multiple_of(MIB);
+        if segment_bytes > SEGMENT_BYTES_MAX {
+            return failed(format!("{spans} spans do not fit one segment; take fewer"));
+        }
         let live_bytes = spans * LIVE_BYTES_PER_SPAN + 64 * MIB;
-        ServerOptions {
-            segment_bytes: live_bytes.next_multiple_of(MIB).min(SEGMENT_BYTES_MAX),
+        Ok(ServerOptions {
+            segment_bytes,
             budget_bytes: (live_bytes as f64 / LIVE_SHARE) as u64,
             block_age: Duration::from_secs(3600),
-            block_bytes: live_bytes * 2,
+            block_bytes: segment_bytes * 2,
             ..self.usual()
-        }
+        })
     }
 
     /// Defaults, with memory for what flat-out load piles up before it is encoded.
@@ -127,24 +154,36 @@ impl Bench<'_> {
         tools::fresh_dir(&options.data)?;
         let mut server = Server::start(&self.binaries.server, options)?;
         server.wait_ready(READY_TIMEOUT)?;
-        let report = self.dir.join(format!("{name}.json"));
         let port = match self.text("protocol") {
             "http" => server.ports().otlp_http,
             _ => server.ports().otlp_grpc,
         };
+        self.warm_up(&server, port)?;
+        let before = Written::by(&server, &options.data)?;
+        let report = self.dir.join(format!("{name}.json"));
         loadgen::run(&self.binaries.loadgen, port, &self.load(&server, &report, settle))?;
+        let written = Written::by(&server, &options.data)?;
         let text = std::fs::read_to_string(&report).what(|| report.display().to_string())?;
         let mut figures: Value = match serde_json::from_str(&text) {
             Ok(figures) => figures,
             Err(error) => return failed(format!("{}: {error}", report.display())),
         };
-        figures["wal_bytes"] = json!(server.metric("stringendo_wal_bytes_total")?);
-        figures["block_bytes"] = json!(bytes_below(&options.data.join("blocks"))?);
-        figures["blocks_flushed"] = json!(server.metric("tempo_ingester_blocks_flushed_total")?);
+        figures["wal_bytes"] = json!(written.wal_bytes - before.wal_bytes);
+        figures["block_bytes"] = json!(written.block_bytes - before.block_bytes);
+        figures["blocks_flushed"] = json!(written.blocks - before.blocks);
         server.kill()?;
         server::no_panic(&options.data)?;
         tools::remove_dir(&options.data)?;
         Ok(figures)
+    }
+
+    /// A few spans and a flush: files and memory of the first segment are then made, as they are
+    /// in a server that has run for a while.
+    fn warm_up(&self, server: &Server, port: u16) -> Result<(), XtaskError> {
+        let protocol = ["--protocol".to_owned(), self.text("protocol").to_owned()];
+        let spans = ["--spans".to_owned(), WARM_UP_SPANS.to_string()];
+        loadgen::run(&self.binaries.loadgen, port, &[protocol, spans].concat())?;
+        server.flush()
     }
 
     fn load(&self, server: &Server, report: &Path, settle: bool) -> Vec<String> {
