@@ -2,9 +2,16 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use stringendo_config::Endpoint;
 use stringendo_ring::net::{ensure_free, resolve};
+
+/// How often, and with which pause between, a port that is in use is tried again: 2 s in all. The
+/// kernel closes the listeners of a killed process some milliseconds after the process is gone
+/// (it first takes down its rings), and service managers start the next one at once.
+const TRIES: u32 = 80;
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// Addresses to listen on for an endpoint: free, and of a kind that this host has.
 ///
@@ -27,12 +34,12 @@ pub fn to_bind(endpoint: &Endpoint) -> io::Result<Vec<SocketAddr>> {
 
 fn every_address(port: u16) -> io::Result<SocketAddr> {
     let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
-    match ensure_free(v6) {
+    match ensure_free_soon(v6) {
         Ok(()) => Ok(v6),
         Err(error) if error.kind() == ErrorKind::AddrInUse => Err(error),
         Err(_no_ipv6) => {
             let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-            ensure_free(v4).map(|()| v4)
+            ensure_free_soon(v4).map(|()| v4)
         }
     }
 }
@@ -40,7 +47,7 @@ fn every_address(port: u16) -> io::Result<SocketAddr> {
 fn bindable(addresses: &[SocketAddr]) -> io::Result<Vec<SocketAddr>> {
     let (mut free, mut lacking) = (Vec::new(), None);
     for address in addresses {
-        match ensure_free(*address) {
+        match ensure_free_soon(*address) {
             Ok(()) => free.push(*address),
             Err(error) if is_lacking(&error) => lacking = Some(error),
             Err(error) => return Err(error),
@@ -50,6 +57,21 @@ fn bindable(addresses: &[SocketAddr]) -> io::Result<Vec<SocketAddr>> {
         Some(error) if free.is_empty() => Err(error),
         _ => Ok(free),
     }
+}
+
+fn ensure_free_soon(address: SocketAddr) -> io::Result<()> {
+    for _ in 0..TRIES {
+        match ensure_free(address) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => pause(),
+            outcome => return outcome,
+        }
+    }
+    ensure_free(address)
+}
+
+#[expect(clippy::disallowed_methods, reason = "before the start there are no shards to hold up")]
+fn pause() {
+    std::thread::sleep(PAUSE);
 }
 
 /// Whether the host has no such address, or no such kind of addresses.

@@ -31,3 +31,16 @@ fn port_zero_and_unknown_names_are_refused_by_name() {
     let error = to_bind(&Endpoint::new("no.such.host.invalid", 1)).unwrap_err().to_string();
     assert!(error.contains("no.such.host.invalid"), "{error}");
 }
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "what goes away late is another thread's")]
+fn a_port_that_a_killed_process_still_holds_for_a_moment_is_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let holder = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        drop(listener);
+    });
+    assert_eq!(to_bind(&Endpoint::new("127.0.0.1", port)).unwrap().len(), 1);
+    holder.join().unwrap();
+}

@@ -6,6 +6,7 @@
 mod addresses;
 mod build_info;
 mod cli;
+mod data_lock;
 mod demo;
 mod logging;
 mod server;

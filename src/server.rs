@@ -15,6 +15,7 @@ use stringendo_engine::{EngineSettings, Node, boot};
 use stringendo_net::{ApiServer, ApiSettings, ReceiverServer, ReceiverSettings, StatusPages};
 use stringendo_ring::{Class, Clock, CoreContext, RingOptions, preflight, spawn, spawn_detached};
 
+use crate::data_lock;
 use crate::stop::{self, Lines, Podium};
 use crate::wiring;
 
@@ -49,6 +50,7 @@ pub fn run(settings: &Settings) -> Result<(), String> {
         lines,
         podium,
     };
+    let _until_the_end = data_lock::lock(&plan.engine.wal_path).map_err(text)?;
     announce(&plan, cores);
     let pin = settings.stringendo.pin_cores;
     let options = RingOptions { cores, pin, mesh_lane_messages: MESH_LANE_MESSAGES };
