@@ -1,0 +1,81 @@
+//! The configuration of a test's server, written as the YAML that a user would write.
+
+use std::path::Path;
+
+use super::ports::Ports;
+
+/// What tests change.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Shards.
+    pub cores: usize,
+    /// Memory of one shard.
+    pub budget_mib: u64,
+    /// Size of a log segment.
+    pub segment_mib: u64,
+    /// When live data becomes a block by itself.
+    pub block_age: &'static str,
+    /// Whole blocks of YAML to append.
+    pub more_yaml: &'static str,
+    /// More arguments of the command line.
+    pub arguments: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            cores: 1,
+            budget_mib: 128,
+            segment_mib: 16,
+            block_age: "1h",
+            more_yaml: "",
+            arguments: Vec::new(),
+        }
+    }
+}
+
+impl Options {
+    /// The defaults with so many cores.
+    pub fn with_cores(cores: usize) -> Self {
+        Self { cores, ..Self::default() }
+    }
+
+    /// Memory that the whole server may take.
+    pub fn budget_bytes(&self) -> u64 {
+        (self.budget_mib << 20) * self.cores as u64
+    }
+
+    /// The configuration file.
+    pub fn yaml(&self, dir: &Path, ports: &Ports) -> String {
+        let (blocks, wal) = (dir.join("blocks"), dir.join("wal"));
+        let (blocks, wal) = (blocks.display(), wal.display());
+        let Ports { api, otlp_grpc, otlp_http, .. } = ports;
+        let Self { cores, budget_mib, segment_mib, block_age, more_yaml, .. } = self;
+        let (budget, segment) = (budget_mib << 20, segment_mib << 20);
+        format!(
+            "\
+server:
+  http_listen_address: 127.0.0.1
+  http_listen_port: {api}
+distributor:
+  receivers:
+    otlp:
+      protocols:
+        grpc: {{endpoint: \"127.0.0.1:{otlp_grpc}\"}}
+        http: {{endpoint: \"127.0.0.1:{otlp_http}\"}}
+live_store:
+  max_block_duration: {block_age}
+storage:
+  trace:
+    backend: local
+    local: {{path: {blocks}}}
+    wal: {{path: {wal}}}
+stringendo:
+  cores: {cores}
+  pin_cores: false
+  memory_budget_per_core_bytes: {budget}
+  wal: {{segment_size_bytes: {segment}}}
+{more_yaml}"
+        )
+    }
+}

@@ -1,0 +1,110 @@
+//! Blocks that Tempo wrote, found in the data directory at the start or later.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use common::corpus::{assert_equal, recorded};
+use common::{Options, Server, data_path, wait};
+use serde_json::{Value, json};
+
+/// The corpus lies in January 2026.
+const RANGE: [(&str, &str); 2] = [("start", "1768470000"), ("end", "1768490000")];
+
+fn copy_dir(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_dir(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn server_with(block: &str) -> Server {
+    Server::start_on(Options::default(), |dir| {
+        copy_dir(&data_path(&format!("blocks/{block}")), &dir.join("blocks"));
+    })
+}
+
+fn blocks_listed(server: &Server) -> f64 {
+    server.metric("tempodb_blocklist_length", &[("tenant", "single-tenant")])
+}
+
+#[test]
+fn a_block_of_tempo_is_listed_and_answers_every_trace() {
+    let server = server_with("vparquet5");
+    assert_eq!(blocks_listed(&server), 1.0);
+    assert_equal(&server, "a block of Tempo's", &recorded());
+}
+
+#[test]
+fn a_block_with_dedicated_columns_of_its_own_answers_every_trace() {
+    let server = server_with("vparquet5-dedicated");
+    assert_eq!(blocks_listed(&server), 1.0);
+    assert_equal(&server, "a block with other dedicated columns", &recorded_elsewhere());
+}
+
+/// What was recorded comes from a block where other attributes have columns of their own. Such a
+/// column keeps no empty list, no list of one value as a list, and of a key that comes twice the
+/// last value; two traces hold such attributes, which a block without those columns keeps.
+fn recorded_elsewhere() -> BTreeMap<String, Value> {
+    let mut traces = recorded();
+    let mut change = |id: &str, put: Vec<Value>, takes: &str| {
+        let trace = traces.get_mut(id).unwrap();
+        let attributes = trace.pointer_mut("/resourceSpans/0/scopeSpans/0/spans/0/attributes");
+        let attributes = attributes.unwrap().as_array_mut().unwrap();
+        attributes.retain(|attribute| attribute["key"] != takes);
+        attributes.splice(..0, put);
+    };
+    let list = |key: &str, values: Value| json!({"key": key, "value": {"arrayValue": values}});
+    let lists = vec![
+        list("http.response.status_code", json!({})),
+        list("server.address", json!({})),
+        list("server.port", json!({"values": [{"intValue": "80"}]})),
+    ];
+    change("3fbda02f41509f082aef59a0bfe9a013", lists, "server.port");
+    let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let first = vec![text("http.request.method", "GET"), text("http.url", "http://a")];
+    change("51d67a5ac0b0e0bbd50d5b146b1c0abe", first, "");
+    traces
+}
+
+#[test]
+fn searches_find_the_traces_of_tempos_blocks() {
+    for block in ["vparquet5", "vparquet5-dedicated"] {
+        let server = server_with(block);
+        let all = server.search(&[RANGE[0], RANGE[1], ("limit", "1000")]);
+        let mut found: Vec<_> = all.iter().map(|trace| padded(&trace["traceID"])).collect();
+        found.sort();
+        let recorded: Vec<_> = recorded().into_keys().collect();
+        assert_eq!(found, recorded, "{block}");
+        let name = ("q", r#"{ name = "ints" && span.i.42 = 42 }"#);
+        let one = server.search(&[RANGE[0], RANGE[1], name]);
+        assert_eq!(one.len(), 1, "{block}");
+        assert_eq!(one[0]["traceID"], "e9272fc425312929a8b39a772cc41b5a");
+        assert_eq!(one[0]["spanSets"][0]["matched"], 1);
+        let none = ("q", r#"{ name = "nobody's" }"#);
+        assert_eq!(server.search(&[RANGE[0], RANGE[1], none]).len(), 0, "{block}");
+    }
+}
+
+/// Searches leave out leading zeros.
+fn padded(id: &serde_json::Value) -> String {
+    format!("{:0>32}", id.as_str().unwrap())
+}
+
+#[test]
+fn a_block_that_arrives_while_the_server_runs_is_found_by_the_next_poll() {
+    let arguments = vec!["-storage.trace.blocklist-poll=1s".to_owned()];
+    let server = Server::start(Options { arguments, ..Options::default() });
+    assert_eq!(blocks_listed(&server), 0.0);
+    copy_dir(&data_path("blocks/vparquet5"), &server.dir().join("blocks"));
+    wait::until("the block is listed", || (blocks_listed(&server) == 1.0).then_some(()));
+    assert_equal(&server, "a block that arrived later", &recorded());
+}
