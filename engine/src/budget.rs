@@ -3,7 +3,8 @@
 //! Everything that grows with load is charged here before it grows: requests in flight, live
 //! segments, the segment being encoded and its block, caches, answers of queries. When the budget is
 //! used up, ingest is refused with a retry hint. What is not counted one by one (code, stacks,
-//! allocator slack) is [`limits::UNACCOUNTED_BYTES`].
+//! allocator slack) is [`limits::UNACCOUNTED_BYTES`] and
+//! [`limits::ALLOCATOR_SLACK_DIVISOR`].
 //!
 //! Two things keep the sum under the limit. Encoding cannot be refused (it is what frees memory), so
 //! its share is never given to anybody else. And memory that waits to be used again
@@ -60,7 +61,8 @@ impl Budget {
     /// An account of `configured_bytes` less what cannot be counted.
     pub fn new(configured_bytes: u64) -> Rc<Self> {
         let configured = configured_bytes.max(limits::BUDGET_BYTES_MIN);
-        let limit = configured - limits::UNACCOUNTED_BYTES;
+        let slack = configured / limits::ALLOCATOR_SLACK_DIVISOR;
+        let limit = configured - limits::UNACCOUNTED_BYTES - slack;
         Rc::new(Self { limit, used: Default::default(), spare: RefCell::default() })
     }
 

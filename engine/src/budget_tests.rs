@@ -2,13 +2,20 @@ use super::*;
 
 const MIB: u64 = 1 << 20;
 
-/// An account of 100 MiB, of which encoding owns 25.
+/// An account of 100 MiB, of which encoding owns 30.
 fn budget() -> Rc<Budget> {
-    Budget::new(100 * MIB + limits::UNACCOUNTED_BYTES)
+    Rc::new(Budget { limit: 100 * MIB, used: Default::default(), spare: RefCell::default() })
 }
 
 fn buf(mib: usize) -> AlignedBuf {
     AlignedBuf::with_capacity(mib << 20)
+}
+
+#[test]
+fn the_limit_leaves_room_for_what_cannot_be_counted() {
+    let budget = Budget::new(512 * MIB);
+    assert_eq!(budget.limit(), (512 - 24 - 64) * MIB);
+    assert_eq!(Budget::new(0).limit(), (64 - 24 - 8) * MIB);
 }
 
 #[test]
@@ -25,14 +32,14 @@ fn what_is_charged_is_given_back_when_dropped() {
 #[test]
 fn nobody_but_encoding_gets_the_share_of_encoding() {
     let budget = budget();
-    assert!(budget.try_charge(Use::Requests, 76 * MIB).is_none());
-    let live = budget.try_charge(Use::Live, 75 * MIB);
+    assert!(budget.try_charge(Use::Requests, 71 * MIB).is_none());
+    let live = budget.try_charge(Use::Live, 70 * MIB);
     assert!(live.is_some() && !budget.has_room(1));
-    let _encode = budget.charge(Use::Encode, 25 * MIB);
+    let _encode = budget.charge(Use::Encode, 30 * MIB);
     assert_eq!(budget.used(), budget.limit());
     drop(live);
     // What encoding holds counts against its share.
-    assert!(budget.has_room(75 * MIB) && !budget.has_room(76 * MIB));
+    assert!(budget.has_room(70 * MIB) && !budget.has_room(71 * MIB));
 }
 
 #[test]
@@ -41,8 +48,10 @@ fn spare_memory_never_stands_in_the_way() {
     budget.keep_spare(buf(20));
     budget.keep_spare(buf(10));
     assert_eq!((budget.spare_bytes(), budget.used()), (30 * MIB, 0));
-    assert!(budget.has_room(75 * MIB));
-    let mut live = budget.charge(Use::Live, 75 * MIB);
+    assert!(budget.has_room(70 * MIB));
+    let mut live = budget.charge(Use::Live, 70 * MIB);
+    assert_eq!(budget.spare_bytes(), 30 * MIB);
+    live.resize(80 * MIB);
     assert_eq!(budget.spare_bytes(), 20 * MIB);
     live.resize(95 * MIB);
     assert_eq!(budget.spare_bytes(), 0);
@@ -51,11 +60,11 @@ fn spare_memory_never_stands_in_the_way() {
 #[test]
 fn no_more_is_kept_than_fits_and_than_its_share() {
     let budget = budget();
-    budget.keep_spare(buf(36));
+    budget.keep_spare(buf(31));
     assert_eq!(budget.spare_bytes(), 0);
-    budget.keep_spare(buf(35));
-    assert_eq!(budget.spare_bytes(), 35 * MIB);
-    drop(budget.take_spare(30 << 20));
+    budget.keep_spare(buf(30));
+    assert_eq!(budget.spare_bytes(), 30 * MIB);
+    drop(budget.take_spare(25 << 20));
     let _live = budget.charge(Use::Live, 90 * MIB);
     budget.keep_spare(buf(11));
     budget.keep_spare(buf(10));

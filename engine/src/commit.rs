@@ -58,7 +58,7 @@ impl Committer {
 
     async fn commit(&mut self, mut gathered: Gathering) -> Result<(), WalError> {
         let needed = gathered.group.bytes_on_disk() as u64;
-        if !self.writer.as_ref().is_some_and(|writer| writer.bytes_left() >= needed) {
+        if self.writer.as_ref().is_none_or(|writer| writer.bytes_left() < needed) {
             self.seal().await?;
             if let Err(error) = self.begin().await {
                 self.refuse(gathered, &error);

@@ -167,6 +167,8 @@ impl EncodeJob<'_> {
             charge.resize(encoder.memory_bytes() as u64);
             yield_if_due().await;
         }
+        // While the file is put together, parts of it are held twice.
+        charge.resize(charge.bytes() / 4 * 5);
         let mut finishing = encoder.finish();
         loop {
             if let Some(block) = finishing.step()? {
