@@ -52,7 +52,7 @@ impl Use {
 /// The account of one core.
 #[derive(Debug)]
 pub struct Budget {
-    limit: u64,
+    total: u64,
     used: [Cell<u64>; Use::ALL.len()],
     spare: RefCell<Spare>,
 }
@@ -62,13 +62,18 @@ impl Budget {
     pub fn new(configured_bytes: u64) -> Rc<Self> {
         let configured = configured_bytes.max(limits::BUDGET_BYTES_MIN);
         let slack = configured / limits::ALLOCATOR_SLACK_DIVISOR;
-        let limit = configured - limits::UNACCOUNTED_BYTES - slack;
-        Rc::new(Self { limit, used: Default::default(), spare: RefCell::default() })
+        let total = configured - limits::UNACCOUNTED_BYTES - slack;
+        Rc::new(Self { total, used: Default::default(), spare: RefCell::default() })
     }
 
     /// Bytes that may be charged in all.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Bytes that may be charged for all but encoding, which has its own share.
     pub fn limit(&self) -> u64 {
-        self.limit
+        self.total - self.share(limits::ENCODE_BUDGET_SHARE)
     }
 
     /// Bytes charged now.
@@ -85,12 +90,12 @@ impl Budget {
     pub fn has_room(&self, bytes: u64) -> bool {
         let encode = self.used_for(Use::Encode);
         let reserved = self.share(limits::ENCODE_BUDGET_SHARE).saturating_sub(encode);
-        self.used() + reserved + bytes <= self.limit
+        self.used() + reserved + bytes <= self.total
     }
 
-    /// A part of the limit.
+    /// A part of the total.
     pub fn share(&self, share: f64) -> u64 {
-        (self.limit as f64 * share) as u64
+        (self.total as f64 * share) as u64
     }
 
     /// Memory that is free to be used again, not part of [`Budget::used`].
@@ -112,12 +117,12 @@ impl Budget {
     }
 
     fn spare_max(&self) -> u64 {
-        self.limit.saturating_sub(self.used()).min(self.share(limits::SPARE_BUDGET_SHARE))
+        self.total.saturating_sub(self.used()).min(self.share(limits::SPARE_BUDGET_SHARE))
     }
 
     /// Frees the spare memory that no longer fits.
     fn trim_spare(&self) {
-        if self.used() + self.spare_bytes() > self.limit {
+        if self.used() + self.spare_bytes() > self.total {
             self.spare.borrow_mut().shrink_to(self.spare_max());
         }
     }

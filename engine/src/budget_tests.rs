@@ -4,7 +4,7 @@ const MIB: u64 = 1 << 20;
 
 /// An account of 100 MiB, of which encoding owns 30.
 fn budget() -> Rc<Budget> {
-    Rc::new(Budget { limit: 100 * MIB, used: Default::default(), spare: RefCell::default() })
+    Rc::new(Budget { total: 100 * MIB, used: Default::default(), spare: RefCell::default() })
 }
 
 fn buf(mib: usize) -> AlignedBuf {
@@ -14,8 +14,8 @@ fn buf(mib: usize) -> AlignedBuf {
 #[test]
 fn the_limit_leaves_room_for_what_cannot_be_counted() {
     let budget = Budget::new(512 * MIB);
-    assert_eq!(budget.limit(), (512 - 24 - 64) * MIB);
-    assert_eq!(Budget::new(0).limit(), (64 - 24 - 8) * MIB);
+    assert_eq!(budget.total(), (512 - 24 - 64) * MIB);
+    assert_eq!(Budget::new(0).total(), (64 - 24 - 8) * MIB);
 }
 
 #[test]
@@ -32,11 +32,12 @@ fn what_is_charged_is_given_back_when_dropped() {
 #[test]
 fn nobody_but_encoding_gets_the_share_of_encoding() {
     let budget = budget();
+    assert_eq!(budget.limit(), 70 * MIB);
     assert!(budget.try_charge(Use::Requests, 71 * MIB).is_none());
     let live = budget.try_charge(Use::Live, 70 * MIB);
     assert!(live.is_some() && !budget.has_room(1));
     let _encode = budget.charge(Use::Encode, 30 * MIB);
-    assert_eq!(budget.used(), budget.limit());
+    assert_eq!(budget.used(), budget.total());
     drop(live);
     // What encoding holds counts against its share.
     assert!(budget.has_room(70 * MIB) && !budget.has_room(71 * MIB));

@@ -117,7 +117,7 @@ fn say(node: &Node, counts: &Counts, seconds: f64, before_kib: u64) {
         (resident_kib("VmRSS") - before_kib) >> 10,
         (resident_kib("VmHWM") - before_kib) >> 10,
         mib(budget.used()),
-        mib(budget.limit()),
+        mib(budget.total()),
         used.join(", "),
         mib(budget.spare_bytes()),
         counts.accepted.get(),
