@@ -132,3 +132,7 @@ fn same(wanted: &[Frame], found: &[Frame]) -> Result<(), String> {
 fn leading_zeros(bytes: &[u8]) -> usize {
     bytes.iter().position(|&byte| byte != 0).unwrap_or(bytes.len())
 }
+
+#[cfg(test)]
+#[path = "damage_tests.rs"]
+mod tests;

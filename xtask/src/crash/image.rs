@@ -76,16 +76,23 @@ impl Image {
     /// When there is none or more than one, or it is damaged.
     pub fn read(wal: &Path) -> Result<Self, XtaskError> {
         let path = the_segment(wal)?;
-        let mut bytes = std::fs::read(&path).what(|| path.display().to_string())?;
+        let name = path.file_name().map(PathBuf::from).unwrap_or_default();
+        Self::of(name, std::fs::read(&path).what(|| path.display().to_string())?)
+    }
+
+    /// Takes the bytes of a segment apart.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn of(name: PathBuf, mut bytes: Vec<u8>) -> Result<Self, XtaskError> {
         let groups = groups(&bytes);
         let end = groups.last().map_or(0, |group| group.end.next_multiple_of(PAGE_BYTES));
         bytes.truncate(end + PAGES_BEHIND * PAGE_BYTES);
         match recovered(&bytes) {
             Ok((frames, report)) if report.damaged.is_empty() && !report.torn_tail => {
-                let name = path.file_name().map(PathBuf::from).unwrap_or_default();
                 Ok(Self { name, bytes, frames, groups })
             }
-            found => failed(format!("{}: not sound after a kill: {found:?}", path.display())),
+            found => failed(format!("{}: not sound after a kill: {found:?}", name.display())),
         }
     }
 
