@@ -4,6 +4,7 @@
 //! workload. This package knows every crate and no data: spans pass through `net` and `engine`.
 
 mod addresses;
+mod allocator;
 mod build_info;
 mod cli;
 mod data_lock;
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 use stringendo_config::{CliOptions, Command};
 
 fn main() -> ExitCode {
+    allocator::configure();
     match cli::command() {
         Ok(Command::Serve(options)) => serve(&options),
         Ok(Command::Verify(options)) => cli::verify(&options),
