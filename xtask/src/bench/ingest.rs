@@ -42,16 +42,19 @@ pub fn command() -> clap::Command {
     ])
 }
 
-/// What a server has written so far.
-struct Written {
+/// What a server has used and written so far.
+struct Used {
+    /// CPU time in the kernel.
+    kernel_s: f64,
     wal_bytes: f64,
     block_bytes: u64,
     blocks: f64,
 }
 
-impl Written {
+impl Used {
     fn by(server: &Server, data: &Path) -> Result<Self, XtaskError> {
         Ok(Self {
+            kernel_s: kernel_s(server.pid())?,
             wal_bytes: server.metric("stringendo_wal_bytes_total")?,
             block_bytes: bytes_below(&data.join("blocks"))?,
             blocks: server.metric("tempo_ingester_blocks_flushed_total")?,
@@ -159,18 +162,19 @@ impl Bench<'_> {
             _ => server.ports().otlp_grpc,
         };
         self.warm_up(&server, port)?;
-        let before = Written::by(&server, &options.data)?;
+        let before = Used::by(&server, &options.data)?;
         let report = self.dir.join(format!("{name}.json"));
         loadgen::run(&self.binaries.loadgen, port, &self.load(&server, &report, settle))?;
-        let written = Written::by(&server, &options.data)?;
+        let used = Used::by(&server, &options.data)?;
         let text = std::fs::read_to_string(&report).what(|| report.display().to_string())?;
         let mut figures: Value = match serde_json::from_str(&text) {
             Ok(figures) => figures,
             Err(error) => return failed(format!("{}: {error}", report.display())),
         };
-        figures["wal_bytes"] = json!(written.wal_bytes - before.wal_bytes);
-        figures["block_bytes"] = json!(written.block_bytes - before.block_bytes);
-        figures["blocks_flushed"] = json!(written.blocks - before.blocks);
+        figures["kernel_cpu_s"] = json!(used.kernel_s - before.kernel_s);
+        figures["wal_bytes"] = json!(used.wal_bytes - before.wal_bytes);
+        figures["block_bytes"] = json!(used.block_bytes - before.block_bytes);
+        figures["blocks_flushed"] = json!(used.blocks - before.blocks);
         server.kill()?;
         server::no_panic(&options.data)?;
         tools::remove_dir(&options.data)?;
@@ -226,11 +230,9 @@ impl Bench<'_> {
             let cells = [until_ack, in_all].map(|figures| cell(figures, path, *unit));
             println!("{what:<38} {:>14} {:>14}", cells[0], cells[1]);
         }
-        let bytes = |name| [until_ack, in_all].map(|figures| per_span(figures, name));
-        for (what, name) in
-            [("WAL, bytes per span", "wal_bytes"), ("blocks, bytes per span", "block_bytes")]
-        {
-            println!("{what:<38} {:>14} {:>14}", bytes(name)[0], bytes(name)[1]);
+        for (what, name, spans) in PER_SPAN {
+            let cells = [until_ack, in_all].map(|figures| per_spans(figures, name, *spans));
+            println!("{what:<38} {:>14} {:>14}", cells[0], cells[1]);
         }
         println!();
     }
@@ -258,12 +260,29 @@ fn cell(figures: &Value, path: &str, unit: f64) -> String {
     }
 }
 
-fn per_span(figures: &Value, name: &str) -> String {
+/// More rows: what, where, per how many spans.
+const PER_SPAN: &[(&str, &str, f64)] = &[
+    ("of CPU-s per million, in the kernel", "kernel_cpu_s", 1e6),
+    ("WAL, bytes per span", "wal_bytes", 1.0),
+    ("blocks, bytes per span", "block_bytes", 1.0),
+];
+
+fn per_spans(figures: &Value, name: &str, per: f64) -> String {
     let spans = figures["acknowledged"]["spans"].as_f64().unwrap_or(0.0);
     match figures[name].as_f64() {
-        Some(bytes) if bytes > 0.0 && spans > 0.0 => format!("{:.1}", bytes / spans),
+        Some(amount) if amount > 0.0 && spans > 0.0 => format!("{:.2}", amount * per / spans),
         _ => "-".to_owned(),
     }
+}
+
+/// CPU time that the process has spent in the kernel (`stime` of proc_pid_stat(5), hundredths of a
+/// second on every architecture that we run on).
+fn kernel_s(pid: u32) -> Result<f64, XtaskError> {
+    let path = format!("/proc/{pid}/stat");
+    let stat = std::fs::read_to_string(&path).what(|| path.clone())?;
+    let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks = behind_name.split_ascii_whitespace().nth(12).and_then(|ticks| ticks.parse().ok());
+    ticks.map_or_else(|| failed(format!("{path}: no stime")), |ticks: f64| Ok(ticks / 100.0))
 }
 
 /// Processor and memory, as the kernel names them.
