@@ -127,7 +127,7 @@ fn sigterm_during_load_ends_with_success_and_keeps_what_was_acknowledged() {
     assert!(status.success(), "{status}");
     assert!(report.acknowledged.spans > 0, "{report}");
     server.start_again();
-    load::assert_all_there(&server, &ledger, Some(load::SAMPLE_OF_BLOCKS));
+    load::assert_all_there(&server, &ledger, Some(load::SAMPLE));
 }
 
 #[test]
