@@ -70,13 +70,15 @@ pub fn run(matches: &ArgMatches) -> Result<(), XtaskError> {
     let text = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
     let seed = number("seed").unwrap_or_else(rng::fresh_seed);
+    let dir = tools::target().join("crash").join(seed.to_string());
+    let binaries = tools::build(text("profile"), matches)?;
+    tools::fresh_dir(&dir)?;
     let setup = Setup {
-        binaries: tools::build(text("profile"), matches)?,
-        dir: tools::target().join("crash").join(seed.to_string()),
+        binaries: binaries.copied_to(&dir)?,
+        dir,
         seed,
         cores: number("cores").unwrap_or(cores).max(1),
     };
-    tools::fresh_dir(&setup.dir)?;
     println!("seed {seed}, data and logs in {}", setup.dir.display());
     let part = text("part");
     if part != "tails" {

@@ -210,7 +210,8 @@ impl Server {
         }
     }
 
-    fn log_tail(&self) -> String {
+    /// The end of what it has printed, for errors.
+    pub fn log_tail(&self) -> String {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")

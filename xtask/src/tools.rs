@@ -101,6 +101,22 @@ pub fn build(profile: &str, matches: &clap::ArgMatches) -> Result<Binaries, Xtas
     Ok(Binaries { server: dir.join("stringendo"), loadgen: dir.join("loadgen") })
 }
 
+impl Binaries {
+    /// Copies them into a directory, so that a build beside us does not change them halfway.
+    ///
+    /// # Errors
+    /// From the operating system.
+    pub fn copied_to(&self, dir: &Path) -> Result<Self, XtaskError> {
+        let copy = |from: &Path, name| {
+            let to = dir.join(name);
+            std::fs::copy(from, &to).what(|| format!("{} to {}", from.display(), to.display()))?;
+            Ok::<_, XtaskError>(to)
+        };
+        let server = copy(&self.server, "server-under-test")?;
+        Ok(Self { server, loadgen: copy(&self.loadgen, "loadgen-under-test")? })
+    }
+}
+
 /// What is tested.
 #[derive(Clone, Debug)]
 pub struct Binaries {

@@ -75,12 +75,13 @@ struct Bench<'a> {
 /// # Errors
 /// When a server or the load generator fails.
 pub fn run(matches: &ArgMatches) -> Result<(), XtaskError> {
-    let binaries = tools::build("release", matches)?;
     let cpus = server::cpus()?;
     let (Some(&server_cpu), Some(&loadgen_cpu)) = (cpus.first(), cpus.last()) else {
         return failed("no processor to run on");
     };
     let dir = tools::target().join("bench");
+    std::fs::create_dir_all(&dir).what(|| dir.display().to_string())?;
+    let binaries = tools::build("release", matches)?.copied_to(&dir)?;
     let bench = Bench { matches, binaries, dir, server_cpu, loadgen_cpu };
     let spans = number(bench.text("spans"))?;
     let until_ack = bench.measure("until-ack", &bench.unsealed(spans)?, false)?;

@@ -137,7 +137,8 @@ impl Rounds<'_> {
         if verified.is_clean() {
             return Ok(verified);
         }
-        failed(format!("{} does not hold: {}", ledger.display(), verified.json))
+        let (ledger, log) = (ledger.display(), server.log_tail());
+        failed(format!("{ledger} does not hold: {}\nthe server's log ends:\n{log}", verified.json))
     }
 
     /// Reads all ledgers so far: what was there once stays.
