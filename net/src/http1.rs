@@ -20,6 +20,7 @@ use hyper::service::service_fn;
 use stringendo_ring::net::TcpStream;
 use stringendo_ring::{Clock, sleep, timeout};
 
+use crate::body::{Leftover, RequestBody};
 use crate::limits;
 use crate::memory::RequestMemory;
 use crate::status::Refusal;
@@ -76,7 +77,7 @@ pub async fn serve<H, F>(
     stop: StopSignal,
     handle: H,
 ) where
-    H: Fn(Request<Incoming>) -> F,
+    H: Fn(Request<RequestBody>) -> F,
     F: Future<Output = Answer>,
 {
     let activity = Rc::new(Activity {
@@ -85,12 +86,16 @@ pub async fn serve<H, F>(
         idle_since: Cell::new(clock.monotonic()),
         patience: Cell::new(patience.first),
     });
-    let service = service_fn(|request| {
-        let activity = Rc::clone(&activity);
+    let service = service_fn(|request: Request<Incoming>| {
+        let (activity, leftover) = (Rc::clone(&activity), Leftover::default());
         activity.in_flight.set(activity.in_flight.get() + 1);
-        let answer = handle(request);
+        let answer = handle(request.map(|body| leftover.watch(body)));
         async move {
-            let answer = answer.await;
+            let mut answer = answer.await;
+            if !leftover.discard().await {
+                let close = header::HeaderValue::from_static("close");
+                answer.headers_mut().insert(header::CONNECTION, close);
+            }
             activity.in_flight.set(activity.in_flight.get() - 1);
             activity.idle_since.set(activity.clock.monotonic());
             activity.patience.set(patience.idle);
@@ -139,7 +144,7 @@ pub fn text(status: http::StatusCode, body: impl Into<Bytes>) -> Answer {
 /// # Errors
 /// It is too large, comes too slowly, or ends too early.
 pub async fn collect(
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
     bytes_max: usize,
     memory: &mut RequestMemory,
     clock: Clock,
@@ -167,7 +172,7 @@ pub async fn collect(
 }
 
 /// The `Content-Length`, if there is one.
-fn announced(request: &Request<Incoming>) -> Option<usize> {
+fn announced(request: &Request<RequestBody>) -> Option<usize> {
     request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

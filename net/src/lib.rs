@@ -13,6 +13,7 @@
 //! What is absent: files, blocks, the configuration's file. Only `ring` knows the runtime.
 
 mod api;
+mod body;
 mod cors;
 mod grpc;
 mod http1;

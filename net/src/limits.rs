@@ -42,6 +42,12 @@ pub const BODY_SILENCE_MAX: Duration = Duration::from_secs(30);
 /// Longest time to receive one request however steadily it trickles.
 pub const BODY_TIME_MAX: Duration = Duration::from_secs(120);
 
+/// Of a body that its request is refused for or without, so much is read and dropped…
+pub const DISCARD_BYTES_MAX: u64 = 64 << 20;
+
+/// …within this, before the answer goes out; after that the connection is closed.
+pub const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
+
 /// An HTTP/1 receiver's connection without a request is closed after this.
 pub const IDLE_MAX: Duration = Duration::from_secs(120);
 

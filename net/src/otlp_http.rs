@@ -7,12 +7,12 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use prost::Message;
 use stringendo_proto::otlp_json;
 use stringendo_proto::rpc;
 use stringendo_ring::offload;
 
+use crate::body::RequestBody;
 use crate::cors;
 use crate::http1::{self, Answer, text};
 use crate::inflate::{Coding, inflate};
@@ -47,7 +47,7 @@ impl OtlpHttpServer {
     }
 
     /// Answers one request.
-    pub async fn answer(&self, request: Request<Incoming>) -> Answer {
+    pub async fn answer(&self, request: Request<RequestBody>) -> Answer {
         let Some(cors) = &self.settings.cors else { return self.route(request).await };
         if let Some(answer) = cors::preflight(cors, &request) {
             return answer;
@@ -58,7 +58,7 @@ impl OtlpHttpServer {
         answer
     }
 
-    async fn route(&self, request: Request<Incoming>) -> Answer {
+    async fn route(&self, request: Request<RequestBody>) -> Answer {
         if request.uri().path() != self.settings.traces_path {
             return text(StatusCode::NOT_FOUND, "404 page not found\n");
         }
@@ -80,7 +80,11 @@ impl OtlpHttpServer {
         }
     }
 
-    async fn export(&self, encoding: Encoding, request: Request<Incoming>) -> Result<(), Refusal> {
+    async fn export(
+        &self,
+        encoding: Encoding,
+        request: Request<RequestBody>,
+    ) -> Result<(), Refusal> {
         let bytes_max = self.settings.body_bytes_max;
         let coding = coding_of(request.headers())?;
         let tenant = self.intake.tenant(request.headers())?;

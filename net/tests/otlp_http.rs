@@ -150,6 +150,38 @@ fn bodies_beyond_the_limit_are_refused_whether_compressed_announced_or_neither()
 }
 
 #[test]
+fn a_connection_goes_on_after_a_body_that_was_refused_unread() {
+    with_server(
+        1,
+        |_| {},
+        |server| async move {
+            let mut requests = Vec::new();
+            for (path, coding, last) in [
+                ("/v1/traces", "identity", ""),
+                ("/v1/traces", "br", ""),
+                ("/elsewhere", "identity", "Connection: close\r\n"),
+            ] {
+                let body = vec![0; 3 << 20];
+                let head = format!(
+                    "POST {path} HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n\
+                     Content-Encoding: {coding}\r\n{last}Content-Length: {}\r\n\r\n",
+                    body.len()
+                );
+                requests.extend_from_slice(head.as_bytes());
+                requests.extend_from_slice(&body);
+            }
+            let first = http::raw(server.http, &requests).await;
+            assert_eq!(first.status, 400);
+            let (text, not_found) = (first.text(), "HTTP/1.1 404 Not Found");
+            assert!(
+                text.contains("HTTP/1.1 400 Bad Request") && text.contains(not_found),
+                "{text}"
+            );
+        },
+    );
+}
+
+#[test]
 fn a_server_without_memory_answers_429_with_a_hint() {
     with_server(
         1,
