@@ -7,15 +7,13 @@ use std::net::{Ipv4Addr, TcpListener};
 const FIRST: u16 = 20_000;
 const GROUPS: u16 = 2_000;
 /// The port that marks a group as taken, and those of the server.
-const GROUP_PORTS: u16 = 5;
+const GROUP_PORTS: u16 = 4;
 
 /// The ports of one server, on 127.0.0.1.
 #[derive(Debug)]
 pub struct Ports {
     /// Tempo's HTTP API.
     pub api: u16,
-    /// Tempo's gRPC API.
-    pub api_grpc: u16,
     /// OTLP over gRPC.
     pub otlp_grpc: u16,
     /// OTLP over HTTP.
@@ -38,13 +36,7 @@ impl Ports {
         let _mark = bind(first)?;
         let rest: Option<Vec<_>> = (first + 1..first + GROUP_PORTS).map(bind).collect();
         rest?;
-        Some(Self {
-            api: first + 1,
-            api_grpc: first + 2,
-            otlp_grpc: first + 3,
-            otlp_http: first + 4,
-            _mark,
-        })
+        Some(Self { api: first + 1, otlp_grpc: first + 2, otlp_http: first + 3, _mark })
     }
 }
 
