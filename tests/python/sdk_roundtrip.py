@@ -93,7 +93,8 @@ def make_traces(shop, billing):
     web = shop.get_tracer("web", "0.1.0", attributes={"scope.attribute": "s", "scope.int": 7})
     database = shop.get_tracer("database")
     charge = billing.get_tracer("charge", "2.0")
-    with web.start_as_current_span("GET /cart", kind=SpanKind.SERVER, attributes=EVERY_TYPE) as root:
+    server = SpanKind.SERVER
+    with web.start_as_current_span("GET /cart", kind=server, attributes=EVERY_TYPE) as root:
         root.set_status(Status(StatusCode.OK))
         with database.start_as_current_span("SELECT", kind=SpanKind.CLIENT) as span:
             span.set_attribute("db.system", "postgresql")
@@ -125,7 +126,10 @@ def make_traces(shop, billing):
         "settle",
         context=set_span_in_context(NonRecordingSpan(remote_parent)),
         kind=SpanKind.PRODUCER,
-        links=[Link(linked, {"link.kind": "follows", "weight": 0.5}), Link(root.get_span_context())],
+        links=[
+            Link(linked, {"link.kind": "follows", "weight": 0.5}),
+            Link(root.get_span_context()),
+        ],
     ) as span:
         for number in range(5):
             span.add_event(f"event {number}", {"n": number})
@@ -291,7 +295,8 @@ def main():
     protocol, endpoint, api = sys.argv[1:]
     kept = InMemorySpanExporter()
     exports = [SimpleSpanProcessor(kept), BatchSpanProcessor(exporter(protocol, endpoint))]
-    shop = make_provider("shop", exports, {"host.name": "h-1", "process.pid": 4711, "az": ["a", "b"]})
+    of_shop = {"host.name": "h-1", "process.pid": 4711, "az": ["a", "b"]}
+    shop = make_provider("shop", exports, of_shop)
     billing = make_provider("billing", exports, {"k8s.pod.name": "billing-0", "ratio": 0.25})
     make_traces(shop, billing)
     assert exports[1].force_flush(), "the exporter did not finish"
