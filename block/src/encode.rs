@@ -3,10 +3,10 @@
 //! From: a sealed segment's image, as positions (`engine`). To: `data.parquet`, blooms, index and
 //! meta, which `engine` writes to the backend.
 
-//! A trace is shredded at once into the values of the page under way ([`columns`]); when a page's
+//! A trace is shredded at once into the values of the page under way (`columns`); when a page's
 //! worth has gathered, every column writes a page; when a row group's worth has, every column is
-//! closed and its chunk appended to the [`file`]. Levels are not kept per column but computed once
-//! per list and page ([`levels`]); resources and scopes are parsed once ([`resource`]).
+//! closed and its chunk appended to the `file`. Levels are not kept per column but computed once
+//! per list and page (`levels`); resources and scopes are parsed once (`resource`).
 
 mod any;
 mod attributes;

@@ -3,7 +3,7 @@
 //! The WAL's bytes come from its group commit as aligned, shared buffers and go to the disk from a
 //! thread that each core has for this alone (`wal-io-N`): one trip writes and syncs. Blocks are
 //! read where they lie in the page cache without leaving the core, and on the threads of
-//! [`offload`](crate::offload) where they do not. What the bytes mean is not known here.
+//! [`offload`](mod@crate::offload) where they do not. What the bytes mean is not known here.
 
 use std::io;
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! The ring under each core and the ring between cores.
 //!
 //! One pinned thread per core runs one io_uring executor ([`run`]); on it tasks of several classes
-//! share the core ([`spawn`], [`Class`]), with sockets ([`net`]), files ([`file`]), timers
-//! ([`sleep`]) and blocking work on threads aside ([`offload`]). Cores talk through a [`mesh`];
+//! share the core ([`spawn`], [`Class`]), with sockets ([`net`]), files ([`mod@file`]), timers
+//! ([`sleep`]) and blocking work on threads aside ([`mod@offload`]). Cores talk through a [`mesh`];
 //! [`owner`] says which of them owns a trace id.
 //!
 //! **This is the only crate of the server that names a runtime**, and it does not know spans.

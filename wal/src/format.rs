@@ -1,4 +1,4 @@
-//! Bytes of segments and groups (docs/format/wal.md). Pure; frames are in [`crate::frame`].
+//! Bytes of segments and groups (docs/format/wal.md). Pure; frames are in `frame.rs`.
 //!
 //! A segment is a chain of units, each beginning on a page with the same 64 bytes: unit 0 is the
 //! header page, every further one a group. So a segment whose header page is damaged can be read
