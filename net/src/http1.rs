@@ -120,6 +120,8 @@ fn builder() -> http1::Builder {
     builder
         .header_read_timeout(None)
         .half_close(true)
+        // What is read ahead of a handler lies outside of the budget; 400 KiB is hyper's default.
+        .max_buf_size(limits::HTTP1_HEAD_BYTES_MAX)
         .max_header_size(limits::HTTP1_HEAD_BYTES_MAX);
     builder
 }
