@@ -18,7 +18,9 @@ pub fn build_info() -> BuildInfo {
 pub fn version_text() -> String {
     let build = build_info();
     format!(
-        "stringendo, version {} (branch: {}, revision: {})\n  compiler:         {}\n  platform:         {}/{}\n",
+        "stringendo, version {} (branch: {}, revision: {})\n\
+         \x20 compiler:         {}\n\
+         \x20 platform:         {}/{}\n",
         build.version,
         build.branch,
         build.revision,

@@ -1,9 +1,9 @@
 //! Tempo's block: encode, read, scan. Pure: bytes in, bytes out (contract blocks.md).
 //!
-//! Writing: [`encode::BlockEncoder`] takes traces in order of their ids, as positions in OTLP bytes,
-//! straight into columns; [`encode::FinishedBlock`] holds every object of the block. Reading:
-//! [`read::BlockReader`] is made from `meta.json` and the footer, says which byte ranges it needs,
-//! and decodes what was fetched.
+//! Writing: [`encode::BlockEncoder`] takes traces in order of their ids, as positions in OTLP
+//! bytes, straight into columns; [`encode::FinishedBlock`] holds every object of the block.
+//! Reading: [`read::BlockReader`] is made from `meta.json` and the footer, says which byte ranges
+//! it needs, and decodes what was fetched.
 //!
 //! This crate does no I/O, knows no runtime and no query text.
 

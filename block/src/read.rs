@@ -177,7 +177,8 @@ impl BlockReader {
 
     /// Ranges to fetch for [`BlockReader::with_page_index`]; empty if the row group's offset
     /// indexes are known already (as in most blocks, from the bytes given to
-    /// [`BlockReader::open`]) or the file has none. Without them a trace by id reads whole column chunks.
+    /// [`BlockReader::open`]) or the file has none. Without them a trace by id reads whole column
+    /// chunks.
     pub fn page_index_ranges(&self, row_group: usize) -> Vec<Range<u64>> {
         let Ok(group) = self.row_group(row_group) else { return Vec::new() };
         let missing = |column: &Column| {

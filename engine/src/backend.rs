@@ -1,4 +1,5 @@
-//! Where blocks are kept. One variant per kind of store; names of objects are contract blocks.md §1.
+//! Where blocks are kept. One variant per kind of store; names of objects are contract blocks.md
+//! §1.
 
 pub mod local;
 

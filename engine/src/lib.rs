@@ -8,7 +8,8 @@
 //!  net ── Node::trace / Node::search ──▶ mesh ──▶ every core: live segments, blocks by affinity
 //! ```
 //!
-//! [`Node`] is a core's handle for everything above; `docs/ARCHITECTURE.md` gives the reading order.
+//! [`Node`] is a core's handle for everything above; `docs/ARCHITECTURE.md` gives the reading
+//! order.
 //!
 //! What is absent: sockets, HTTP, configuration files. Only `ring` touches the runtime, only
 //! [`backend`] and [`wal_dir`] name paths. A shard's state is never shared between cores.

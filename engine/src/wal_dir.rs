@@ -1,13 +1,15 @@
 //! The files of the log: begun, recycled, removed. The only place that names them.
 //!
-//! Files are in one directory for all cores. `<uuid>.wal` is a segment: its header is durable, and a
-//! restart reads it back. `<uuid>.free` is not: newly allocated, prepared for the segment that comes
-//! next, or a segment whose blocks are durable. One becomes the other by renaming, so that a crash
-//! never reads a segment back after it was released, and never finds a segment without its header.
+//! Files are in one directory for all cores. `<uuid>.wal` is a segment: its header is durable, and
+//! a restart reads it back. `<uuid>.free` is not: newly allocated, prepared for the segment that
+//! comes next, or a segment whose blocks are durable. One becomes the other by renaming, so that a
+//! crash never reads a segment back after it was released, and never finds a segment without its
+//! header.
 //!
-//! A file belongs to the core that its name hashes to, and a core only makes files that are its own.
-//! So cores need not agree on what is in the directory while each of them adds, renames and removes,
-//! and after a restart with another number of cores every file still has exactly one owner.
+//! A file belongs to the core that its name hashes to, and a core only makes files that are its
+//! own. So cores need not agree on what is in the directory while each of them adds, renames and
+//! removes, and after a restart with another number of cores every file still has exactly one
+//! owner.
 
 use std::cell::RefCell;
 use std::io;

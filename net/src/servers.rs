@@ -1,7 +1,8 @@
 //! Listeners of one core: binding, accepting, and stopping in an orderly way.
 //!
-//! Every core binds every address (`SO_REUSEPORT`), so the kernel spreads connections. [`ApiServer`]
-//! is bound before recovery, so that `/ready` can say no; [`ReceiverServer`] after it.
+//! Every core binds every address (`SO_REUSEPORT`), so the kernel spreads connections.
+//! [`ApiServer`] is bound before recovery, so that `/ready` can say no; [`ReceiverServer`] after
+//! it.
 
 use std::io;
 use std::net::SocketAddr;

@@ -46,7 +46,10 @@ fn spans_sent_over_grpc_are_read_back_over_http() {
                 let span = &trace.json()["batches"][0]["scopeSpans"][0]["spans"][0];
                 assert_eq!(span["name"], "GET /");
                 assert_eq!(span["spanId"], "AAAAAAAAAAc=");
-                let accepted = r#"tempo_receiver_accepted_spans{receiver="otlp/otlp_receiver",transport="grpc"}"#;
+                let accepted = concat!(
+                    r#"tempo_receiver_accepted_spans"#,
+                    r#"{receiver="otlp/otlp_receiver",transport="grpc"}"#
+                );
                 assert_eq!(metric(&server, accepted).await, 1.0);
             },
         );

@@ -4,8 +4,8 @@
 //! span is; [`mod@cut`] copies the spans of each owner into a batch of its own. Everything that is
 //! not hot uses the prost messages of [`otlp`], [`tempopb`] and [`rpc`].
 //!
-//! JSON comes in through [`otlp_json`] and goes out through [`render_json`]; [`api_json`] reads what
-//! went out.
+//! JSON comes in through [`otlp_json`] and goes out through [`render_json`]; [`api_json`] reads
+//! what went out.
 //!
 //! This crate does not know I/O, time, threads or configuration.
 

@@ -21,7 +21,9 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_as_prost_reads_them(bytes in proptest::collection::vec(any::<u8>(), 0..12)) {
+    fn any_bytes_are_read_as_prost_reads_them(
+        bytes in proptest::collection::vec(any::<u8>(), 0..12)
+    ) {
         let ours = Reader::new(&bytes).varint().ok();
         let theirs = encoding::decode_varint(&mut bytes.as_slice()).ok();
         prop_assert_eq!(ours, theirs);

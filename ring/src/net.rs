@@ -51,7 +51,8 @@ impl TcpListener {
     /// The next connection. It sends without delay (`TCP_NODELAY`).
     ///
     /// # Errors
-    /// From the operating system; transient ones (out of descriptors) are worth a pause and a retry.
+    /// From the operating system; transient ones (out of descriptors) are worth a pause and a
+    /// retry.
     pub async fn accept(&self) -> io::Result<TcpStream> {
         TcpStream::new(self.inner.accept().await?)
     }

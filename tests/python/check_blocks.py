@@ -45,7 +45,8 @@ def attrs():
 
 def dedicated(scope, columns):
     """The group of dedicated columns of a scope, or nothing."""
-    strings = [c for c in columns if c.get("s", "span") == scope and c.get("t", "string") == "string"]
+    of_scope = [c for c in columns if c.get("s", "span") == scope]
+    strings = [c for c in of_scope if c.get("t", "string") == "string"]
     ints = [c for c in columns if c.get("s", "span") == scope and c.get("t", "string") == "int"]
     leaves = []
     for number, column in enumerate(strings[:20], 1):
@@ -64,7 +65,9 @@ def tree(columns):
         *dedicated("event", columns),
     ])
     links = ("Links", "rep", [
-        leaf("TraceID", "bin", "L"), leaf("SpanID", "bin", "L"), leaf("TraceState", "str", "L", "s"),
+        leaf("TraceID", "bin", "L"),
+        leaf("SpanID", "bin", "L"),
+        leaf("TraceState", "str", "L", "s"),
         attrs(), dropped,
     ])
     spans = ("Spans", "rep", [
@@ -118,7 +121,12 @@ CONVERTED = {
     "str": "UTF8", "bin": "NONE", "i32": "INT_32", "u32": "UINT_32", "i64": "INT_64",
     "u64": "UINT_64", "f64": "NONE", "bool": "NONE",
 }
-ENCODING = {"D": "RLE_DICTIONARY", "L": "DELTA_LENGTH_BYTE_ARRAY", "B": "DELTA_BINARY_PACKED", "P": "PLAIN"}
+ENCODING = {
+    "D": "RLE_DICTIONARY",
+    "L": "DELTA_LENGTH_BYTE_ARRAY",
+    "B": "DELTA_BINARY_PACKED",
+    "P": "PLAIN",
+}
 CODEC = {"-": "UNCOMPRESSED", "s": "SNAPPY", "z": "ZSTD"}
 
 
@@ -152,7 +160,8 @@ def check_tree(check, parquet, columns):
     for i, (path, kind, definition, repetition, _, _) in enumerate(expected[: len(schema)]):
         column = schema.column(i)
         found = column_of(column)[:3] + column_of(column)[4:]
-        check.equal(found, (path, PHYSICAL[kind], CONVERTED[kind], definition, repetition), f"column {i}")
+        wanted = (path, PHYSICAL[kind], CONVERTED[kind], definition, repetition)
+        check.equal(found, wanted, f"column {i}")
     return expected
 
 
@@ -163,7 +172,7 @@ def check_chunks(check, parquet, expected):
             chunk = metadata.row_group(group).column(i)
             what = f"row group {group} {path}"
             check.equal(chunk.compression, CODEC[compression], f"{what} compression")
-            allowed = {"RLE", "PLAIN", ENCODING[encoding]} if encoding == "D" else {"RLE", ENCODING[encoding]}
+            allowed = {"RLE", ENCODING[encoding]} | ({"PLAIN"} if encoding == "D" else set())
             check.that(set(chunk.encodings) <= allowed, f"{what} has encodings {chunk.encodings}")
             check.that(ENCODING[encoding] in chunk.encodings, f"{what} lacks {ENCODING[encoding]}")
             check.equal(chunk.has_dictionary_page, encoding == "D", f"{what} dictionary")
@@ -247,7 +256,8 @@ def check_ids(check, block, meta, ids, parquet):
     check.that(all(len(i) == 16 for i in ids), "a trace id is not of 16 bytes")
     check.that(all(a < b for a, b in zip(ids, ids[1:])), "trace ids are not ascending and unique")
     blooms = [(block / f"bloom-{i}").read_bytes() for i in range(meta["bloomShards"])]
-    check.that(not (block / f"bloom-{len(blooms)}").exists(), "more bloom objects than the meta says")
+    one_more = block / f"bloom-{len(blooms)}"
+    check.that(not one_more.exists(), "more bloom objects than the meta says")
     missing = [i.hex() for i in ids if not may_contain(blooms[fnv1(i) % len(blooms)], i)]
     check.equal(missing, [], "ids that the bloom filters do not hold")
     last, row = [], 0
@@ -270,8 +280,9 @@ def check_meta(check, block, meta, parquet, rows):
     check.equal(meta.get("replicationFactor"), 1, "replicationFactor")
     check.that(not parquet.metadata.metadata, "key/value metadata")
     check.equal(parquet.metadata.format_version, "2.6", "footer version (2 is shown as 2.6)")
-    for key, times in (("startTime", [r["StartTimeUnixNano"] for r in rows if r["StartTimeUnixNano"]]),
-                       ("endTime", [r["EndTimeUnixNano"] for r in rows])):
+    starts = [r["StartTimeUnixNano"] for r in rows if r["StartTimeUnixNano"]]
+    ends = [r["EndTimeUnixNano"] for r in rows]
+    for key, times in (("startTime", starts), ("endTime", ends)):
         expected = (min if key == "startTime" else max)(times, default=0)
         check.equal(nanos(meta[key]) // 10**9, expected // 10**9, key)
 
@@ -279,7 +290,8 @@ def check_meta(check, block, meta, parquet, rows):
 def nanos(text):
     import datetime
     whole, _, fraction = text.rstrip("Z").partition(".")
-    seconds = datetime.datetime.fromisoformat(whole).replace(tzinfo=datetime.timezone.utc).timestamp()
+    moment = datetime.datetime.fromisoformat(whole).replace(tzinfo=datetime.timezone.utc)
+    seconds = moment.timestamp()
     return int(seconds) * 10**9 + int(fraction.ljust(9, "0") or 0)
 
 
@@ -316,7 +328,8 @@ def check_row(check, row):
         parent = span["ParentID"]
         check.that(parent <= 0 or parent in lefts, f"{name} ParentID {parent} is no span's left")
         nested = (span["NestedSetRight"] - span["NestedSetLeft"]) % 2
-        check.that(nested == (span["NestedSetLeft"] > 0), f"{name} nested set of {span['SpanID'].hex()}")
+        has_left = span["NestedSetLeft"] > 0
+        check.that(nested == has_left, f"{name} nested set of {span['SpanID'].hex()}")
 
 
 def read_rows(path):
@@ -354,8 +367,8 @@ def check_block(block, like):
         compare(rows, read_rows(next(pathlib.Path(like).rglob("data.parquet"))))
     spans = sum(1 for row in rows for _ in spans_of(row))
     groups = parquet.metadata.num_row_groups
-    print(f"{block}: {len(expected)} columns, {groups} row groups, {len(rows)} traces, {spans} spans, "
-          f"{check.wrong} faults")
+    print(f"{block}: {len(expected)} columns, {groups} row groups, {len(rows)} traces, "
+          f"{spans} spans, {check.wrong} faults")
     return check.wrong
 
 

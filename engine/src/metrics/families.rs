@@ -11,7 +11,10 @@ const BYTES_BUCKETS: &[f64] =
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
 macro_rules! families {
-    ($($(#[$doc:meta])* $ident:ident = $name:literal, $kind:expr, [$($label:literal),*], $help:literal;)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $ident:ident = $name:literal, $kind:expr, [$($label:literal),*], $help:literal;
+    )*) => {
         $(
             #[doc = $help]
             pub static $ident: Family =

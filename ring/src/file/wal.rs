@@ -202,7 +202,8 @@ fn open_direct(path: &Path) -> io::Result<File> {
 }
 
 /// Takes the space now, so that a full disk shows here and not at a commit. The length stays: only
-/// the zeros give the file its size, so what a crash leaves half-done is not taken for a whole file.
+/// the zeros give the file its size, so what a crash leaves half-done is not taken for a whole
+/// file.
 fn allocate(file: &File, size_bytes: u64) -> io::Result<()> {
     use rustix::io::Errno;
     match fallocate(file, FallocateFlags::KEEP_SIZE, 0, size_bytes) {

@@ -20,12 +20,10 @@ const MIB: u64 = 1 << 20;
 const WAL_BYTES_PER_SPAN: u64 = 500;
 /// Live memory of a span, with slack: its bytes and its place in the index.
 const LIVE_BYTES_PER_SPAN: u64 = 900;
-/// Live data may take this part of a core's budget before it is sealed.
-const LIVE_SHARE: f64 = 0.35;
+/// Live data may take about this part of a core's budget before it is sealed.
+const LIVE_SHARE: f64 = 0.25;
 /// Longest segment of the log.
 const SEGMENT_BYTES_MAX: u64 = (4 << 30) - (1 << 20);
-/// Sent before anything is measured.
-const WARM_UP_SPANS: u64 = 5_000;
 /// Longest start of the server.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -182,12 +180,12 @@ impl Bench<'_> {
         Ok(figures)
     }
 
-    /// A few spans and a flush: files and memory of the first segment are then made, as they are
-    /// in a server that has run for a while.
+    /// The same load once before, and a flush: the log's files and the memory of segments are then
+    /// made and waiting, as they are in a server that has run for a minute.
     fn warm_up(&self, server: &Server, port: u16) -> Result<(), XtaskError> {
-        let protocol = ["--protocol".to_owned(), self.text("protocol").to_owned()];
-        let spans = ["--spans".to_owned(), WARM_UP_SPANS.to_string()];
-        loadgen::run(&self.binaries.loadgen, port, &[protocol, spans].concat())?;
+        let mut arguments = self.arguments();
+        arguments.push("--retry".to_owned());
+        loadgen::run(&self.binaries.loadgen, port, &arguments)?;
         server.flush()
     }
 
