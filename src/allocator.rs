@@ -23,8 +23,14 @@ unsafe extern "C" {
     fn mi_option_get(option: c_int) -> c_long;
 }
 
+/// The library's own variable, which goes before what we think best.
+const VARIABLE: &str = "MIMALLOC_PURGE_DELAY";
+
 /// To be called once, before other threads start.
 pub fn configure() {
+    if std::env::var_os(VARIABLE).is_some() {
+        return;
+    }
     // SAFETY: both signatures are those of mimalloc.h, whose enum has the type `int`; the library
     // checks the option's number, and no other thread reads options yet.
     unsafe { mi_option_set(PURGE_DELAY, PURGE_DELAY_MS) }

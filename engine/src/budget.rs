@@ -1,13 +1,13 @@
 //! The memory of one core: a fixed budget, and who holds how much of it.
 //!
 //! Everything that grows with load is charged here before it grows: requests in flight, live
-//! segments, the segment being encoded and its block, caches, answers of queries. When the budget is
-//! used up, ingest is refused with a retry hint. What is not counted one by one (code, stacks,
+//! segments, the segment being encoded and its block, caches, answers of queries. When the budget
+//! is used up, ingest is refused with a retry hint. What is not counted one by one (code, stacks,
 //! allocator slack) is [`limits::UNACCOUNTED_BYTES`] and
 //! [`limits::ALLOCATOR_SLACK_DIVISOR`].
 //!
-//! Two things keep the sum under the limit. Encoding cannot be refused (it is what frees memory), so
-//! its share is never given to anybody else. And memory that waits to be used again
+//! Two things keep the sum under the limit. Encoding cannot be refused (it is what frees memory),
+//! so its share is never given to anybody else. And memory that waits to be used again
 //! ([`crate::spare`]) is freed the moment that a charge needs it.
 
 use std::cell::{Cell, RefCell};

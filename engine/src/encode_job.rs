@@ -1,11 +1,11 @@
 //! From a sealed segment to durable blocks, one tenant after the other; then the segment's memory
 //! and file are given back.
 //!
-//! From: [`crate::commit`] and [`crate::recovery`] (sealed segments). To: the backend, then the block
-//! list of every core; only then is the log's file released ([`crate::wal_dir`]).
+//! From: [`crate::commit`] and [`crate::recovery`] (sealed segments). To: the backend, then the
+//! block list of every core; only then is the log's file released ([`crate::wal_dir`]).
 //!
-//! A block's id follows from the segment's id and the tenant. So whatever the moment of a crash, the
-//! same segment makes the same block, and a segment whose block is there already is not encoded
+//! A block's id follows from the segment's id and the tenant. So whatever the moment of a crash,
+//! the same segment makes the same block, and a segment whose block is there already is not encoded
 //! again: no span is lost and none is stored twice.
 
 use std::rc::Rc;

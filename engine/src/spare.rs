@@ -1,10 +1,10 @@
 //! Memory of groups: from segments that were given back to groups that gather.
 //!
 //! Fresh memory costs more than all else that happens to a span before its acknowledgement: the
-//! page faults are five times copy and checksum (`benches/src/bin/wal_append.rs`). So the image of a
-//! segment that has become a block goes back to [`crate::budget`], which keeps it as long as nobody
-//! else needs the memory. A buffer that a query still reads is not waited for: it is freed when the
-//! query ends.
+//! page faults are five times copy and checksum (`benches/src/bin/wal_append.rs`). So the image of
+//! a segment that has become a block goes back to [`crate::budget`], which keeps it as long as
+//! nobody else needs the memory. A buffer that a query still reads is not waited for: it is freed
+//! when the query ends.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-/// Receive window of one HTTP/2 stream: a whole default message, so that no round trip is spent
-/// on window updates within a request.
-pub const STREAM_WINDOW_BYTES: u32 = 4 << 20;
+/// Receive window of one HTTP/2 stream. A larger one would serve senders that are more than a
+/// millisecond away better, and let more lie outside of the budget.
+pub const STREAM_WINDOW_BYTES: u32 = 512 << 10;
 
-/// Receive window of one HTTP/2 connection. Data is taken out of h2 as it arrives, so this bounds
-/// what lies there between two turns of a connection's tasks.
-pub const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+/// Receive window of one HTTP/2 connection. Data is taken out of h2 and charged as it arrives, so
+/// this bounds what lies there between two turns of a connection's tasks.
+pub const CONNECTION_WINDOW_BYTES: u32 = 512 << 10;
 
-/// Largest HTTP/2 frame. Larger frames save copies where clients use them.
-pub const FRAME_BYTES_MAX: u32 = 1 << 20;
+/// Largest HTTP/2 frame: the protocol's default, which the usual clients never exceed. What came of
+/// a frame lies outside of the budget, so it must be small.
+pub const FRAME_BYTES_MAX: u32 = 16 << 10;
 
 /// Headers of one request, HTTP/2 and HTTP/1.
 pub const HEADER_BYTES_MAX: usize = 16 << 10;
