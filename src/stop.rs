@@ -10,7 +10,6 @@ use std::time::Duration;
 use futures_channel::mpsc;
 use futures_util::StreamExt;
 use stringendo_engine::Node;
-use stringendo_engine::message::Message;
 use stringendo_net::{StopSignal, StopTrigger, stop_signal};
 use stringendo_ring::signal::{EndSignal, EndSignals};
 use stringendo_ring::sleep;
@@ -99,7 +98,7 @@ async fn wind_down(
     delay: Duration,
 ) {
     let was_ready = node.ready().await.is_ok();
-    node.ask_all(Message::Stop).await;
+    node.stop().await;
     sleep(delay).await;
     stop.stop();
     drained.take(node.cores().count()).count().await;

@@ -59,9 +59,6 @@ pub const FETCH_GAP_BYTES: u64 = 64 << 10;
 /// Reads of one query in flight on one core.
 pub const FETCHES_MAX: usize = 16;
 
-/// A retry hint is sent with refusals unless configured otherwise (contract receivers.md §2.4).
-pub const RETRY_AFTER: Duration = Duration::from_secs(5);
-
 /// A core that did not answer for so long is not ready.
 pub const HEARTBEAT_MAX: Duration = Duration::from_secs(5);
 

@@ -127,7 +127,8 @@ impl Node {
         known.into_iter().flatten().any(|known| known)
     }
 
-    /// Refuses ingest on every core from now on.
+    /// Makes every core say from now on that it is not ready. Nothing else changes: spans and
+    /// queries are served until listeners close, and what is in flight then may finish.
     pub async fn stop(&self) {
         self.ask_all(Message::Stop).await;
     }
