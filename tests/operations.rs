@@ -64,6 +64,7 @@ fn metrics_have_the_contracts_names_and_count_what_happened() {
         "tempo_distributor_ingress_bytes_total",
         "tempo_distributor_push_duration_seconds",
         "tempo_distributor_spans_received_total",
+        "tempo_distributor_traces_per_batch",
         "tempo_ingester_blocks_flushed_total",
         "tempo_ingester_flush_duration_seconds",
         "tempo_ingester_live_traces",
@@ -78,6 +79,8 @@ fn metrics_have_the_contracts_names_and_count_what_happened() {
     let tenant = ("tenant", "single-tenant");
     let sum = |name, labels: &[_]| metrics::sum(&text, name, labels);
     assert_eq!(sum("tempo_distributor_spans_received_total", &[tenant]), Some(10.0));
+    assert_eq!(sum("tempo_distributor_traces_per_batch_sum", &[]), Some(10.0));
+    assert_eq!(sum("tempo_distributor_traces_per_batch_count", &[]), Some(10.0));
     assert_eq!(sum("tempo_receiver_accepted_spans", &[("transport", "http")]), Some(10.0));
     assert_eq!(sum("tempo_ingester_traces_created_total", &[tenant]), Some(10.0));
     assert_eq!(sum("tempo_ingester_live_traces", &[tenant]), Some(0.0));

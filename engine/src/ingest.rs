@@ -38,15 +38,14 @@ impl Node {
     pub async fn ingest(&self, tenant: &TenantId, body: Bytes) -> Result<Accepted, IngestError> {
         let shard = self.shard();
         let begun = shard.now();
-        let (id, bytes) = (tenant.as_str(), body.len() as f64);
-        shard.metrics.add(&family::INGRESS_BYTES, &[id], bytes);
+        let bytes = body.len();
+        shard.metrics.add(&family::INGRESS_BYTES, &[tenant.as_str()], bytes as f64);
         let (body, index) = self.walked(tenant, body)?;
         let spans = index.spans.len();
         if spans == 0 {
             return Ok(Accepted { spans: 0 });
         }
-        shard.metrics.add(&family::BYTES_RECEIVED, &[id], bytes);
-        shard.metrics.add(&family::SPANS_RECEIVED, &[id], spans as f64);
+        self.count_batch(tenant, bytes, &index.spans);
         let outcome = self.hand_over(tenant, &body, index).await;
         self.count_refusal(tenant, spans, &outcome);
         outcome?;

@@ -36,6 +36,7 @@ pub mod settings;
 pub mod shard;
 pub mod spare;
 pub mod tenant;
+pub mod trace_count;
 pub mod wal_dir;
 
 pub use error::{IngestError, QueryError};

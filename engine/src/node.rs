@@ -1,8 +1,10 @@
 //! A core's handle for everything that the engine does; what `net` holds.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use futures_util::future::join_all;
+use stringendo_proto::walk::SpanPos;
 use stringendo_ring::owner::Owners;
 use stringendo_ring::{Clock, CoreId, Mesh, oneshot, timeout};
 
@@ -13,6 +15,7 @@ use crate::metrics::{self, Metrics, Series, families as family};
 use crate::settings::EngineSettings;
 use crate::shard::Shard;
 use crate::tenant::TenantId;
+use crate::trace_count::TraceCounter;
 
 /// The handle; clones share it on their core.
 #[derive(Clone)]
@@ -24,6 +27,7 @@ struct Inner {
     shard: Rc<Shard>,
     mesh: Mesh<Message>,
     owners: Owners,
+    trace_counter: RefCell<TraceCounter>,
 }
 
 /// Why the process is not ready.
@@ -39,7 +43,8 @@ impl Node {
     /// The handle of `shard`.
     pub fn new(shard: Rc<Shard>, mesh: Mesh<Message>) -> Self {
         let owners = Owners::new(mesh.cores());
-        Self { inner: Rc::new(Inner { shard, mesh, owners }) }
+        let trace_counter = RefCell::default();
+        Self { inner: Rc::new(Inner { shard, mesh, owners, trace_counter }) }
     }
 
     /// This core's state.
@@ -137,6 +142,15 @@ impl Node {
     pub async fn metrics(&self) -> Vec<Series> {
         let snapshots = self.ask_all(Message::Metrics).await;
         metrics::merge(snapshots.into_iter().flatten().collect())
+    }
+
+    /// Counts the spans of a batch that passed the checks, and its traces.
+    pub(crate) fn count_batch(&self, tenant: &TenantId, bytes: usize, spans: &[SpanPos]) {
+        let id = tenant.as_str();
+        self.counters().add(&family::BYTES_RECEIVED, &[id], bytes as f64);
+        self.counters().add(&family::SPANS_RECEIVED, &[id], spans.len() as f64);
+        let traces = self.inner.trace_counter.borrow_mut().count(spans);
+        self.counters().observe(&family::TRACES_PER_BATCH, &[], traces as f64);
     }
 
     /// Counts a query.

@@ -1,5 +1,5 @@
-//! What finding, checking and cutting spans costs: the twin of `proto/src/walk.rs` and
-//! `proto/src/cut.rs`, beside a full decode.
+//! What finding, checking, counting and cutting spans costs: the twin of `proto/src/walk.rs`,
+//! `engine/src/trace_count.rs` and `proto/src/cut.rs`, beside a full decode.
 //!
 //! `cargo run --release -p stringendo-benches --bin walk`. Each figure is the best of many rounds,
 //! so that other load on the machine shows little.
@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use prost::Message;
+use stringendo_engine::trace_count::TraceCounter;
 use stringendo_proto::TraceId;
 use stringendo_proto::cut::cut;
 use stringendo_proto::otlp::{
@@ -30,6 +31,10 @@ fn main() {
     println!("{} spans of {} bytes and 15 attributes", SPANS, span_bytes / SPANS);
     report("walk", ROUNDS, || {
         black_box(walk(black_box(&batch), &LIMITS, &mut index)).expect("the batch is valid");
+    });
+    let mut counter = TraceCounter::default();
+    report("count traces", ROUNDS, || {
+        black_box(counter.count(black_box(&index.spans)));
     });
     report("cut by 8 owners", ROUNDS, || {
         black_box(cut(black_box(&batch), &index, OWNERS, owner_of));
