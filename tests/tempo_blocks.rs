@@ -10,6 +10,9 @@ use common::corpus::{assert_equal, recorded};
 use common::{Options, Server, data_path, wait};
 use serde_json::{Value, json};
 
+/// The block of the corpus.
+const BLOCK_ID: &str = "945fc1d4-153f-42ea-b142-3df5e9d9f809";
+
 /// The corpus lies in January 2026.
 const RANGE: [(&str, &str); 2] = [("start", "1768470000"), ("end", "1768490000")];
 
@@ -30,6 +33,15 @@ fn server_with(block: &str) -> Server {
     Server::start_on(Options::default(), |dir| {
         copy_dir(&data_path(&format!("blocks/{block}")), &dir.join("blocks"));
     })
+}
+
+/// A copy of a block's directory under another id, whose meta says so and is then changed.
+fn copy_block(tenant_dir: &Path, id: &str, change: impl FnOnce(String) -> String) {
+    let of_tempo = data_path("blocks/vparquet5/single-tenant").join(BLOCK_ID);
+    let copy = tenant_dir.join(id);
+    copy_dir(&of_tempo, &copy);
+    let meta = std::fs::read_to_string(copy.join("meta.json")).unwrap().replace(BLOCK_ID, id);
+    std::fs::write(copy.join("meta.json"), change(meta)).unwrap();
 }
 
 fn blocks_listed(server: &Server) -> f64 {
@@ -107,4 +119,31 @@ fn a_block_that_arrives_while_the_server_runs_is_found_by_the_next_poll() {
     copy_dir(&data_path("blocks/vparquet5"), &server.dir().join("blocks"));
     wait::until("the block is listed", || (blocks_listed(&server) == 1.0).then_some(()));
     assert_equal(&server, "a block that arrived later", &recorded());
+}
+
+#[test]
+fn blocks_that_cannot_be_read_are_told_once_and_do_not_disturb_the_others() {
+    let (old, torn) =
+        ("00000000-0000-4000-8000-000000000004", "0000000a-0000-4000-8000-00000000000a");
+    let arguments = vec!["-storage.trace.blocklist-poll=1s".to_owned()];
+    let server = Server::start_on(Options { arguments, ..Options::default() }, |dir| {
+        copy_dir(&data_path("blocks/vparquet5"), &dir.join("blocks"));
+        let tenant = dir.join("blocks/single-tenant");
+        copy_block(&tenant, old, |meta| meta.replace("vParquet5", "vParquet4"));
+        copy_block(&tenant, torn, |meta| meta[..meta.len() / 2].to_owned());
+    });
+    assert_eq!(blocks_listed(&server), 1.0);
+    assert_equal(&server, "a block beside others that cannot be read", &recorded());
+    let all = server.search(&[RANGE[0], RANGE[1], ("limit", "1000")]);
+    assert_eq!(all.len(), recorded().len());
+    let polls = || server.metric("tempodb_blocklist_poll_duration_seconds_count", &[]);
+    wait::until("the list is read three times", || (polls() >= 3.0).then_some(()));
+    for (id, reason) in [(old, "unsupported_version"), (torn, "unreadable_meta")] {
+        let skipped = "stringendo_blocklist_skipped_blocks_total";
+        let labels = [("tenant", "single-tenant"), ("reason", reason)];
+        assert_eq!(server.metric(skipped, &labels), 1.0, "{reason}");
+        let log = server.log();
+        assert_eq!(log.lines().filter(|line| line.contains(id)).count(), 1, "{log}");
+    }
+    assert!(server.log().contains("version=vParquet4"), "{}", server.log());
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Format version that this crate writes.
+/// Format version that this crate writes, and the only one that it reads.
 pub const VPARQUET5: &str = "vParquet5";
 
 /// A block's `meta.json`. Every key may be missing when read; unknown keys are ignored.
@@ -61,6 +61,11 @@ impl BlockMeta {
             (!value.is_null()).then(|| ((*name).to_owned(), value))
         });
         serde_json::from_value(Value::Object(known.collect()))
+    }
+
+    /// Whether this crate reads blocks of this format.
+    pub fn is_readable(&self) -> bool {
+        self.format == VPARQUET5
     }
 
     /// `meta.json`: compact, keys in Tempo's order, no trailing newline.

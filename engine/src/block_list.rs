@@ -1,6 +1,6 @@
 //! Which blocks there are. Core 0 is the only writer; every core holds the same immutable snapshot.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use stringendo_block::BlockMeta;
@@ -28,6 +28,11 @@ impl BlockEntry {
         Self { tenant, meta, start_unix_nanos, end_unix_nanos }
     }
 
+    /// A copy of a block may be another tenant's.
+    fn key(&self) -> (&TenantId, &Uuid) {
+        (&self.tenant, &self.meta.block_id)
+    }
+
     /// Whether a trace within the given time may be here. Metas of Tempo hold whole seconds with
     /// the end rounded down (contract blocks.md §2), so both sides are widened to whole seconds.
     pub fn overlaps(&self, start_unix_nanos: u64, end_unix_nanos: u64) -> bool {
@@ -49,15 +54,29 @@ impl BlockList {
         self.version
     }
 
-    /// What a poll makes of this list: the blocks that it found, and those that were added since
-    /// it began (they are not in `before`).
-    pub fn polled(&self, before: &Self, found: Vec<Arc<BlockEntry>>) -> Self {
-        let added = self.tenants.values().flatten();
-        let added = added.filter(|entry| !before.contains(&entry.tenant, &entry.meta.block_id));
-        let mut list = Self { version: self.version + 1, tenants: HashMap::new() };
-        found.into_iter().chain(added.cloned()).for_each(|entry| list.insert(entry));
+    /// What a poll makes of this list: the blocks that it found, those that were added since it
+    /// began (they are not in `before`), and those that it `doubts` but cannot deny.
+    pub fn polled(
+        &self,
+        before: &Self,
+        found: Vec<Arc<BlockEntry>>,
+        doubts: impl Fn(&BlockEntry) -> bool,
+    ) -> Self {
+        let known: HashSet<_> = before.entries().map(|entry| entry.key()).collect();
+        let kept = self.entries().filter(|entry| !known.contains(&entry.key()) || doubts(entry));
+        let all = found.iter().chain(kept);
+        let unique: HashMap<_, _> = all.map(|entry| (entry.key(), entry)).collect();
+        let tenants = self.tenants.keys().map(|tenant| (tenant.clone(), Vec::new())).collect();
+        let mut list = Self { version: self.version + 1, tenants };
+        for entry in unique.into_values() {
+            list.tenants.entry(entry.tenant.clone()).or_default().push(Arc::clone(entry));
+        }
         list.sort();
         list
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Arc<BlockEntry>> {
+        self.tenants.values().flatten()
     }
 
     /// The same list with one block more (or replaced).
@@ -89,13 +108,12 @@ impl BlockList {
         self.tenants.get(tenant).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether this very block is listed.
-    pub fn contains(&self, tenant: &TenantId, block_id: &Uuid) -> bool {
-        self.of(tenant).iter().any(|block| block.meta.block_id == *block_id)
-    }
-
-    /// Tenants with blocks, and their blocks.
+    /// Tenants that have or had blocks, and their blocks.
     pub fn tenants(&self) -> impl Iterator<Item = (&TenantId, &[Arc<BlockEntry>])> {
         self.tenants.iter().map(|(tenant, blocks)| (tenant, blocks.as_slice()))
     }
 }
+
+#[cfg(test)]
+#[path = "block_list_tests.rs"]
+mod tests;

@@ -5,14 +5,12 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
-use stringendo_ring::{
-    Class, Clock, CoreContext, JoinHandle, Notify, sleep, spawn, spawn_detached,
-};
+use stringendo_ring::{Class, Clock, CoreContext, JoinHandle, Notify, spawn, spawn_detached};
 use uuid::Uuid;
 
 use crate::backend::LocalBackend;
 use crate::block_list::{BlockEntry, BlockList};
+use crate::block_poll::{self, BlockPoll};
 use crate::block_store::BlockStore;
 use crate::budget::{Budget, Use};
 use crate::commit::Committer;
@@ -74,8 +72,9 @@ pub async fn start(
 /// When the log cannot be read back or the backend not be listed.
 pub async fn recover(node: &Node) -> Result<(), BootError> {
     if node.shard().core.0 == 0 {
-        poll_blocks(node).await?;
-        spawn_detached(Class::Background, poll_for_ever(node.clone()));
+        let mut poll = BlockPoll::new(node.clone());
+        poll.poll().await?;
+        spawn_detached(Class::Background, poll.run());
     }
     let shard = node.shard();
     let segments = shard.wal.segments().await?;
@@ -188,17 +187,9 @@ fn add_block(node: Node, entry: Arc<BlockEntry>, answer: Answer<()>) {
     let list = Arc::new(node.shard().blocks.borrow().with(entry));
     node.shard().blocks.replace(Arc::clone(&list));
     spawn_detached(Class::Flush, async move {
-        publish_list(&node, list).await;
+        block_poll::publish(&node, list).await;
         let _ = answer.send(());
     });
-}
-
-async fn publish_list(node: &Node, list: Arc<BlockList>) {
-    let tell = |core| {
-        let list = Arc::clone(&list);
-        node.ask(core, |answer| Message::SetBlocks(list, answer))
-    };
-    join_all(node.cores().map(tell)).await;
 }
 
 /// Snapshots may overtake each other while lanes are full; the newest wins.
@@ -217,37 +208,6 @@ fn request_flush(shard: &Shard, tenant: Option<&TenantId>, answer: Answer<bool>)
     shard.flushes.borrow_mut().push(FlushRequest { segments_ahead: None, done: answer });
     shard.seal_requested.set(true);
     shard.commit_work.notify();
-}
-
-async fn poll_for_ever(node: Node) {
-    loop {
-        sleep(node.settings().blocklist_poll.max(std::time::Duration::from_secs(1))).await;
-        if let Err(error) = poll_blocks(&node).await {
-            tracing::error!(%error, "the list of blocks could not be read");
-            let tenant = TenantId::single();
-            node.counters().add(&family::BLOCKLIST_POLL_ERRORS, &[tenant.as_str()], 1.0);
-        }
-    }
-}
-
-/// Core 0: reads the list of blocks from the backend. Blocks that were added while it was read are
-/// kept.
-async fn poll_blocks(node: &Node) -> Result<(), BootError> {
-    let shard = node.shard();
-    let begun = shard.now();
-    let before = Arc::clone(&shard.blocks.borrow());
-    let listing = shard.store.backend().list().await?;
-    for (tenant, error) in &listing.errors {
-        tracing::error!(%tenant, error, "block could not be listed");
-        shard.metrics.add(&family::BLOCKLIST_POLL_ERRORS, &[tenant.as_str()], 1.0);
-    }
-    let now = Arc::clone(&shard.blocks.borrow());
-    let list = Arc::new(now.polled(&before, listing.blocks));
-    shard.blocks.replace(Arc::clone(&list));
-    publish_list(node, list).await;
-    let took = shard.now().saturating_sub(begun);
-    shard.metrics.observe(&family::BLOCKLIST_POLL_DURATION, &[], took.as_secs_f64());
-    Ok(())
 }
 
 /// Gauges are computed when they are asked for.

@@ -17,6 +17,7 @@
 pub mod affinity;
 pub mod backend;
 pub mod block_list;
+pub mod block_poll;
 pub mod block_store;
 pub mod boot;
 pub mod budget;

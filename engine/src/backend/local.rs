@@ -1,5 +1,7 @@
 //! Blocks in a directory: `<tenant>/<block id>/…` (contract blocks.md §1).
 
+use std::collections::HashSet;
+use std::fmt::Display;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -16,6 +18,8 @@ use crate::tenant::TenantId;
 
 /// Largest `meta.json` that is read.
 const META_BYTES_MAX: u64 = 1 << 20;
+/// Characters of an unknown version's name that are told.
+const VERSION_CHARS_SHOWN: usize = 40;
 /// Largest Bloom filter object that is read (the setting's own limit is far below).
 const BLOOM_BYTES_MAX: u64 = 64 << 20;
 
@@ -28,10 +32,57 @@ pub struct LocalBackend {
 /// What a listing found.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// Live blocks.
+    /// Live blocks that can be read.
     pub blocks: Vec<Arc<BlockEntry>>,
-    /// What could not be read, with its path: the rest is listed all the same.
+    /// Live blocks that cannot be read: the rest is listed all the same.
+    pub skipped: Vec<SkippedBlock>,
+    /// Tenants whose directory could not be listed, and why.
     pub errors: Vec<(TenantId, String)>,
+}
+
+impl Listing {
+    /// Says of a block that was listed before whether this listing leaves open if it is there.
+    pub fn doubts(&self) -> impl Fn(&BlockEntry) -> bool {
+        let unseen: HashSet<_> = self.errors.iter().map(|(tenant, _)| tenant).collect();
+        let unread = self.skipped.iter().filter(|block| matches!(block.why, Unreadable::Meta(_)));
+        let unread: HashSet<_> = unread.map(|block| (&block.tenant, &block.block_id)).collect();
+        move |entry| {
+            unseen.contains(&entry.tenant)
+                || unread.contains(&(&entry.tenant, &entry.meta.block_id))
+        }
+    }
+}
+
+/// A block that is there and not listed.
+#[derive(Clone, Debug)]
+pub struct SkippedBlock {
+    /// Whose.
+    pub tenant: TenantId,
+    /// The name of its directory.
+    pub block_id: Uuid,
+    /// Why.
+    pub why: Unreadable,
+}
+
+/// Why a block is not listed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Its format is not one that can be read.
+    #[error("version {0:?}")]
+    Version(String),
+    /// Its `meta.json` cannot be read or does not fit; names it.
+    #[error("{0}")]
+    Meta(String),
+}
+
+impl Unreadable {
+    /// For the label of a metric.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Version(_) => "unsupported_version",
+            Self::Meta(_) => "unreadable_meta",
+        }
+    }
 }
 
 impl LocalBackend {
@@ -103,29 +154,17 @@ impl LocalBackend {
         for (path, directory) in entries {
             let name = path.file_name().and_then(|name| name.to_str());
             let id = name.filter(|_| directory).and_then(|name| Uuid::try_parse(name).ok());
-            if id.is_none() {
-                continue;
-            }
-            match self.read_meta(tenant, &path).await {
-                Ok(Some(entry)) => listing.blocks.push(Arc::new(entry)),
+            let Some(block_id) = id else { continue };
+            match read_meta(&path, block_id).await {
+                Ok(Some(meta)) => {
+                    listing.blocks.push(Arc::new(BlockEntry::new(tenant.clone(), meta)));
+                }
                 Ok(None) => {}
-                Err(error) => listing.errors.push((tenant.clone(), error.to_string())),
+                Err(why) => {
+                    listing.skipped.push(SkippedBlock { tenant: tenant.clone(), block_id, why });
+                }
             }
         }
-    }
-
-    /// The entry of the block in `dir`; `None` if it is not live.
-    async fn read_meta(&self, tenant: &TenantId, dir: &Path) -> io::Result<Option<BlockEntry>> {
-        let path = dir.join(object::META);
-        let json = match whole::read(&path, META_BYTES_MAX).await {
-            Ok(json) => json,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let meta = BlockMeta::parse(&json).map_err(|error| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", path.display()))
-        })?;
-        Ok(Some(BlockEntry::new(tenant.clone(), meta)))
     }
 
     /// Opens a block's rows.
@@ -147,6 +186,26 @@ impl LocalBackend {
     }
 }
 
+/// The meta of the block in `dir`; `None` if it is not live.
+async fn read_meta(dir: &Path, block_id: Uuid) -> Result<Option<BlockMeta>, Unreadable> {
+    let path = dir.join(object::META);
+    let json = match whole::read(&path, META_BYTES_MAX).await {
+        Ok(json) => json,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Unreadable::Meta(error.to_string())),
+    };
+    let unreadable = |what: &dyn Display| Unreadable::Meta(format!("{}: {what}", path.display()));
+    let meta = BlockMeta::parse(&json).map_err(|error| unreadable(&error))?;
+    if !meta.is_readable() {
+        // The name comes from a file; it goes to the log.
+        return Err(Unreadable::Version(meta.format.chars().take(VERSION_CHARS_SHOWN).collect()));
+    }
+    if meta.block_id != block_id {
+        return Err(unreadable(&format_args!("blockID {} is of another block", meta.block_id)));
+    }
+    Ok(Some(meta))
+}
+
 fn bloom_name(shard: u32) -> String {
     format!("bloom-{shard}")
 }
@@ -166,3 +225,7 @@ pub fn coalesce(mut ranges: Vec<Range<u64>>, gap_bytes: u64) -> Vec<Range<u64>> 
     }
     joined
 }
+
+#[cfg(test)]
+#[path = "local_tests.rs"]
+mod tests;

@@ -82,10 +82,14 @@ families! {
         "Number of blocks per tenant.";
     BLOCKLIST_POLL_ERRORS = "tempodb_blocklist_poll_errors_total", Kind::Counter, ["tenant"],
         "Errors met while polling the list of blocks.";
+    BLOCKLIST_SKIPPED = "stringendo_blocklist_skipped_blocks_total", Kind::Counter,
+        ["tenant", "reason"], "Blocks that are left out of the list, by reason, each counted once.";
     BLOCKLIST_POLL_DURATION = "tempodb_blocklist_poll_duration_seconds",
         Kind::Histogram(SECONDS_BUCKETS), [], "Time to read the list of blocks.";
     QUERIES = "tempo_query_frontend_queries_total", Kind::Counter, ["tenant", "op", "result"],
         "Total queries received per tenant.";
+    REFUSED_QUERIES = "stringendo_query_parts_refused_total", Kind::Counter, ["reason"],
+        "Parts of queries that were refused for want of memory.";
     BYTES_INSPECTED = "tempo_query_frontend_bytes_inspected_total", Kind::Counter, ["tenant", "op"],
         "Bytes looked at by queries.";
     WAL_BYTES = "stringendo_wal_bytes_total", Kind::Counter, [],

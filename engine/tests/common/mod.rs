@@ -5,7 +5,7 @@ pub mod canonical;
 pub mod golden;
 
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -79,9 +79,14 @@ fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
+/// Where a file or directory under `tests/data` is.
+pub fn data_path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data").join(name)
+}
+
 /// Bytes of a file under `tests/data`.
 pub fn data(name: &str) -> Bytes {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data").join(name);
+    let path = data_path(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).into()
 }
 

@@ -1,0 +1,120 @@
+//! Core 0 reads the list of blocks from the backend, at the start and again and again, and gives it
+//! to every core.
+//!
+//! Blocks that cannot be served are left out, so that they do not make every query fail. Each is
+//! logged and counted once, as long as it stays there.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use stringendo_ring::sleep;
+use uuid::Uuid;
+
+use crate::backend::local::{Listing, SkippedBlock, Unreadable};
+use crate::block_list::BlockList;
+use crate::message::Message;
+use crate::metrics::families as family;
+use crate::node::Node;
+use crate::tenant::TenantId;
+
+/// However it is configured, the list is not read more often.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+
+/// Reads the list, and remembers what was said about it.
+pub struct BlockPoll {
+    node: Node,
+    /// Blocks that the last poll left out.
+    skipped: HashSet<(TenantId, Uuid)>,
+}
+
+impl BlockPoll {
+    /// For core 0.
+    pub fn new(node: Node) -> Self {
+        Self { node, skipped: HashSet::new() }
+    }
+
+    /// Reads the list now. Blocks that were added meanwhile are kept, and so are listed blocks
+    /// that could not be looked at this time.
+    ///
+    /// # Errors
+    /// When the backend's root cannot be listed; the list is then as it was.
+    pub async fn poll(&mut self) -> io::Result<()> {
+        let shard = self.node.shard();
+        let begun = shard.now();
+        let before = Arc::clone(&shard.blocks.borrow());
+        let mut listing = shard.store.backend().list().await?;
+        let found = std::mem::take(&mut listing.blocks);
+        let now = Arc::clone(&shard.blocks.borrow());
+        let list = Arc::new(now.polled(&before, found, listing.doubts()));
+        shard.blocks.replace(Arc::clone(&list));
+        publish(&self.node, list).await;
+        let took = shard.now().saturating_sub(begun);
+        shard.metrics.observe(&family::BLOCKLIST_POLL_DURATION, &[], took.as_secs_f64());
+        self.report(&listing);
+        Ok(())
+    }
+
+    /// Polls as often as configured.
+    pub async fn run(mut self) {
+        loop {
+            sleep(self.node.settings().blocklist_poll.max(PAUSE_MIN)).await;
+            if let Err(error) = self.poll().await {
+                tracing::error!(%error, "the list of blocks could not be read");
+                count_error(&self.node, &TenantId::single());
+            }
+        }
+    }
+
+    fn report(&mut self, listing: &Listing) {
+        for (tenant, error) in &listing.errors {
+            tracing::error!(%tenant, error, "blocks of a tenant could not be listed");
+            count_error(&self.node, tenant);
+        }
+        let mut skipped = HashSet::with_capacity(listing.skipped.len());
+        for block in &listing.skipped {
+            if matches!(block.why, Unreadable::Meta(_)) {
+                count_error(&self.node, &block.tenant);
+            }
+            let key = (block.tenant.clone(), block.block_id);
+            if !self.skipped.contains(&key) {
+                log_skipped(block);
+                let labels = [block.tenant.as_str(), block.why.reason()];
+                self.node.counters().add(&family::BLOCKLIST_SKIPPED, &labels, 1.0);
+            }
+            skipped.insert(key);
+        }
+        self.skipped = skipped;
+    }
+}
+
+fn count_error(node: &Node, tenant: &TenantId) {
+    node.counters().add(&family::BLOCKLIST_POLL_ERRORS, &[tenant.as_str()], 1.0);
+}
+
+fn log_skipped(block: &SkippedBlock) {
+    let (tenant, id) = (&block.tenant, &block.block_id);
+    match &block.why {
+        Unreadable::Version(version) => tracing::warn!(
+            %tenant, block = %id, version,
+            "a block of a version that cannot be read: queries answer without it. Keep the Tempo \
+             that wrote it until the block expires, or move its directory away"
+        ),
+        Unreadable::Meta(error) => tracing::error!(
+            %tenant, block = %id, error,
+            "a block whose meta.json cannot be read: queries answer without it, unless it was \
+             listed before. Restore the file, or move the block's directory away"
+        ),
+    }
+}
+
+/// Gives the list to every core.
+pub async fn publish(node: &Node, list: Arc<BlockList>) {
+    let tell = |core| {
+        let list = Arc::clone(&list);
+        node.ask(core, |answer| Message::SetBlocks(list, answer))
+    };
+    join_all(node.cores().map(tell)).await;
+}
