@@ -47,6 +47,14 @@ const PAGE_INDEX_BYTES_MAX: u64 = 4 << 20;
 /// Ranges with less between them are fetched as one: a read costs more than these bytes.
 const GAP_BYTES_MAX: u64 = 16 << 10;
 
+/// Memory that all columns of one scan or one row may hold decoded at a time, whatever the caller
+/// allows. An ordinary page takes less than 5 MB.
+pub const DECODED_BYTES_MAX: u64 = 768 << 20;
+
+/// What a value that is present may add to the structures of a decoded trace: at most an attribute
+/// with its value.
+const ENTRY_BYTES: usize = size_of::<stringendo_proto::otlp::KeyValue>() / 2;
+
 /// Why a block could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -59,6 +67,13 @@ pub enum ReadError {
     /// A range that was not fetched: a defect of the caller.
     #[error("bytes {0:?} were not fetched")]
     NotFetched(Range<u64>),
+    /// More memory is needed than the caller allowed for what is decoded. What returned this is of
+    /// no use any more; it has to begin again, with more.
+    #[error("decoding needs at least {bytes} bytes of memory")]
+    NeedsMemory {
+        /// So much gets it further; it may turn out to need more still.
+        bytes: u64,
+    },
 }
 
 /// Byte ranges of `data.parquet` that were fetched.
@@ -225,9 +240,23 @@ impl BlockReader {
         trace_id: &TraceId,
         fetched: &Fetched,
     ) -> Result<Option<u64>, ReadError> {
+        self.find_row_within(probe, trace_id, fetched, DECODED_BYTES_MAX)
+    }
+
+    /// The same with at most `decoded_bytes_max` decoded at a time.
+    ///
+    /// # Errors
+    /// Also if that does not suffice.
+    pub fn find_row_within(
+        &self,
+        probe: &IdProbe,
+        trace_id: &TraceId,
+        fetched: &Fetched,
+        decoded_bytes_max: u64,
+    ) -> Result<Option<u64>, ReadError> {
         let rows = self.rows(probe.row_group)?;
         let mut stream = self.stream(probe.row_group, self.columns.trace_id, fetched)?;
-        let mut budget = DecodeBudget::default();
+        let mut budget = DecodeBudget::within(decoded_bytes_max);
         let mut row = 0;
         while row < rows {
             stream.seek(row, &mut budget)?;
@@ -268,13 +297,30 @@ impl BlockReader {
         row: u64,
         fetched: &Fetched,
     ) -> Result<TracesData, ReadError> {
+        self.read_row_within(row_group, row, fetched, DECODED_BYTES_MAX)
+    }
+
+    /// The same with at most `decoded_bytes_max` for what is decoded, the trace's own structures
+    /// included. The trace shares the memory of the pages that it was read from.
+    ///
+    /// # Errors
+    /// Also if that does not suffice.
+    pub fn read_row_within(
+        &self,
+        row_group: usize,
+        row: u64,
+        fetched: &Fetched,
+        decoded_bytes_max: u64,
+    ) -> Result<TracesData, ReadError> {
         let group = self.row_group(row_group)?;
-        let mut budget = DecodeBudget::default();
+        let mut budget = DecodeBudget::within(decoded_bytes_max);
         let mut streams = Vec::with_capacity(self.row_columns.len());
         for column in &self.row_columns {
             let (ranges, first_row) = row_parts(&group.chunks[*column], row);
             let mut stream = self.stream_of(row_group, *column, &ranges, first_row, fetched)?;
             stream.seek(row, &mut budget)?;
+            let entries = stream.row(row).map_or(0, |slice| slice.values_present(stream.max_def()));
+            budget.take(entries * ENTRY_BYTES)?;
             streams.push((*column, stream));
         }
         RowCursors::new(self.footer.leaves.len(), &streams, row)

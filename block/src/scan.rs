@@ -174,11 +174,43 @@ pub struct RowGroupScan {
 }
 
 impl RowGroupScan {
-    /// The next batch (about a millisecond of work); `None` at the end. A batch may be empty.
+    /// Begins at `row` (a [`RowGroupScan::next_row`] of another scan of the same rows) and holds at
+    /// most `decoded_bytes_max` decoded at a time, the batch at hand included. To be called before
+    /// the first batch.
+    #[must_use]
+    pub fn within(mut self, row: u64, decoded_bytes_max: u64) -> Self {
+        self.next_row = row;
+        self.streams.limit(decoded_bytes_max);
+        self
+    }
+
+    /// The first row that no batch held yet.
+    pub fn next_row(&self) -> u64 {
+        self.next_row
+    }
+
+    /// Bytes that were held decoded at most.
+    pub fn peak_bytes(&self) -> u64 {
+        self.streams.peak_bytes()
+    }
+
+    /// The next batch (about a millisecond of work); `None` at the end. A batch may be empty. The
+    /// batch before it counts as given up.
     ///
     /// # Errors
-    /// Damaged columns.
+    /// Damaged columns. With [`ReadError::NeedsMemory`] the scan is over, and another one may go on
+    /// from [`RowGroupScan::next_row`].
     pub fn next_batch(&mut self) -> Result<Option<ScanBatch>, ReadError> {
+        let first_row = self.next_row;
+        let outcome = self.read_batch();
+        if outcome.is_err() {
+            self.next_row = first_row;
+        }
+        outcome
+    }
+
+    fn read_batch(&mut self) -> Result<Option<ScanBatch>, ReadError> {
+        self.streams.let_go();
         if self.next_row >= self.rows {
             return Ok(None);
         }

@@ -1,5 +1,8 @@
 //! Blocks in the backend as one core reads them: open files, footers and filters, cached up to a
 //! limit in bytes.
+//!
+//! What is not cached is read into memory that the caller has charged. It does not know who asks,
+//! and never waits for memory.
 
 use std::cell::RefCell;
 use std::io;
@@ -7,7 +10,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use stringendo_block::{BlockReader, Fetched, ReadError};
 use stringendo_ring::file::BlockFile;
 use uuid::Uuid;
@@ -16,7 +19,10 @@ use crate::backend::LocalBackend;
 use crate::backend::local::coalesce;
 use crate::block_list::BlockEntry;
 use crate::budget::{Budget, Charge, Use};
-use crate::limits::{BLOCK_CACHE_BYTES, FETCH_GAP_BYTES};
+use crate::error::QueryError;
+use crate::limits::{
+    BLOCK_CACHE_BYTES, BLOOM_BYTES_LIKELY, FETCH_GAP_BYTES, FETCHES_MAX, FOOTER_MEMORY_FACTOR,
+};
 
 mod cache;
 use cache::ByteCache;
@@ -30,12 +36,23 @@ pub enum StoreError {
     /// From the decoder.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// There is no memory to read with.
+    #[error(transparent)]
+    Memory(#[from] QueryError),
 }
 
 impl StoreError {
     /// The object is not there (any more).
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// As the reason why a query has no answer.
+    pub fn of_block(self, block: &BlockEntry) -> QueryError {
+        match self {
+            Self::Memory(error) => error,
+            error => QueryError::Storage(format!("block {}: {error}", block.meta.block_id)),
+        }
     }
 }
 
@@ -87,44 +104,67 @@ impl BlockStore {
         &self.backend
     }
 
-    /// A Bloom filter object.
+    /// A Bloom filter object that is cached.
+    pub fn cached_bloom(&self, block: &BlockEntry, shard: u32) -> Option<Bytes> {
+        match self.cached(&(block.meta.block_id, Some(shard))) {
+            Some(Cached::Bloom(filter)) => Some(filter),
+            _ => None,
+        }
+    }
+
+    /// Memory to ask for before [`BlockStore::bloom`].
+    pub fn bloom_memory_bytes(&self) -> u64 {
+        BLOOM_BYTES_LIKELY
+    }
+
+    /// Reads a Bloom filter object.
     ///
     /// # Errors
-    /// From the backend.
+    /// From the backend; or it is larger than `memory`, and there is no more room.
     pub async fn bloom(
         &self,
         block: &BlockEntry,
         shard: u32,
+        memory: &mut Charge,
         reads: &mut Reads,
     ) -> Result<Bytes, StoreError> {
-        let key = (block.meta.block_id, Some(shard));
-        if let Some(Cached::Bloom(filter)) = self.cached(&key) {
-            return Ok(filter);
-        }
         let filter = self.backend.read_bloom(block, shard).await?;
         reads.add(filter.len());
+        ensure(memory, filter.len() as u64)?;
+        let key = (block.meta.block_id, Some(shard));
         self.keep(key, Cached::Bloom(filter.clone()), filter.len());
         Ok(filter)
     }
 
-    /// A block with its footer.
+    /// A block whose footer is cached.
+    pub fn cached_open(&self, block: &BlockEntry) -> Option<Rc<OpenBlock>> {
+        match self.cached(&(block.meta.block_id, None)) {
+            Some(Cached::Open(open)) => Some(open),
+            _ => None,
+        }
+    }
+
+    /// Memory to ask for before [`BlockStore::open`].
+    pub fn open_memory_bytes(&self, block: &BlockEntry) -> u64 {
+        footer_memory_bytes(&BlockReader::footer_range(&block.meta))
+    }
+
+    /// Opens a block: reads its footer.
     ///
     /// # Errors
-    /// From the backend, or a damaged footer.
+    /// From the backend, or a damaged footer; or it is larger than `memory`, and there is no more
+    /// room.
     pub async fn open(
         &self,
         block: &BlockEntry,
+        memory: &mut Charge,
         reads: &mut Reads,
     ) -> Result<Rc<OpenBlock>, StoreError> {
-        let key = (block.meta.block_id, None);
-        if let Some(Cached::Open(open)) = self.cached(&key) {
-            return Ok(open);
-        }
         let data = self.backend.open_data(block).await?;
-        let reader = read_footer(block, &data, reads).await?;
+        let reader = read_footer(block, &data, memory, reads).await?;
         let bytes = reader.memory_bytes() + size_of::<OpenBlock>();
         let open = Rc::new(OpenBlock { reader, data });
-        self.keep(key, Cached::Open(Rc::clone(&open)), bytes);
+        self.keep((block.meta.block_id, None), Cached::Open(Rc::clone(&open)), bytes);
         Ok(open)
     }
 
@@ -139,14 +179,26 @@ impl BlockStore {
     }
 }
 
+fn footer_memory_bytes(range: &Range<u64>) -> u64 {
+    (range.end - range.start).saturating_mul(FOOTER_MEMORY_FACTOR)
+}
+
+/// Makes sure that `memory` is at least `bytes`, without waiting.
+fn ensure(memory: &mut Charge, bytes: u64) -> Result<(), QueryError> {
+    let more = bytes.saturating_sub(memory.bytes());
+    if memory.try_grow(more) { Ok(()) } else { Err(QueryError::Overloaded) }
+}
+
 async fn read_footer(
     block: &BlockEntry,
     data: &BlockFile,
+    memory: &mut Charge,
     reads: &mut Reads,
 ) -> Result<BlockReader, StoreError> {
     let mut range = BlockReader::footer_range(&block.meta);
     // A meta without the footer's size takes a second read.
     for _ in 0..2 {
+        ensure(memory, footer_memory_bytes(&range))?;
         let footer = data.read_at(range.clone()).await?;
         reads.add(footer.len());
         match BlockReader::open(block.meta.clone(), &footer) {
@@ -163,24 +215,37 @@ impl OpenBlock {
         &self.reader
     }
 
-    /// Reads ranges of the rows, with many reads in flight.
+    /// The ranges as they are fetched: those that are close together as one.
+    pub fn to_fetch(&self, ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+        coalesce(ranges, FETCH_GAP_BYTES)
+    }
+
+    /// Fetches ranges (of [`OpenBlock::to_fetch`]) with some reads in flight. Their memory must be
+    /// part of `memory`.
     ///
     /// # Errors
     /// From the backend.
     pub async fn fetch(
         &self,
-        ranges: Vec<Range<u64>>,
+        ranges: &[Range<u64>],
+        memory: &Charge,
         reads: &mut Reads,
     ) -> Result<Fetched, StoreError> {
-        let ranges = coalesce(ranges, FETCH_GAP_BYTES);
+        debug_assert!(bytes_of(ranges) <= memory.bytes(), "fetched without memory");
         let parts = ranges.iter().map(|range| self.data.read_at(range.clone()));
+        let parts: Vec<Bytes> = stream::iter(parts).buffered(FETCHES_MAX).try_collect().await?;
         let mut fetched = Fetched::default();
-        for (range, bytes) in ranges.iter().zip(try_join_all(parts).await?) {
+        for (range, bytes) in ranges.iter().zip(parts) {
             reads.add(bytes.len());
             fetched.insert(range.start, bytes);
         }
         Ok(fetched)
     }
+}
+
+/// Bytes of ranges that do not overlap.
+pub fn bytes_of(ranges: &[Range<u64>]) -> u64 {
+    ranges.iter().fold(0, |sum, range| sum.saturating_add(range.end - range.start))
 }
 
 impl Reads {

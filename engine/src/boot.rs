@@ -20,6 +20,7 @@ use crate::message::{Answer, Message};
 use crate::metrics::{Metrics, families as family};
 use crate::next_segment::{self, NextSegment};
 use crate::node::Node;
+use crate::query::memory::part;
 use crate::query::{block_search, block_trace, live_search, live_trace};
 use crate::recovery::{self, RecoveryError};
 use crate::settings::EngineSettings;
@@ -131,20 +132,24 @@ fn serve(node: &Node, message: Message) {
     match message {
         Message::Ingest(part) => shard.append(part),
         Message::LiveTrace(tenant, id, answer) => {
-            reply(Class::Query, answer, async move { live_trace::pieces(&shard, &tenant, &id) });
+            reply(Class::Query, answer, async move {
+                part(&shard, live_trace::pieces(&shard, &tenant, &id)).await
+            });
         }
         Message::BlockTrace(blocks, id, answer) => {
-            reply(
-                Class::Query,
-                answer,
-                async move { block_trace::pieces(&shard, &blocks, &id).await },
-            )
+            reply(Class::Query, answer, async move {
+                part(&shard, block_trace::pieces(&shard, &blocks, &id)).await
+            });
         }
         Message::LiveSearch(job, answer) => {
-            reply(Class::Query, answer, async move { live_search::run(&shard, &job).await });
+            reply(Class::Query, answer, async move {
+                part(&shard, live_search::run(&shard, &job)).await
+            });
         }
         Message::BlockSearch(job, answer) => {
-            reply(Class::Query, answer, async move { block_search::run(&shard, &job).await });
+            reply(Class::Query, answer, async move {
+                part(&shard, block_search::run(&shard, &job)).await
+            });
         }
         Message::AddBlock(entry, answer) => add_block(node.clone(), entry, answer),
         Message::SetBlocks(list, answer) => set_blocks(&shard, list, answer),

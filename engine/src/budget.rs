@@ -9,14 +9,20 @@
 //! Two things keep the sum under the limit. Encoding cannot be refused (it is what frees memory),
 //! so its share is never given to anybody else. And memory that waits to be used again
 //! ([`crate::spare`]) is freed the moment that a charge needs it.
+//!
+//! Queries may wait for memory ([`waiting`]). A small share of each of their two uses is kept for
+//! them, and what the first one in line waits for is kept from ingest.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+
+pub mod waiting;
 
 use stringendo_wal::AlignedBuf;
 
 use crate::limits;
 use crate::spare::Spare;
+use waiting::Waiting;
 
 /// What holds memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,13 +35,16 @@ pub enum Use {
     Encode,
     /// Footers and filters of blocks.
     Cache,
-    /// What queries hold.
+    /// What queries read: fetched ranges of blocks, and columns decoded from them.
     Query,
+    /// What queries found, until the answer was sent.
+    Answer,
 }
 
 impl Use {
     /// All of them, in order.
-    pub const ALL: [Use; 5] = [Use::Requests, Use::Live, Use::Encode, Use::Cache, Use::Query];
+    pub const ALL: [Use; 6] =
+        [Use::Requests, Use::Live, Use::Encode, Use::Cache, Use::Query, Use::Answer];
 
     /// Label value in metrics.
     pub fn name(self) -> &'static str {
@@ -45,6 +54,7 @@ impl Use {
             Use::Encode => "encode",
             Use::Cache => "cache",
             Use::Query => "query",
+            Use::Answer => "answer",
         }
     }
 }
@@ -55,6 +65,7 @@ pub struct Budget {
     total: u64,
     used: [Cell<u64>; Use::ALL.len()],
     spare: RefCell<Spare>,
+    waiting: Waiting,
 }
 
 impl Budget {
@@ -63,7 +74,12 @@ impl Budget {
         let configured = configured_bytes.max(limits::BUDGET_BYTES_MIN);
         let slack = configured / limits::ALLOCATOR_SLACK_DIVISOR;
         let total = configured - limits::UNACCOUNTED_BYTES - slack;
-        Rc::new(Self { total, used: Default::default(), spare: RefCell::default() })
+        Rc::new(Self::of_total(total))
+    }
+
+    fn of_total(total: u64) -> Self {
+        let (used, spare, waiting) = (Default::default(), RefCell::default(), Waiting::default());
+        Self { total, used, spare, waiting }
     }
 
     /// Bytes that may be charged in all.
@@ -71,9 +87,9 @@ impl Budget {
         self.total
     }
 
-    /// Bytes that may be charged for all but encoding, which has its own share.
+    /// Bytes that may be charged for all but encoding and queries, which have shares of their own.
     pub fn limit(&self) -> u64 {
-        self.total - self.share(limits::ENCODE_BUDGET_SHARE)
+        self.total - self.share(limits::ENCODE_BUDGET_SHARE) - self.kept_for_queries(&Use::WAITING)
     }
 
     /// Bytes charged now.
@@ -86,11 +102,17 @@ impl Budget {
         self.used[usage as usize].get()
     }
 
-    /// Whether `bytes` more fit beside what encoding may come to need.
+    /// Whether `bytes` more fit beside what encoding and queries may come to need.
     pub fn has_room(&self, bytes: u64) -> bool {
+        self.fits(bytes, self.kept_for_queries(&Use::WAITING))
+    }
+
+    /// Whether `bytes` more fit beside what encoding may come to need, and `kept`.
+    fn fits(&self, bytes: u64, kept: u64) -> bool {
         let encode = self.used_for(Use::Encode);
         let reserved = self.share(limits::ENCODE_BUDGET_SHARE).saturating_sub(encode);
-        self.used() + reserved + bytes <= self.total
+        self.used().saturating_add(reserved).saturating_add(kept).saturating_add(bytes)
+            <= self.total
     }
 
     /// A part of the total.
@@ -129,7 +151,7 @@ impl Budget {
 
     /// Charges `bytes` if they fit.
     pub fn try_charge(self: &Rc<Self>, usage: Use, bytes: u64) -> Option<Charge> {
-        self.has_room(bytes).then(|| self.charge(usage, bytes))
+        self.has_room_for(usage, bytes).then(|| self.charge(usage, bytes))
     }
 
     /// Charges `bytes` whether they fit or not: for memory that frees more than it takes (encoding)
@@ -156,12 +178,35 @@ impl Charge {
         self.bytes
     }
 
+    /// Most that may be charged for its use.
+    pub fn limit(&self) -> u64 {
+        self.budget.limit_for(self.usage)
+    }
+
+    /// Charges `bytes` more if they fit, without waiting.
+    #[must_use]
+    pub fn try_grow(&mut self, bytes: u64) -> bool {
+        let fits = self.budget.has_room_for(self.usage, bytes);
+        if fits {
+            self.resize(self.bytes + bytes);
+        }
+        fits
+    }
+
+    /// Takes over the bytes of another charge of the same use and core.
+    pub fn absorb(&mut self, mut other: Charge) {
+        debug_assert!(Rc::ptr_eq(&self.budget, &other.budget) && self.usage == other.usage);
+        self.bytes += std::mem::take(&mut other.bytes);
+    }
+
     /// Changes the charge to `bytes`, whether they fit or not.
     pub fn resize(&mut self, bytes: u64) {
         let used = &self.budget.used[self.usage as usize];
         used.set(used.get() - self.bytes + bytes);
         if bytes > self.bytes {
             self.budget.trim_spare();
+        } else if bytes < self.bytes {
+            self.budget.waiting.wake();
         }
         self.bytes = bytes;
     }

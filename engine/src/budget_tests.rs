@@ -2,9 +2,9 @@ use super::*;
 
 const MIB: u64 = 1 << 20;
 
-/// An account of 100 MiB, of which encoding owns 30.
+/// An account of 100 MiB, of which encoding owns 30 and queries 6.
 fn budget() -> Rc<Budget> {
-    Rc::new(Budget { total: 100 * MIB, used: Default::default(), spare: RefCell::default() })
+    Rc::new(Budget::of_total(100 * MIB))
 }
 
 fn buf(mib: usize) -> AlignedBuf {
@@ -14,8 +14,8 @@ fn buf(mib: usize) -> AlignedBuf {
 #[test]
 fn the_limit_leaves_room_for_what_cannot_be_counted() {
     let budget = Budget::new(512 * MIB);
-    assert_eq!(budget.total(), (512 - 24 - 64) * MIB);
-    assert_eq!(Budget::new(0).total(), (64 - 24 - 8) * MIB);
+    assert_eq!(budget.total(), (512 - 36 - 64) * MIB);
+    assert_eq!(Budget::new(0).total(), (96 - 36 - 12) * MIB);
 }
 
 #[test]
@@ -32,15 +32,15 @@ fn what_is_charged_is_given_back_when_dropped() {
 #[test]
 fn nobody_but_encoding_gets_the_share_of_encoding() {
     let budget = budget();
-    assert_eq!(budget.limit(), 70 * MIB);
-    assert!(budget.try_charge(Use::Requests, 71 * MIB).is_none());
-    let live = budget.try_charge(Use::Live, 70 * MIB);
+    assert_eq!(budget.limit(), 64 * MIB);
+    assert!(budget.try_charge(Use::Requests, 65 * MIB).is_none());
+    let live = budget.try_charge(Use::Live, 64 * MIB);
     assert!(live.is_some() && !budget.has_room(1));
     let _encode = budget.charge(Use::Encode, 30 * MIB);
-    assert_eq!(budget.used(), budget.total());
+    assert_eq!(budget.used(), budget.total() - 6 * MIB);
     drop(live);
     // What encoding holds counts against its share.
-    assert!(budget.has_room(70 * MIB) && !budget.has_room(71 * MIB));
+    assert!(budget.has_room(64 * MIB) && !budget.has_room(65 * MIB));
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn spare_memory_never_stands_in_the_way() {
     budget.keep_spare(buf(20));
     budget.keep_spare(buf(10));
     assert_eq!((budget.spare_bytes(), budget.used()), (30 * MIB, 0));
-    assert!(budget.has_room(70 * MIB));
+    assert!(budget.has_room(64 * MIB));
     let mut live = budget.charge(Use::Live, 70 * MIB);
     assert_eq!(budget.spare_bytes(), 30 * MIB);
     live.resize(80 * MIB);

@@ -45,9 +45,20 @@ pub enum QueryError {
         /// The limit in bytes.
         limit: u64,
     },
-    /// No memory for the query now.
+    /// No memory for the query now; try again later.
     #[error("too many outstanding requests")]
     Overloaded,
+    /// A step of the query needs more memory than a core gives to queries, whatever the load.
+    #[error(
+        "query needs {bytes} bytes of memory at once, more than the limit ({limit}): ask for less, \
+         or raise the memory budget"
+    )]
+    NeedsTooMuch {
+        /// Bytes that it needs.
+        bytes: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// The server is going down.
     #[error("the server is stopping")]
     Stopping,

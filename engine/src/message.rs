@@ -6,11 +6,12 @@ use stringendo_proto::cut::SubBatch;
 use stringendo_ring::oneshot;
 
 use crate::block_list::{BlockEntry, BlockList};
-use crate::error::{IngestError, QueryError};
+use crate::error::IngestError;
 use crate::metrics::Series;
 use crate::query::block_search::BlockSearchJob;
 use crate::query::collect::Findings;
 use crate::query::live_search::LiveSearchJob;
+use crate::query::memory::PartAnswer;
 use crate::query::trace::TracePieces;
 use crate::tenant::TenantId;
 use stringendo_proto::TraceId;
@@ -20,13 +21,13 @@ pub enum Message {
     /// Spans for their owner.
     Ingest(IngestPart),
     /// The live pieces of a trace.
-    LiveTrace(TenantId, TraceId, Answer<Result<TracePieces, QueryError>>),
+    LiveTrace(TenantId, TraceId, PartAnswer<TracePieces>),
     /// The pieces of a trace in some blocks.
-    BlockTrace(Vec<Arc<BlockEntry>>, TraceId, Answer<Result<TracePieces, QueryError>>),
+    BlockTrace(Vec<Arc<BlockEntry>>, TraceId, PartAnswer<TracePieces>),
     /// A search of live data.
-    LiveSearch(LiveSearchJob, Answer<Result<Findings, QueryError>>),
+    LiveSearch(LiveSearchJob, PartAnswer<Findings>),
     /// A search of some blocks.
-    BlockSearch(BlockSearchJob, Answer<Result<Findings, QueryError>>),
+    BlockSearch(BlockSearchJob, PartAnswer<Findings>),
     /// To core 0: a block is durable; list it everywhere, then answer.
     AddBlock(Arc<BlockEntry>, Answer<()>),
     /// From core 0: the block list from now on.

@@ -8,15 +8,18 @@ use stringendo_traceql::SearchPlan;
 use uuid::Uuid;
 
 pub mod block_columns;
+pub mod block_read;
 pub mod block_search;
 pub mod block_trace;
 pub mod collect;
 pub mod echo;
 pub mod live_search;
 pub mod live_trace;
+pub mod memory;
 pub mod merge;
 pub mod search;
 pub mod trace;
+pub mod trace_memory;
 
 /// A trace by id.
 #[derive(Clone, Debug)]

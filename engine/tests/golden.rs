@@ -83,7 +83,7 @@ async fn check(node: &Node, case: &Case, state: &str) -> String {
 async fn trace(node: &Node, case: &Case) -> serde_json::Value {
     let id = case.path.rsplit('/').next().and_then(|id| TraceId::parse_hex(id).ok());
     let request = everywhere(id.expect("an id"));
-    let answer = node.trace(&TenantId::single(), &request).await.expect("an answer");
+    let answer = node.trace(&TenantId::single(), &request).await.expect("an answer").value;
     golden::trace(&answer.trace.unwrap_or_default())
 }
 
@@ -108,7 +108,7 @@ async fn search(node: &Node, case: &Case, plan: SearchPlan) -> serde_json::Value
         spans_per_span_set: case.param("spss").map_or(3, |_| case.number("spss") as usize),
     };
     let answer: SearchResponse =
-        node.search(&TenantId::single(), request).await.expect("an answer");
+        node.search(&TenantId::single(), request).await.expect("an answer").value;
     match case.compare.as_str() {
         "trace-ids" => golden::trace_ids(&answer),
         form => golden::search(&answer, form == "search"),

@@ -13,10 +13,12 @@ use stringendo_engine::metrics::families as family;
 use stringendo_ring::timeout;
 
 use crate::http1::{Answer, text};
+use crate::limits;
 use crate::servers::ShutdownRequest;
 use crate::settings::{ApiSettings, StatusPages};
 use crate::tenant::Tenants;
 use failure::Failure;
+use format::{ChargedBody, Format};
 use params::Params;
 use route::{Route, Routes};
 
@@ -81,7 +83,8 @@ impl Api {
             Ok(answer) => answer,
             Err(failure) => failure.into_answer(),
         };
-        let answer = format::compressed(answer, &call.headers).await;
+        let memory = self.node.shard().answer_memory();
+        let answer = format::compressed(answer, &call.headers, memory).await;
         drop(in_flight);
         let took = self.node.clock().monotonic().saturating_sub(begun);
         let status = answer.status();
@@ -123,6 +126,25 @@ impl Api {
             return answer.await;
         }
         timeout(limit, answer).await.unwrap_or_else(|| Err(Failure::timed_out()))
+    }
+}
+
+/// What queries share: writing their answers.
+impl Api {
+    /// An answer of a query, whose protobuf has `encoded_len` bytes, with its memory charged until
+    /// it was sent.
+    fn written(
+        &self,
+        format: Format,
+        encoded_len: usize,
+        write: impl FnOnce() -> Vec<u8>,
+    ) -> Result<Answer, Failure> {
+        let likely = match format {
+            Format::Protobuf => encoded_len,
+            Format::Json => encoded_len.saturating_mul(limits::JSON_ANSWER_FACTOR),
+        };
+        let memory = self.node.charge_answer(likely as u64)?;
+        Ok(format.answer(ChargedBody::new(write(), memory)?))
     }
 }
 

@@ -68,6 +68,10 @@ pub const JSON_INLINE_BYTES_MAX: usize = 64 << 10;
 /// Memory of one parsed JSON object (`{}` may stand for a span).
 pub const JSON_OBJECT_BYTES: u64 = 350;
 
+/// Bytes of an answer in JSON, with room to grow, per byte of its protobuf: charged before it is
+/// written. Traces of the tests' corpus take 2.2 times.
+pub const JSON_ANSWER_FACTOR: usize = 4;
+
 /// Smallest answer that is worth compressing (contract http-api.md §1).
 pub const GZIP_BYTES_MIN: usize = 1024;
 

@@ -152,7 +152,9 @@ impl Refusal {
 pub fn of_query(error: &QueryError) -> StatusCode {
     match error {
         QueryError::Storage(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        QueryError::TraceTooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        QueryError::TraceTooLarge { .. } | QueryError::NeedsTooMuch { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         QueryError::Overloaded => StatusCode::TOO_MANY_REQUESTS,
         QueryError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
     }

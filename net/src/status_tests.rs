@@ -42,5 +42,7 @@ fn every_query_error_has_its_status() {
     assert_eq!(of_query(&QueryError::Storage("x".to_owned())).as_u16(), 500);
     assert_eq!(of_query(&QueryError::TraceTooLarge { limit: 1 }).as_u16(), 422);
     assert_eq!(of_query(&QueryError::Overloaded).as_u16(), 429);
+    assert_eq!(QueryError::Overloaded.to_string(), "too many outstanding requests");
+    assert_eq!(of_query(&QueryError::NeedsTooMuch { bytes: 2, limit: 1 }).as_u16(), 422);
     assert_eq!(of_query(&QueryError::Stopping).as_u16(), 503);
 }

@@ -1,14 +1,20 @@
 //! What encoding a block costs: the twin of `block/src/encode.rs`, on the load generator's spans.
+//! And what memory it takes to read the block again, per byte that is fetched.
 //!
 //! `cargo run --release -p stringendo-benches --bin block_encode [SPANS]`. The best of some rounds,
 //! so that other load on the machine shows little; and the longest step between two yields.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use stringendo_block::meta::default_dedicated_columns;
-use stringendo_block::{BlockEncoder, DedicatedColumn, EncodeOptions, FinishedBlock, SpanPart};
+use stringendo_block::read::ReadError;
+use stringendo_block::scan::{AttributeScope, ScanField, ScanRequest};
+use stringendo_block::{
+    BlockEncoder, BlockReader, DedicatedColumn, EncodeOptions, Fetched, FinishedBlock, SpanPart,
+};
 use stringendo_loadgen::WorkloadOptions;
 use stringendo_loadgen::template::{BATCHES_PER_GROUP, GRPC_PREFIX_BYTES, TemplateSet};
 use stringendo_proto::TraceId;
@@ -30,8 +36,13 @@ fn main() {
     let spans = parts().count();
     let bytes: usize = parts().map(|part| part.span.len as usize).sum();
     println!("{spans} spans of {} bytes in {} traces", bytes / spans, traces.len());
-    report("default columns", spans, &chunks, &traces, &default_dedicated_columns());
-    report("no dedicated columns", spans, &chunks, &traces, &[]);
+    for (what, columns) in
+        [("default columns", default_dedicated_columns()), ("no dedicated columns", Vec::new())]
+    {
+        let block = report(what, spans, &chunks, &traces, &columns);
+        let some_trace = traces.keys().nth(traces.len() / 2).expect("there are traces");
+        report_reading(&block, some_trace);
+    }
 }
 
 /// Batches of the load generator with at least so many spans.
@@ -75,7 +86,7 @@ fn report(
     chunks: &[Bytes],
     traces: &Traces,
     columns: &[DedicatedColumn],
-) {
+) -> FinishedBlock {
     let rounds = (0..ROUNDS).map(|_| encode(chunks, traces, columns));
     let best = rounds.min_by_key(|round| round.total).expect("there are rounds");
     let per_span = |time: Duration| time.as_nanos() as f64 / spans as f64;
@@ -89,6 +100,62 @@ fn report(
         best.longest_call.as_secs_f64() * 1e3,
         best.longest_step.as_secs_f64() * 1e3,
     );
+    best.block
+}
+
+/// Memory that reading takes beside what is fetched.
+fn report_reading(block: &FinishedBlock, trace_id: &TraceId) {
+    let range = BlockReader::footer_range(&block.meta);
+    let footer = block.data.slice(range.start as usize..range.end as usize);
+    let reader = BlockReader::open(block.meta.clone(), &footer).expect("a block");
+    let attribute = |scope, key: &str| ScanField::Attribute { scope, key: key.to_owned() };
+    for (what, fields) in [
+        ("scan of nothing", vec![]),
+        ("scan of names", vec![ScanField::Name, ScanField::Duration]),
+        ("scan of services", vec![attribute(AttributeScope::Resource, "service.name")]),
+        ("scan of attributes", vec![attribute(AttributeScope::Span, "no.such.key")]),
+    ] {
+        let request = ScanRequest { fields, end_unix_nanos: u64::MAX, ..ScanRequest::default() };
+        let fetched = fetch(block, reader.scan_ranges(0, &request));
+        let mut scan = reader.scan(0, &request, &fetched.1).expect("columns");
+        while scan.next_batch().expect("columns").is_some() {}
+        report_memory(what, fetched.0, scan.peak_bytes());
+    }
+    let probe = reader.probe(trace_id).remove(0);
+    let (bytes, fetched) = fetch(block, probe.ranges.clone());
+    let (row, least) = needed(|limit| reader.find_row_within(&probe, trace_id, &fetched, limit));
+    report_memory("search for an id", bytes, least);
+    let row = row.expect("the trace is there");
+    let (bytes, fetched) = fetch(block, reader.row_ranges(probe.row_group, row).expect("a row"));
+    let (trace, least) =
+        needed(|limit| reader.read_row_within(probe.row_group, row, &fetched, limit));
+    report_memory("one trace", bytes, least);
+    println!("{:>22}: {} bytes of OTLP", "", prost::Message::encoded_len(&trace));
+}
+
+fn report_memory(what: &str, fetched: u64, decoded: u64) {
+    let ratio = decoded as f64 / fetched as f64;
+    println!("{what:>22}: {fetched} bytes fetched, {decoded} bytes decoded: {ratio:.1} times");
+}
+
+fn fetch(block: &FinishedBlock, ranges: Vec<Range<u64>>) -> (u64, Fetched) {
+    let (mut bytes, mut fetched) = (0, Fetched::default());
+    for range in ranges {
+        bytes += range.end - range.start;
+        fetched.insert(range.start, block.data.slice(range.start as usize..range.end as usize));
+    }
+    (bytes, fetched)
+}
+
+/// The outcome of `read`, and the least memory with which there is one.
+fn needed<T>(read: impl Fn(u64) -> Result<T, ReadError>) -> (T, u64) {
+    let mut limit = 0;
+    loop {
+        match read(limit) {
+            Err(ReadError::NeedsMemory { bytes }) => limit = bytes,
+            outcome => return (outcome.expect("readable"), limit),
+        }
+    }
 }
 
 struct Round {

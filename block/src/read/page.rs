@@ -56,6 +56,8 @@ pub(crate) struct PageHeader {
     pub(crate) values: usize,
     /// Known in V2 only.
     pub(crate) rows: Option<usize>,
+    /// Values that are absent, known in V2 only. Nothing but estimates may depend on it.
+    nulls: usize,
     encoding: u8,
     rep_len: usize,
     def_len: usize,
@@ -79,10 +81,12 @@ impl PageHeader {
         Ok((header, thrift.position()))
     }
 
-    /// Upper bound of the memory that the decoded page takes.
+    /// About the memory that the decoded page takes, and not less where the header is right.
     pub(crate) fn memory_bytes(&self) -> usize {
-        // Levels 2, value at most 8, row positions 8.
-        self.uncompressed_len + self.values * 18
+        let present = self.values.saturating_sub(self.nulls);
+        let rows = self.rows.unwrap_or(self.values).min(self.values);
+        // Two levels each, values of at most 8 bytes, two positions of 4.
+        self.uncompressed_len + self.values * 2 + present * 8 + (rows + 1) * 8
     }
 }
 
@@ -94,6 +98,7 @@ fn read_header(thrift: &mut Thrift<'_>) -> Result<PageHeader, BadThrift> {
         crc: None,
         values: 0,
         rows: None,
+        nulls: 0,
         encoding: 0,
         rep_len: 0,
         def_len: 0,
@@ -139,6 +144,7 @@ fn read_v2(thrift: &mut Thrift<'_>, header: &mut PageHeader) -> Result<(), BadTh
     thrift.each_field(|t, id, ty| {
         match (id, ty) {
             (1, kind::I32) => header.values = t.unsigned()? as usize,
+            (2, kind::I32) => header.nulls = t.unsigned()? as usize,
             (3, kind::I32) => header.rows = Some(t.unsigned()? as usize),
             (4, kind::I32) => header.encoding = encoding(t.int()?),
             (5, kind::I32) => header.def_len = t.unsigned()? as usize,
@@ -169,6 +175,13 @@ pub(crate) struct Page {
 impl Page {
     pub(crate) fn rows(&self) -> usize {
         self.row_levels.len() - 1
+    }
+
+    /// Memory held.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let positions = self.row_levels.capacity() + self.row_values.capacity();
+        let levels = self.rep.capacity() + self.def.capacity();
+        levels + positions * size_of::<u32>() + self.values.memory_bytes()
     }
 }
 

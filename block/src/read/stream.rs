@@ -8,37 +8,85 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::ReadError;
 use super::page::{ColumnKind, Page, PageHeader, PageKind, decode_dictionary_page, decode_page};
 use super::values::{BadPage, Dictionary, Values};
-
-/// Memory that all columns of one scan or one row may hold decoded at a time. An ordinary page
-/// takes less than 5 MB.
-const DECODED_BYTES_MAX: usize = 768 << 20;
+use super::{DECODED_BYTES_MAX, ReadError};
 
 /// What may still be decoded.
 #[derive(Debug)]
 pub(crate) struct DecodeBudget {
-    left_bytes: usize,
+    limit_bytes: u64,
+    used_bytes: u64,
+    peak_bytes: u64,
     /// Bytes of the file that were decoded.
     pub(crate) read_bytes: u64,
 }
 
 impl Default for DecodeBudget {
     fn default() -> Self {
-        Self { left_bytes: DECODED_BYTES_MAX, read_bytes: 0 }
+        Self::within(DECODED_BYTES_MAX)
     }
 }
 
 impl DecodeBudget {
-    fn take(&mut self, bytes: usize) -> Result<(), BadPage> {
-        self.left_bytes =
-            self.left_bytes.checked_sub(bytes).ok_or(BadPage("columns decode to too much"))?;
+    /// At most `limit_bytes` at a time.
+    pub(crate) fn within(limit_bytes: u64) -> Self {
+        let limit_bytes = limit_bytes.min(DECODED_BYTES_MAX);
+        Self { limit_bytes, used_bytes: 0, peak_bytes: 0, read_bytes: 0 }
+    }
+
+    /// Bytes that were held at most.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.peak_bytes
+    }
+
+    /// Takes `bytes` before they are allocated.
+    pub(crate) fn take(&mut self, bytes: usize) -> Result<(), Short> {
+        let needed = self.used_bytes + bytes as u64;
+        if needed > self.limit_bytes {
+            return Err(Short { needed_bytes: needed });
+        }
+        self.used_bytes = needed;
+        self.peak_bytes = self.peak_bytes.max(needed);
         Ok(())
     }
 
-    fn give_back(&mut self, bytes: usize) {
-        self.left_bytes += bytes;
+    /// Gives back what is no longer held.
+    pub(crate) fn give_back(&mut self, bytes: usize) {
+        self.used_bytes = self.used_bytes.saturating_sub(bytes as u64);
+    }
+}
+
+/// The budget does not suffice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Short {
+    needed_bytes: u64,
+}
+
+impl From<Short> for ReadError {
+    fn from(short: Short) -> Self {
+        match short.needed_bytes > DECODED_BYTES_MAX {
+            true => ReadError::Damaged("columns decode to too much".to_owned()),
+            false => ReadError::NeedsMemory { bytes: short.needed_bytes },
+        }
+    }
+}
+
+/// Why there is no next page.
+enum NoPage {
+    Bad(BadPage),
+    Short(Short),
+}
+
+impl From<BadPage> for NoPage {
+    fn from(bad: BadPage) -> Self {
+        Self::Bad(bad)
+    }
+}
+
+impl From<Short> for NoPage {
+    fn from(short: Short) -> Self {
+        Self::Short(short)
     }
 }
 
@@ -50,6 +98,13 @@ pub(crate) struct RowSlice<'a> {
     pub(crate) values: &'a Values,
     /// The row's first value in `values`.
     pub(crate) first_value: usize,
+}
+
+impl RowSlice<'_> {
+    /// How many values are there.
+    pub(crate) fn values_present(&self, max_def: u8) -> usize {
+        self.def.iter().filter(|def| **def == max_def).count()
+    }
 }
 
 /// One column of one row group.
@@ -101,7 +156,10 @@ impl ColumnStream {
     /// Decodes the page that holds `row`, which must not be before the current page.
     pub(crate) fn seek(&mut self, row: u64, budget: &mut DecodeBudget) -> Result<(), ReadError> {
         while row >= self.next_row {
-            self.next_page(row, budget).map_err(|bad| self.damaged(row, bad))?;
+            self.next_page(row, budget).map_err(|error| match error {
+                NoPage::Bad(bad) => self.damaged(row, bad),
+                NoPage::Short(short) => short.into(),
+            })?;
         }
         if row < self.page_first_row || self.page.is_none() {
             return Err(self.damaged(row, BadPage("row is before the pages at hand")));
@@ -132,7 +190,7 @@ impl ColumnStream {
         ReadError::Damaged(format!("column {} at or before row {row}: {what}", self.name))
     }
 
-    fn next_page(&mut self, wanted_row: u64, budget: &mut DecodeBudget) -> Result<(), BadPage> {
+    fn next_page(&mut self, wanted_row: u64, budget: &mut DecodeBudget) -> Result<(), NoPage> {
         let (header, body, page_bytes) = self.take_page()?;
         match header.kind {
             PageKind::Other => Ok(()),
@@ -166,9 +224,9 @@ impl ColumnStream {
         body: &Bytes,
         page_bytes: usize,
         budget: &mut DecodeBudget,
-    ) -> Result<(), BadPage> {
+    ) -> Result<(), NoPage> {
         if self.dictionary.is_some() {
-            return Err(BadPage("second dictionary page"));
+            return Err(BadPage("second dictionary page").into());
         }
         budget.take(header.memory_bytes())?;
         self.dictionary_bytes = header.memory_bytes();
@@ -183,12 +241,16 @@ impl ColumnStream {
         body: &Bytes,
         page_bytes: usize,
         budget: &mut DecodeBudget,
-    ) -> Result<(), BadPage> {
+    ) -> Result<(), NoPage> {
         self.page = None;
         budget.give_back(std::mem::take(&mut self.page_bytes));
         budget.take(header.memory_bytes())?;
         self.page_bytes = header.memory_bytes();
         let page = decode_page(&self.kind, header, body, self.dictionary.as_ref())?;
+        // What a header says is an estimate; from here on the page's real size counts.
+        budget.give_back(std::mem::take(&mut self.page_bytes));
+        budget.take(page.memory_bytes())?;
+        self.page_bytes = page.memory_bytes();
         budget.read_bytes += page_bytes as u64;
         self.page_first_row = self.next_row;
         self.next_row += page.rows() as u64;

@@ -63,6 +63,17 @@ pub(crate) enum Values {
 }
 
 impl Values {
+    /// Memory held, without that of the dictionary.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        match self {
+            Values::Bytes(values) => values.data.len() + values.spans.capacity() * 8,
+            Values::Codes { codes, .. } => codes.capacity() * 4,
+            Values::Int(values) => values.capacity() * 8,
+            Values::Float(values) => values.capacity() * 8,
+            Values::Bool(values) => values.capacity(),
+        }
+    }
+
     pub(crate) fn byte_slice(&self, at: usize) -> &[u8] {
         match self {
             Values::Bytes(values) => values.get(at),

@@ -17,6 +17,8 @@ const ROW_ENTRIES_MAX: usize = 4 << 20;
 pub(super) struct Streams {
     streams: Vec<Option<ColumnStream>>,
     budget: DecodeBudget,
+    /// Of the budget, what the batch at hand holds.
+    batch_bytes: usize,
 }
 
 impl Streams {
@@ -25,6 +27,28 @@ impl Streams {
             self.streams.resize_with(column + 1, || None);
         }
         self.streams[column] = Some(stream);
+    }
+
+    /// Limits what may be held decoded; to be called first.
+    pub(super) fn limit(&mut self, decoded_bytes_max: u64) {
+        self.budget = DecodeBudget::within(decoded_bytes_max);
+    }
+
+    /// Bytes that were held at most.
+    pub(super) fn peak_bytes(&self) -> u64 {
+        self.budget.peak_bytes()
+    }
+
+    /// Counts `bytes` more for the batch at hand.
+    pub(super) fn hold(&mut self, bytes: usize) -> Result<(), ReadError> {
+        self.budget.take(bytes)?;
+        self.batch_bytes += bytes;
+        Ok(())
+    }
+
+    /// The batch was given away.
+    pub(super) fn let_go(&mut self) {
+        self.budget.give_back(std::mem::take(&mut self.batch_bytes));
     }
 
     pub(super) fn read_bytes(&self) -> u64 {

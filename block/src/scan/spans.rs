@@ -11,6 +11,9 @@ use crate::read::columns::{Column, Columns, level};
 /// Memory that the columns of one trace may take.
 const TRACE_COLUMNS_BYTES_MAX: usize = 512 << 20;
 
+/// A value in a batch, and once more what the caller makes of it.
+const VALUE_BYTES: usize = 2 * size_of::<ColumnValue>();
+
 /// How the spans of a trace are nested.
 #[derive(Debug, Default)]
 pub(super) struct Nesting {
@@ -81,6 +84,8 @@ pub(super) fn append(
     if values.saturating_mul(size_of::<ColumnValue>()) > TRACE_COLUMNS_BYTES_MAX {
         return Err(ReadError::Damaged(format!("row {row}: {spans} spans are too many to scan")));
     }
+    streams.hold(values * VALUE_BYTES)?;
+    let ids = streams.get(columns.span.span_id, row)?;
     let id = |at: usize| span_id(ids.values.byte_slice(ids.first_value + at));
     batch.span_ids.extend((0..spans).map(id));
     let ints = &mut batch.span_start_unix_nanos;

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use stringendo_block::scan::{ScanBatch, ScannedTrace};
+use stringendo_block::ReadError;
+use stringendo_block::scan::{RowGroupScan, ScanBatch, ScannedTrace};
 use stringendo_ring::yield_if_due;
 
 use super::SearchRequest;
 use super::block_columns::{BlockColumns, FieldMap};
-use super::collect::{Findings, FoundTrace, Newest, SearchCost};
+use super::block_read::{self, BlockRead, Decoding};
+use super::collect::{Findings, FoundTrace, Newest, SearchCost, copy_spans};
 use super::echo::{self, SpanFacts};
+use super::memory::Charged;
 use crate::block_list::BlockEntry;
-use crate::block_store::StoreError;
+use crate::block_store::{OpenBlock, StoreError};
 use crate::error::QueryError;
 use crate::shard::Shard;
 
@@ -26,12 +29,13 @@ pub struct BlockSearchJob {
 /// Runs the job on this core.
 ///
 /// # Errors
-/// When a block could not be read. Blocks that are gone meanwhile are skipped.
-pub async fn run(shard: &Shard, job: &BlockSearchJob) -> Result<Findings, QueryError> {
+/// When a block could not be read, or there is no memory. Blocks that are gone meanwhile are
+/// skipped.
+pub async fn run(shard: &Shard, job: &BlockSearchJob) -> Result<Charged<Findings>, QueryError> {
     let mut search = BlockSearch {
         request: &job.request,
         fields: FieldMap::of(&job.request),
-        newest: Newest::new(job.request.limit),
+        newest: Newest::new(job.request.limit, shard.answer_memory()),
         cost: SearchCost::default(),
         matching: Vec::new(),
     };
@@ -41,13 +45,11 @@ pub async fn run(shard: &Shard, job: &BlockSearchJob) -> Result<Findings, QueryE
             break;
         }
         match search.block(shard, block).await {
-            Err(error) if !error.is_gone() => {
-                return Err(QueryError::Storage(format!("block {}: {error}", block.meta.block_id)));
-            }
+            Err(error) if !error.is_gone() => return Err(error.of_block(block)),
             _ => {}
         }
     }
-    Ok(Findings { traces: search.newest.into_traces(), cost: search.cost })
+    Ok(search.newest.into_findings(search.cost))
 }
 
 struct BlockSearch<'a> {
@@ -60,26 +62,58 @@ struct BlockSearch<'a> {
 
 impl BlockSearch<'_> {
     async fn block(&mut self, shard: &Shard, block: &BlockEntry) -> Result<(), StoreError> {
-        let open = shard.store.open(block, &mut self.cost.reads).await?;
+        let open = block_read::open(shard, block, &mut self.cost.reads).await?;
         for row_group in 0..open.reader().row_groups() {
-            let ranges = open.reader().scan_ranges(row_group, self.fields.request());
-            if ranges.is_empty() {
-                continue;
-            }
-            let fetched = open.fetch(ranges, &mut self.cost.reads).await?;
-            let mut scan = open.reader().scan(row_group, self.fields.request(), &fetched)?;
-            while let Some(batch) = scan.next_batch()? {
-                self.batch(&batch);
-                yield_if_due().await;
-            }
-            let (spans, bytes) = scan.inspected();
-            self.cost.spans += spans;
-            self.cost.bytes += bytes;
+            self.row_group(shard, &open, row_group).await?;
         }
         Ok(())
     }
 
-    fn batch(&mut self, batch: &ScanBatch) {
+    async fn row_group(
+        &mut self,
+        shard: &Shard,
+        open: &OpenBlock,
+        row_group: usize,
+    ) -> Result<(), StoreError> {
+        let ranges = open.reader().scan_ranges(row_group, self.fields.request());
+        if ranges.is_empty() {
+            return Ok(());
+        }
+        let reads = &mut self.cost.reads;
+        let mut read = BlockRead::fetch(shard, open, ranges, Decoding::Columns, reads).await?;
+        let mut row = 0;
+        loop {
+            let scan = open.reader().scan(row_group, self.fields.request(), read.fetched())?;
+            let mut scan = scan.within(row, read.decoded_bytes_max());
+            let outcome = self.scan(&mut scan).await;
+            row = scan.next_row();
+            drop(scan);
+            match outcome {
+                Err(StoreError::Read(ReadError::NeedsMemory { bytes })) => {
+                    read.make_room(bytes, &mut self.cost.reads).await?;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Looks at what is left of the rows; never waits, since it holds memory to read with.
+    async fn scan(&mut self, scan: &mut RowGroupScan) -> Result<(), StoreError> {
+        let outcome = loop {
+            match scan.next_batch() {
+                Ok(Some(batch)) => self.batch(&batch)?,
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error.into()),
+            }
+            yield_if_due().await;
+        };
+        let (spans, bytes) = scan.inspected();
+        self.cost.spans += spans;
+        self.cost.bytes += bytes;
+        outcome
+    }
+
+    fn batch(&mut self, batch: &ScanBatch) -> Result<(), QueryError> {
         for trace in &batch.traces {
             self.cost.traces += 1;
             if !self.newest.wants(trace.start_unix_nanos) {
@@ -89,18 +123,19 @@ impl BlockSearch<'_> {
             self.matching.clear();
             self.request.plan.matching_spans(&columns, &mut self.matching);
             if !self.matching.is_empty() {
-                let found = self.found(batch, trace, &columns);
-                self.newest.add(found);
+                let found = self.found(batch, trace, &columns)?;
+                self.newest.add(found)?;
             }
         }
+        Ok(())
     }
 
     fn found(
-        &self,
+        &mut self,
         batch: &ScanBatch,
         trace: &ScannedTrace,
         columns: &BlockColumns<'_>,
-    ) -> FoundTrace {
+    ) -> Result<FoundTrace, QueryError> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let shown = self.matching.iter().take(self.request.spans_shown()).map(|number| {
             let at = trace.spans.start + *number as usize;
@@ -111,8 +146,9 @@ impl BlockSearch<'_> {
             };
             echo::span(&self.request.plan, columns, *number, &facts)
         });
+        let spans = copy_spans(self.newest.memory(), shown)?;
         let services = trace.service_stats.iter();
-        FoundTrace {
+        Ok(FoundTrace {
             trace_id: trace.trace_id,
             root_service: text(&trace.root_service),
             root_name: text(&trace.root_name),
@@ -121,8 +157,8 @@ impl BlockSearch<'_> {
             services: services
                 .map(|(name, spans, errors)| (text(name), (*spans, *errors)))
                 .collect(),
-            spans: shown.collect(),
+            spans,
             matched: self.matching.len() as u32,
-        }
+        })
     }
 }

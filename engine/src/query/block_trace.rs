@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
+use prost::Message;
 use stringendo_block::bloom;
 use stringendo_proto::TraceId;
 use stringendo_proto::otlp::TracesData;
 
+use super::block_read::{self, BlockRead, Decoding};
+use super::memory::{AnswerMemory, Charged};
 use super::trace::{TraceCost, TracePieces};
+use super::trace_memory::memory_bytes;
 use crate::block_list::BlockEntry;
-use crate::block_store::{OpenBlock, Reads};
+use crate::block_store::{OpenBlock, Reads, StoreError};
 use crate::error::QueryError;
 use crate::limits::FETCHES_MAX;
 use crate::shard::Shard;
@@ -17,12 +22,13 @@ use crate::shard::Shard;
 /// Looks up the trace in each of `blocks`.
 ///
 /// # Errors
-/// When a block that may hold it could not be read. Blocks that are gone meanwhile are skipped.
+/// When a block that may hold it could not be read, or there is no memory. Blocks that are gone
+/// meanwhile are skipped.
 pub async fn pieces(
     shard: &Shard,
     blocks: &[Arc<BlockEntry>],
     id: &TraceId,
-) -> Result<TracePieces, QueryError> {
+) -> Result<Charged<TracePieces>, QueryError> {
     let mut lookups = stream::iter(blocks)
         .map(|block| async move {
             let mut reads = Reads::default();
@@ -30,52 +36,75 @@ pub async fn pieces(
             (block, piece, reads)
         })
         .buffered(FETCHES_MAX);
-    let mut found = TracePieces::default();
+    let (mut value, mut memory) = (TracePieces::default(), shard.answer_memory());
     while let Some((block, piece, reads)) = lookups.next().await {
-        found.cost.add(TraceCost {
+        value.cost.add(TraceCost {
             inspected_bytes: reads.bytes,
             backend_reads: reads.count,
             backend_bytes: reads.bytes,
         });
         match piece {
-            Ok(piece) => found.pieces.extend(piece),
-            Err(error) if error.is_gone() => {}
-            Err(error) => {
-                return Err(QueryError::Storage(format!("block {}: {error}", block.meta.block_id)));
+            Ok(Some(piece)) => {
+                value.pieces.push(piece.value);
+                memory.absorb(piece.memory);
             }
+            Ok(None) => {}
+            Err(error) if error.is_gone() => {}
+            Err(error) => return Err(error.of_block(block)),
         }
     }
-    Ok(found)
+    Ok(Charged { value, memory })
 }
 
 async fn lookup(
     shard: &Shard,
-    block: &Arc<BlockEntry>,
+    block: &BlockEntry,
     id: &TraceId,
     reads: &mut Reads,
-) -> Result<Option<TracesData>, crate::block_store::StoreError> {
+) -> Result<Option<Charged<TracesData>>, StoreError> {
     let number = bloom::shard_of(id, block.meta.bloom_shards);
-    let filter = shard.store.bloom(block, number, reads).await?;
+    let filter = block_read::bloom(shard, block, number, reads).await?;
     if bloom::may_contain(&filter, id) == Some(false) {
         return Ok(None);
     }
-    let open = shard.store.open(block, reads).await?;
+    drop(filter);
+    let open = block_read::open(shard, block, reads).await?;
     for probe in open.reader().probe(id) {
-        let fetched = open.fetch(probe.ranges.clone(), reads).await?;
-        if let Some(row) = open.reader().find_row(&probe, id, &fetched)? {
-            return read_row(&open, probe.row_group, row, reads).await.map(Some);
+        let ranges = probe.ranges.clone();
+        let read = BlockRead::fetch(shard, &open, ranges, Decoding::Columns, reads).await?;
+        let find = |fetched: &_, limit| open.reader().find_row_within(&probe, id, fetched, limit);
+        if let Some(row) = read.decode(reads, find).await? {
+            return read_row(shard, &open, probe.row_group, row, reads).await.map(Some);
         }
     }
     Ok(None)
 }
 
 async fn read_row(
+    shard: &Shard,
     open: &OpenBlock,
     row_group: usize,
     row: u64,
     reads: &mut Reads,
-) -> Result<TracesData, crate::block_store::StoreError> {
+) -> Result<Charged<TracesData>, StoreError> {
     let ranges = open.reader().row_ranges(row_group, row)?;
-    let fetched = open.fetch(ranges, reads).await?;
-    Ok(open.reader().read_row(row_group, row, &fetched)?)
+    let read = BlockRead::fetch(shard, open, ranges, Decoding::Row, reads).await?;
+    let piece = read.decode(reads, |fetched, limit| {
+        let trace = open.reader().read_row_within(row_group, row, fetched, limit)?;
+        Ok(copy_out(trace, shard.answer_memory()))
+    });
+    Ok(piece.await??)
+}
+
+/// The trace with memory of its own: as it was read, it shares that of whole pages.
+fn copy_out(
+    trace: TracesData,
+    mut memory: AnswerMemory,
+) -> Result<Charged<TracesData>, QueryError> {
+    memory.grow(memory_bytes(&trace))?;
+    let bytes = Bytes::from(trace.encode_to_vec());
+    // Values may be nested too deeply for the decoder (100 messages); such a trace goes on sharing.
+    let value = TracesData::decode(bytes).unwrap_or(trace);
+    memory.settle(memory_bytes(&value))?;
+    Ok(Charged { value, memory })
 }

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use prost::Message;
 use stringendo_proto::TraceId;
 use stringendo_proto::tempopb::Span;
 
+use super::memory::{AnswerMemory, Charged};
+use super::trace_memory::attributes_bytes;
 use crate::block_store::Reads;
+use crate::error::QueryError;
 
 /// A trace that matches, as far as one place holds it.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +30,39 @@ pub struct FoundTrace {
     pub spans: Vec<Span>,
     /// How many match.
     pub matched: u32,
+}
+
+impl FoundTrace {
+    /// Bytes held.
+    pub fn memory_bytes(&self) -> u64 {
+        // A node of the map holds up to 11 entries.
+        let entry = 2 * size_of::<(String, (u32, u32))>();
+        let services: usize = self.services.keys().map(|name| name.len() + entry).sum();
+        let names = self.root_service.len() + self.root_name.len();
+        (size_of::<Self>() + services + names) as u64 + self.spans_memory_bytes()
+    }
+
+    /// Of that, what its spans hold.
+    pub fn spans_memory_bytes(&self) -> u64 {
+        self.spans.iter().map(span_memory_bytes).sum()
+    }
+}
+
+/// Bytes that a span of an answer holds.
+fn span_memory_bytes(span: &Span) -> u64 {
+    (size_of::<Span>() + attributes_bytes(&span.attributes) + span.encoded_len()) as u64
+}
+
+/// Copies spans into an answer, each charged before the next one is made.
+///
+/// # Errors
+/// There is no memory.
+pub fn copy_spans(
+    memory: &mut AnswerMemory,
+    spans: impl Iterator<Item = Span>,
+) -> Result<Vec<Span>, QueryError> {
+    let charge = |span: Span| memory.grow(span_memory_bytes(&span)).map(|()| span);
+    spans.map(charge).collect()
 }
 
 /// What was found, and what it cost.
@@ -60,16 +97,17 @@ impl SearchCost {
     }
 }
 
-/// Keeps the newest `limit` traces.
+/// Keeps the newest `limit` traces, and their memory charged.
 pub struct Newest {
     limit: usize,
     traces: Vec<FoundTrace>,
+    memory: AnswerMemory,
 }
 
 impl Newest {
     /// Room for `limit` traces (at least 1).
-    pub fn new(limit: usize) -> Self {
-        Self { limit: limit.max(1), traces: Vec::new() }
+    pub fn new(limit: usize, memory: AnswerMemory) -> Self {
+        Self { limit: limit.max(1), traces: Vec::new(), memory }
     }
 
     /// Whether a trace that starts then would be kept.
@@ -78,12 +116,25 @@ impl Newest {
             || self.traces.last().is_some_and(|last| last.start_unix_nanos <= start_unix_nanos)
     }
 
-    /// Adds a trace, if it is new enough.
-    pub fn add(&mut self, trace: FoundTrace) {
+    /// Where the spans of a trace are charged before it is added ([`copy_spans`]).
+    pub fn memory(&mut self) -> &mut AnswerMemory {
+        &mut self.memory
+    }
+
+    /// Adds a trace whose spans are charged already, if it is new enough.
+    ///
+    /// # Errors
+    /// There is no memory for the rest of it.
+    pub fn add(&mut self, trace: FoundTrace) -> Result<(), QueryError> {
+        self.memory.grow(trace.memory_bytes() - trace.spans_memory_bytes())?;
         let key = order(&trace);
         let at = self.traces.partition_point(|other| order(other) < key);
         self.traces.insert(at, trace);
-        self.traces.truncate(self.limit);
+        while self.traces.len() > self.limit {
+            let dropped = self.traces.pop().map_or(0, |trace| trace.memory_bytes());
+            self.memory.shrink(dropped);
+        }
+        Ok(())
     }
 
     /// Whether there is no room left for anything older.
@@ -91,9 +142,9 @@ impl Newest {
         self.traces.len() >= self.limit
     }
 
-    /// The traces, newest first.
-    pub fn into_traces(self) -> Vec<FoundTrace> {
-        self.traces
+    /// The traces, newest first, and what finding them cost.
+    pub fn into_findings(self, cost: SearchCost) -> Charged<Findings> {
+        Charged { value: Findings { traces: self.traces, cost }, memory: self.memory }
     }
 }
 

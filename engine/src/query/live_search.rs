@@ -9,13 +9,16 @@ use stringendo_proto::TraceId;
 use stringendo_ring::yield_if_due;
 
 use super::SearchRequest;
-use super::collect::{Findings, FoundTrace, Newest, SearchCost};
+use super::collect::{Findings, FoundTrace, Newest, SearchCost, copy_spans};
 use super::echo::{self, SpanFacts};
+use super::memory::{AnswerMemory, Charged};
+use crate::budget::Charge;
 use crate::error::QueryError;
+use crate::live::LiveSegment;
 use crate::live::columns::{self, LiveColumns, LiveFields};
 use crate::live::facts;
 use crate::live::span::SpanView;
-use crate::live::{LiveSegment, index::TenantIndex};
+use crate::live::value::Cell;
 use crate::shard::Shard;
 use crate::tenant::TenantId;
 
@@ -31,58 +34,118 @@ pub struct LiveSearchJob {
 /// Runs the job on this core.
 ///
 /// # Errors
-/// None today; the type is that of all jobs.
-pub async fn run(shard: &Shard, job: &LiveSearchJob) -> Result<Findings, QueryError> {
+/// There is no memory.
+pub async fn run(shard: &Shard, job: &LiveSearchJob) -> Result<Charged<Findings>, QueryError> {
+    let candidates_bytes = live_traces(shard, job) * CANDIDATE_BYTES;
+    let memory = shard.memory_to_read(candidates_bytes + TRACE_BYTES).await?;
+    let mut room = TraceRoom { memory, trace_bytes: TRACE_BYTES };
     let sealed = shard.live_segments();
-    let mut newest = Newest::new(job.request.limit);
+    let mut newest = Newest::new(job.request.limit, shard.answer_memory());
     let mut cost = SearchCost::default();
     let mut matching = Vec::new();
     let fields = LiveFields::of(&job.request.plan, &shard.settings.block.dedicated_columns);
-    for (trace_id, start) in candidates(shard, &sealed, job) {
+    for Candidate { trace_id, start, spans } in candidates(shard, &sealed, job) {
         // Newest come first, so nothing later is newer than what is there.
         if newest.is_full() && !newest.wants(start) {
             break;
         }
-        if let Some(found) = {
+        room.make_for(spans, job.request.plan.fields().len())?;
+        {
             let active = shard.active.borrow();
             let segments = sealed.iter().map(Rc::as_ref).chain([&*active]);
-            look_at(segments, job, &fields, &trace_id, &mut matching, &mut cost)
-        } {
-            newest.add(found);
+            look_at(segments, job, &fields, &trace_id, &mut matching, &mut cost, &mut newest)?;
         }
         yield_if_due().await;
     }
-    Ok(Findings { traces: newest.into_traces(), cost })
+    Ok(newest.into_findings(cost))
+}
+
+/// Memory of a candidate: an entry of a table that is being doubled, and one of a list.
+const CANDIDATE_BYTES: u64 =
+    4 * size_of::<(TraceId, TraceTimes)>() as u64 + size_of::<Candidate>() as u64;
+
+/// Memory for the columns of a trace; more is asked for when a trace needs more.
+const TRACE_BYTES: u64 = 64 << 10;
+
+/// Memory for the columns of the trace at hand.
+struct TraceRoom {
+    memory: Charge,
+    trace_bytes: u64,
+}
+
+impl TraceRoom {
+    /// Grows without waiting, since this is memory to read with.
+    fn make_for(&mut self, spans: u32, fields: usize) -> Result<(), QueryError> {
+        // A view of a span, its place in a set of those seen and in the tree, and its cells.
+        let span_bytes = size_of::<SpanView<'_>>() + 64 + fields * size_of::<Cell<'_>>();
+        let needed = u64::from(spans) * span_bytes as u64;
+        let more = needed.saturating_sub(self.trace_bytes);
+        if !self.memory.try_grow(more) {
+            return Err(QueryError::Overloaded);
+        }
+        self.trace_bytes += more;
+        Ok(())
+    }
+}
+
+/// Traces of the tenant; one in two segments counts twice.
+fn live_traces(shard: &Shard, job: &LiveSearchJob) -> u64 {
+    let of = |segment: &LiveSegment| {
+        segment.tenant(&job.tenant).map_or(0, |index| index.traces() as u64)
+    };
+    let sealed: u64 = shard.live_segments().iter().map(|segment| of(segment)).sum();
+    sealed + of(&shard.active.borrow())
+}
+
+/// A trace in the requested time.
+struct Candidate {
+    trace_id: TraceId,
+    start: u64,
+    spans: u32,
+}
+
+/// When a trace is, and how many spans it has.
+#[derive(Clone, Copy)]
+struct TraceTimes {
+    start: u64,
+    end: u64,
+    spans: u32,
+}
+
+impl TraceTimes {
+    const NONE: Self = Self { start: u64::MAX, end: 0, spans: 0 };
+
+    fn add(self, start: u64, end: u64) -> Self {
+        Self {
+            start: self.start.min(start),
+            end: self.end.max(end),
+            spans: self.spans.saturating_add(1),
+        }
+    }
 }
 
 /// Traces in the requested time, newest first.
-fn candidates(
-    shard: &Shard,
-    sealed: &[Rc<LiveSegment>],
-    job: &LiveSearchJob,
-) -> Vec<(TraceId, u64)> {
-    let mut times: HashMap<TraceId, (u64, u64)> = HashMap::new();
+fn candidates(shard: &Shard, sealed: &[Rc<LiveSegment>], job: &LiveSearchJob) -> Vec<Candidate> {
+    let mut times: HashMap<TraceId, TraceTimes> = HashMap::new();
     let active = shard.active.borrow();
     for segment in sealed.iter().map(Rc::as_ref).chain([&*active]) {
         let Some(index) = segment.tenant(&job.tenant) else { continue };
         for id in index.trace_ids() {
-            let (start, end) = trace_times(index, id);
-            let known = times.entry(*id).or_insert((u64::MAX, 0));
-            *known = (known.0.min(start), known.1.max(end));
+            let known = times.entry(*id).or_insert(TraceTimes::NONE);
+            *known = index.spans_of(id).fold(*known, |times, (span, _)| {
+                times.add(span.start_unix_nano, span.end_unix_nano)
+            });
         }
     }
     let request = &job.request;
-    times.retain(|_, (start, end)| {
+    times.retain(|_, TraceTimes { start, end, .. }| {
         *start <= request.end_unix_nanos && *end >= request.start_unix_nanos
     });
-    let mut ordered: Vec<_> = times.into_iter().map(|(id, (start, _))| (id, start)).collect();
-    ordered.sort_unstable_by_key(|(id, start)| (std::cmp::Reverse(*start), *id));
+    let candidate =
+        |(trace_id, TraceTimes { start, spans, .. })| Candidate { trace_id, start, spans };
+    let mut ordered: Vec<_> = times.into_iter().map(candidate).collect();
+    ordered.sort_unstable_by_key(|found| (std::cmp::Reverse(found.start), found.trace_id));
     ordered
-}
-
-fn trace_times(index: &TenantIndex, id: &TraceId) -> (u64, u64) {
-    let times = index.spans_of(id).map(|(span, _)| (span.start_unix_nano, span.end_unix_nano));
-    times.fold((u64::MAX, 0), |(first, last), (start, end)| (first.min(start), last.max(end)))
 }
 
 fn look_at<'a>(
@@ -92,7 +155,8 @@ fn look_at<'a>(
     id: &TraceId,
     matching: &mut Vec<u32>,
     cost: &mut SearchCost,
-) -> Option<FoundTrace> {
+    newest: &mut Newest,
+) -> Result<(), QueryError> {
     let parts = segments.filter_map(|segment| Some((segment, segment.tenant(&job.tenant)?)));
     let parts = parts.flat_map(|(segment, index)| {
         index.spans_of(id).map(move |(_, part)| (segment.chunks(), part))
@@ -104,7 +168,11 @@ fn look_at<'a>(
     let columns = LiveColumns::read(id, &spans, fields);
     matching.clear();
     job.request.plan.matching_spans(&columns, matching);
-    (!matching.is_empty()).then(|| found(id, &spans, &columns, matching, &job.request))
+    if matching.is_empty() {
+        return Ok(());
+    }
+    let found = found(id, &spans, &columns, matching, &job.request, newest.memory())?;
+    newest.add(found)
 }
 
 fn found(
@@ -113,7 +181,8 @@ fn found(
     columns: &LiveColumns<'_>,
     matching: &[u32],
     request: &SearchRequest,
-) -> FoundTrace {
+    memory: &mut AnswerMemory,
+) -> Result<FoundTrace, QueryError> {
     let facts = facts::of(id, spans);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let services = facts.services.iter().map(|(service, counts)| (text(service), *counts));
@@ -127,14 +196,15 @@ fn found(
         };
         echo::span(&request.plan, columns, *number, &facts)
     });
-    FoundTrace {
+    let spans = copy_spans(memory, shown)?;
+    Ok(FoundTrace {
         trace_id: *id,
         root_service: text(facts.root_service),
         root_name: text(facts.root_name),
         start_unix_nanos: facts.start_unix_nanos,
         end_unix_nanos: facts.end_unix_nanos,
         services: services.collect(),
-        spans: shown.collect(),
+        spans,
         matched: matching.len() as u32,
-    }
+    })
 }

@@ -10,8 +10,11 @@ use stringendo_proto::otlp::{
 };
 use stringendo_proto::walk::Slice32;
 
+use super::memory::Charged;
 use super::trace::{TraceCost, TracePieces};
+use super::trace_memory::memory_bytes;
 use crate::error::QueryError;
+use crate::limits::LIVE_TRACE_MEMORY_FACTOR;
 use crate::live::LiveSegment;
 use crate::shard::Shard;
 use crate::tenant::TenantId;
@@ -19,15 +22,36 @@ use crate::tenant::TenantId;
 /// One piece per segment that holds spans of the trace, oldest first.
 ///
 /// # Errors
-/// When accepted bytes do not decode, which is a defect.
-pub fn pieces(shard: &Shard, tenant: &TenantId, id: &TraceId) -> Result<TracePieces, QueryError> {
+/// There is no memory. Or accepted bytes do not decode, which is a defect.
+pub async fn pieces(
+    shard: &Shard,
+    tenant: &TenantId,
+    id: &TraceId,
+) -> Result<Charged<TracePieces>, QueryError> {
+    let likely = live_bytes(shard, tenant, id).saturating_mul(LIVE_TRACE_MEMORY_FACTOR);
+    // Spans that come while this waits are charged below.
+    let mut memory = shard.memory_for_answer(likely).await?;
     let form = StoredForm::new(&shard.settings.block.dedicated_columns);
-    let mut found = TracePieces::default();
+    let mut value = TracePieces::default();
     for segment in shard.live_segments() {
-        add_piece(&mut found, &segment, tenant, id, &form)?;
+        add_piece(&mut value, &segment, tenant, id, &form)?;
     }
-    add_piece(&mut found, &shard.active.borrow(), tenant, id, &form)?;
-    Ok(found)
+    add_piece(&mut value, &shard.active.borrow(), tenant, id, &form)?;
+    memory.settle(value.pieces.iter().map(memory_bytes).sum())?;
+    Ok(Charged { value, memory })
+}
+
+/// Bytes of the trace's spans, and of its scopes and resources as often as spans name them.
+fn live_bytes(shard: &Shard, tenant: &TenantId, id: &TraceId) -> u64 {
+    let of = |segment: &LiveSegment| {
+        let parts = segment.tenant(tenant).map(|index| index.spans_of(id));
+        let bytes = |part: SpanPart| {
+            u64::from(part.span.len) + u64::from(part.scope.len) + u64::from(part.resource.len)
+        };
+        parts.into_iter().flatten().map(|(_, part)| bytes(part)).sum::<u64>()
+    };
+    let sealed: u64 = shard.live_segments().iter().map(|segment| of(segment)).sum();
+    sealed + of(&shard.active.borrow())
 }
 
 fn add_piece(

@@ -10,8 +10,9 @@ use stringendo_proto::tempopb::{SearchMetrics, SearchResponse};
 
 use super::SearchRequest;
 use super::block_search::BlockSearchJob;
-use super::collect::{Findings, SearchCost};
+use super::collect::{Findings, FoundTrace, SearchCost};
 use super::live_search::LiveSearchJob;
+use super::memory::{AnswerMemory, Held, Kept};
 use super::merge::{Merged, metadata};
 use super::trace::share;
 use crate::block_list::BlockEntry;
@@ -20,7 +21,7 @@ use crate::message::Message;
 use crate::node::Node;
 use crate::tenant::TenantId;
 
-type Answers = Vec<Option<Result<Findings, QueryError>>>;
+type Answers = Vec<Option<Result<Held<Findings>, QueryError>>>;
 
 impl SearchRequest {
     /// How many spans of a trace are shown.
@@ -37,15 +38,15 @@ impl Node {
     /// Searches.
     ///
     /// # Errors
-    /// When a block could not be read.
+    /// When a block could not be read, or there is no memory.
     pub async fn search(
         &self,
         tenant: &TenantId,
         request: SearchRequest,
-    ) -> Result<SearchResponse, QueryError> {
+    ) -> Result<Held<SearchResponse>, QueryError> {
         let mut totals = Totals::default();
         if request.plan.matches_nothing() {
-            return Ok(totals.response(Vec::new()));
+            return Ok(Held { value: totals.response(Vec::new()), kept: Kept::default() });
         }
         let mut merged = Merged::default();
         let job = LiveSearchJob { tenant: tenant.clone(), request: request.clone() };
@@ -56,9 +57,23 @@ impl Node {
         let stored = self.search_blocks(blocks, &request).await;
         totals.take(stored, &mut merged)?;
         let newest = merged.newest(request.limit);
+        // The answer shows spans twice, and the second copy belongs to this core.
+        let copies = newest.iter().map(FoundTrace::spans_memory_bytes).sum();
+        totals.kept.merge(self.charge_answer(copies)?.keep());
         let shows_spans = request.plan.returns_spans();
         let traces = newest.into_iter().map(|trace| metadata(trace, shows_spans)).collect();
-        Ok(totals.response(traces))
+        Ok(Held { value: totals.response(traces), kept: totals.kept })
+    }
+
+    /// Memory on this core for what an answer is made into.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub fn charge_answer(&self, bytes: u64) -> Result<AnswerMemory, QueryError> {
+        let mut memory = self.shard().answer_memory();
+        let outcome = memory.grow(bytes).map(|()| memory);
+        self.shard().count_refusal(&outcome);
+        outcome
     }
 
     fn blocks_for(&self, tenant: &TenantId, request: &SearchRequest) -> Vec<Arc<BlockEntry>> {
@@ -91,6 +106,7 @@ struct Totals {
     jobs: u32,
     blocks: u32,
     block_bytes: u64,
+    kept: Kept,
 }
 
 impl Totals {
@@ -101,7 +117,8 @@ impl Totals {
 
     fn take(&mut self, answers: Answers, merged: &mut Merged) -> Result<(), QueryError> {
         for answer in answers {
-            let findings = answer.ok_or(QueryError::Stopping)??;
+            let Held { value: findings, kept } = answer.ok_or(QueryError::Stopping)??;
+            self.kept.merge(kept);
             self.cost.add(&findings.cost);
             self.jobs += 1;
             findings.traces.into_iter().for_each(|trace| merged.add(trace));

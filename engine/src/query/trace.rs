@@ -13,6 +13,7 @@ use stringendo_ring::CoreId;
 use uuid::Uuid;
 
 use super::TraceRequest;
+use super::memory::Held;
 use crate::affinity::core_of;
 use crate::block_list::BlockEntry;
 use crate::error::QueryError;
@@ -62,31 +63,31 @@ impl Node {
     /// Looks up a trace.
     ///
     /// # Errors
-    /// When a place that may hold part of it could not be read.
+    /// When a place that may hold part of it could not be read, or there is no memory.
     pub async fn trace(
         &self,
         tenant: &TenantId,
         request: &TraceRequest,
-    ) -> Result<TraceAnswer, QueryError> {
-        let mut found = TracePieces::default();
+    ) -> Result<Held<TraceAnswer>, QueryError> {
+        let mut found = Held::default();
         if request.live {
             take_all(&mut found, self.live_pieces(tenant, request.trace_id).await)?;
         }
         take_all(&mut found, self.block_pieces(tenant, request).await)?;
-        let cost = found.cost;
-        if found.pieces.is_empty() {
-            return Ok(TraceAnswer { trace: None, cost });
+        let Held { value: TracePieces { pieces, cost }, kept } = found;
+        if pieces.is_empty() {
+            return Ok(Held { value: TraceAnswer { trace: None, cost }, kept });
         }
-        let mut trace = combine(found.pieces);
+        let mut trace = combine(pieces);
         split_shared_ids(&mut trace);
-        Ok(TraceAnswer { trace: Some(trace), cost })
+        Ok(Held { value: TraceAnswer { trace: Some(trace), cost }, kept })
     }
 
     async fn live_pieces(
         &self,
         tenant: &TenantId,
         id: TraceId,
-    ) -> Vec<Option<Result<TracePieces, QueryError>>> {
+    ) -> Vec<Option<Result<Held<TracePieces>, QueryError>>> {
         self.ask_all(|answer| Message::LiveTrace(tenant.clone(), id, answer)).await
     }
 
@@ -94,7 +95,7 @@ impl Node {
         &self,
         tenant: &TenantId,
         request: &TraceRequest,
-    ) -> Vec<Option<Result<TracePieces, QueryError>>> {
+    ) -> Vec<Option<Result<Held<TracePieces>, QueryError>>> {
         let blocks = self.candidates(tenant, request);
         let cores = self.mesh().cores();
         let shares = self.cores().map(|core| (core, share(&blocks, core, cores)));
@@ -127,13 +128,14 @@ pub fn share(blocks: &[Arc<BlockEntry>], core: CoreId, cores: u16) -> Vec<Arc<Bl
 }
 
 fn take_all(
-    found: &mut TracePieces,
-    answers: Vec<Option<Result<TracePieces, QueryError>>>,
+    found: &mut Held<TracePieces>,
+    answers: Vec<Option<Result<Held<TracePieces>, QueryError>>>,
 ) -> Result<(), QueryError> {
     for answer in answers {
         let more = answer.ok_or(QueryError::Stopping)??;
-        found.pieces.extend(more.pieces);
-        found.cost.add(more.cost);
+        found.value.pieces.extend(more.value.pieces);
+        found.value.cost.add(more.value.cost);
+        found.kept.merge(more.kept);
     }
     Ok(())
 }

@@ -126,7 +126,7 @@ pub async fn search_all(node: &Node, query: &str) -> Vec<TraceSearchMetadata> {
         limit: 1000,
         spans_per_span_set: 0,
     };
-    node.search(&TenantId::single(), request).await.expect("an answer").traces
+    node.search(&TenantId::single(), request).await.expect("an answer").value.traces
 }
 
 /// What Tempo answered for each trace of the corpus.

@@ -8,6 +8,8 @@ use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
+use stringendo_engine::QueryError;
+use stringendo_engine::query::memory::{AnswerMemory, Kept};
 use stringendo_ring::yield_if_due;
 
 use crate::http1::Answer;
@@ -36,19 +38,42 @@ impl Format {
     }
 
     /// An answer of this content type, exactly.
-    pub fn answer(self, body: Vec<u8>) -> Answer {
+    pub fn answer(self, body: impl Into<Bytes>) -> Answer {
         let mime = match self {
             Self::Protobuf => "application/protobuf",
             Self::Json => "application/json",
         };
-        let mut answer = Response::new(Full::new(Bytes::from(body)));
+        let mut answer = Response::new(Full::new(body.into()));
         answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(mime));
         answer
     }
 }
 
-/// Compresses an answer that is long enough, if the client takes it.
-pub async fn compressed(answer: Answer, request: &HeaderMap) -> Answer {
+/// A body that keeps its memory charged until it was sent.
+pub struct ChargedBody {
+    bytes: Vec<u8>,
+    _kept: Kept,
+}
+
+impl ChargedBody {
+    /// The body of an answer. `memory` is brought to what it holds.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn new(bytes: Vec<u8>, mut memory: AnswerMemory) -> Result<Bytes, QueryError> {
+        memory.settle(bytes.capacity() as u64)?;
+        Ok(Bytes::from_owner(Self { bytes, _kept: memory.keep() }))
+    }
+}
+
+impl AsRef<[u8]> for ChargedBody {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Compresses an answer that is long enough, if the client takes it and there is memory for it.
+pub async fn compressed(answer: Answer, request: &HeaderMap, mut memory: AnswerMemory) -> Answer {
     let bytes = answer.body().size_hint().lower();
     if bytes < GZIP_BYTES_MIN as u64 || !takes_gzip(request) {
         return answer;
@@ -56,12 +81,16 @@ pub async fn compressed(answer: Answer, request: &HeaderMap) -> Answer {
     let (mut head, body) = answer.into_parts();
     // The body is in memory and cannot fail.
     let plain = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    let Ok(packed) = gzip(&plain).await else {
+    // An answer that is not compressed is an answer, too.
+    let Ok(packed) = gzip(&plain, &mut memory).await else {
+        return Response::from_parts(head, Full::new(plain));
+    };
+    let Ok(packed) = ChargedBody::new(packed, memory) else {
         return Response::from_parts(head, Full::new(plain));
     };
     head.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     head.headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    Response::from_parts(head, Full::new(packed.into()))
+    Response::from_parts(head, Full::new(packed))
 }
 
 fn takes_gzip(request: &HeaderMap) -> bool {
@@ -73,8 +102,11 @@ fn takes_gzip(request: &HeaderMap) -> bool {
     })
 }
 
-async fn gzip(plain: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 4), Compression::fast());
+async fn gzip(plain: &[u8], memory: &mut AnswerMemory) -> std::io::Result<Vec<u8>> {
+    // Few answers shrink to no less than a quarter.
+    let capacity = plain.len() / 4;
+    memory.grow(capacity as u64).map_err(std::io::Error::other)?;
+    let mut encoder = GzEncoder::new(Vec::with_capacity(capacity), Compression::fast());
     for step in plain.chunks(STEP_BYTES) {
         encoder.write_all(step)?;
         yield_if_due().await;

@@ -3,6 +3,7 @@
 //! [`Node::search`]: stringendo_engine::Node::search
 
 use prost::Message;
+use stringendo_engine::query::memory::Held;
 use stringendo_proto::render_json;
 
 use super::failure::Failure;
@@ -17,13 +18,15 @@ impl Api {
         let now = self.node.clock().unix_nanos();
         let request = search_params::request(&call.params, &self.settings.search, now)?;
         let outcome = self.node.search(&tenant, request).await;
-        let metrics = outcome.as_ref().ok().and_then(|response| response.metrics);
+        let metrics = outcome.as_ref().ok().and_then(|answer| answer.value.metrics);
         let bytes = metrics.map_or(0, |metrics| metrics.inspected_bytes);
         self.node.count_query(&tenant, "search", outcome.is_ok(), bytes);
-        let response = outcome?;
-        Ok(match Format::of(&call.headers) {
-            Format::Protobuf => Format::Protobuf.answer(response.encode_to_vec()),
-            Format::Json => Format::Json.answer(render_json::search(&response)),
+        // Kept until the answer is written.
+        let Held { value: response, kept: _kept } = outcome?;
+        let format = Format::of(&call.headers);
+        self.written(format, response.encoded_len(), || match format {
+            Format::Protobuf => response.encode_to_vec(),
+            Format::Json => render_json::search(&response),
         })
     }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use http::{HeaderMap, Response, StatusCode};
 use prost::Message;
+use stringendo_engine::query::memory::{Held, Kept};
 use stringendo_engine::query::trace::{TraceAnswer, TraceCost};
 use stringendo_engine::{QueryError, TenantId, TraceRequest};
 use stringendo_proto::otlp::TracesData;
@@ -32,19 +33,20 @@ const V2_NOT_SERVED: [&str; 8] = [
 impl Api {
     /// `/api/traces/{id}`: 404 without a body if there is no such trace.
     pub(super) async fn trace_v1(&self, id: &str, call: &Call) -> Result<Answer, Failure> {
-        let answer = self.find_trace(id, call).await?;
+        let Held { value: answer, kept: _kept } = self.find_trace(id, call).await?;
         let Some(trace) = answer.trace else {
             let mut answer = Response::new(Default::default());
             *answer.status_mut() = StatusCode::NOT_FOUND;
             return Ok(answer);
         };
-        let limit = self.trace_bytes_max();
-        if trace.encoded_len() as u64 > limit {
+        let (bytes, limit) = (trace.encoded_len(), self.trace_bytes_max());
+        if bytes as u64 > limit {
             return Err(QueryError::TraceTooLarge { limit }.into());
         }
-        Ok(match Format::of(&call.headers) {
-            Format::Protobuf => Format::Protobuf.answer(trace.encode_to_vec()),
-            Format::Json => Format::Json.answer(render_json::trace_v1(&trace)),
+        let format = Format::of(&call.headers);
+        self.written(format, bytes, || match format {
+            Format::Protobuf => trace.encode_to_vec(),
+            Format::Json => render_json::trace_v1(&trace),
         })
     }
 
@@ -53,24 +55,27 @@ impl Api {
         if let Some(name) = V2_NOT_SERVED.iter().find(|name| call.params.get(name).is_some()) {
             return Err(Failure::bad(format!("parameter {name} is not supported yet")));
         }
-        let response = match self.find_trace(id, call).await {
-            Ok(answer) => v2_response(answer, self.trace_bytes_max()),
+        let (response, _kept) = match self.find_trace(id, call).await {
+            Ok(answer) => (v2_response(answer.value, self.trace_bytes_max()), answer.kept),
             Err(failure) if failure.status == StatusCode::UNPROCESSABLE_ENTITY => {
-                partial(TracesData::default(), TraceCost::default(), failure.message.into_owned())
+                let message = failure.message.into_owned();
+                let nothing = partial(TracesData::default(), TraceCost::default(), message);
+                (nothing, Kept::default())
             }
             Err(failure) => return Err(failure),
         };
-        Ok(match Format::of(&call.headers) {
-            Format::Protobuf => Format::Protobuf.answer(response.encode_to_vec()),
-            Format::Json => Format::Json.answer(render_json::trace_v2(&response)),
+        let format = Format::of(&call.headers);
+        self.written(format, response.encoded_len(), || match format {
+            Format::Protobuf => response.encode_to_vec(),
+            Format::Json => render_json::trace_v2(&response),
         })
     }
 
-    async fn find_trace(&self, id: &str, call: &Call) -> Result<TraceAnswer, Failure> {
+    async fn find_trace(&self, id: &str, call: &Call) -> Result<Held<TraceAnswer>, Failure> {
         let tenant = self.query_tenant(&call.headers)?;
         let request = request(id, &call.params)?;
         let outcome = self.node.trace(&tenant, &request).await;
-        let bytes = outcome.as_ref().map_or(0, |answer| answer.cost.inspected_bytes);
+        let bytes = outcome.as_ref().map_or(0, |answer| answer.value.cost.inspected_bytes);
         self.node.count_query(&tenant, "traces", outcome.is_ok(), bytes);
         Ok(outcome?)
     }
