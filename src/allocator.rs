@@ -1,7 +1,9 @@
 //! The process's allocator, and how soon it gives memory back.
 //!
-//! Buffers of many megabytes come and go with segments and blocks. The memory budget holds resident
-//! memory only if freed pages leave the process soon (docs/PERFORMANCE.md has the comparison).
+//! Buffers of many megabytes come and go with requests, segments and blocks, and the memory budget
+//! speaks of resident memory. So resident memory must follow what is allocated: freed pages leave
+//! the process at once, and none of them is kept by a huge page that is still in use in part. What
+//! that costs and saves stands in docs/PERFORMANCE.md ("Memory").
 #![allow(unsafe_code)]
 
 use std::ffi::{c_int, c_long};
@@ -13,8 +15,9 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// `mi_option_purge_delay` of `mi_option_t` in mimalloc.h.
 const PURGE_DELAY: c_int = 15;
-/// Shorter costs page faults, longer costs resident memory beside the budget.
-const PURGE_DELAY_MS: c_long = 10;
+/// At once. With any delay the library looks for what is due only every ten thousand allocations,
+/// of which a server that works in large buffers makes few.
+const PURGE_DELAY_MS: c_long = 0;
 
 unsafe extern "C" {
     /// mimalloc.h: sets an option for the whole process.
@@ -28,6 +31,10 @@ const VARIABLE: &str = "MIMALLOC_PURGE_DELAY";
 
 /// To be called once, before other threads start.
 pub fn configure() {
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        // The log is not set up yet; a kernel without huge pages has nothing to switch off.
+        eprintln!("transparent huge pages stay as they are, memory may exceed its budget: {error}");
+    }
     if std::env::var_os(VARIABLE).is_some() {
         return;
     }

@@ -188,7 +188,8 @@ fn overrides(raw: &Raw, settings: &mut Settings) -> Done {
 }
 
 fn stringendo(raw: &Raw, settings: &mut Settings) -> Done {
-    /// Fewer bytes could not hold one full-sized gRPC message beside its frame.
+    // Code, stacks and the allocator take half of less.
+    const BUDGET_BYTES_MIN: u64 = 96 << 20;
     // Whole pages of direct I/O; offsets in a segment have 32 bits (docs/format/wal.md).
     const SEGMENT_BYTES: RangeInclusive<u64> = (1 << 20)..=((1 << 32) - PAGE_BYTES);
     const PAGE_BYTES: u64 = 4096;
@@ -206,6 +207,10 @@ fn stringendo(raw: &Raw, settings: &mut Settings) -> Done {
         let (least, most) = (SEGMENT_BYTES.start(), SEGMENT_BYTES.end());
         let why = format!("must be a multiple of {PAGE_BYTES} from {least} to {most}");
         return Err(raw.error("stringendo.wal.segment_size_bytes", &why));
+    }
+    if s.memory_budget_per_core_bytes < BUDGET_BYTES_MIN {
+        let why = format!("must be at least {BUDGET_BYTES_MIN} (96 MiB)");
+        return Err(raw.error("stringendo.memory_budget_per_core_bytes", &why));
     }
     if s.memory_budget_per_core_bytes < 2 * s.wal.segment_size_bytes {
         let why = "must hold two segments (stringendo.wal.segment_size_bytes)";
