@@ -31,9 +31,4 @@ impl StopSignal {
         // An error means that the trigger is gone, which stops as well.
         let _ = self.0.clone().await;
     }
-
-    /// Whether it is time to stop.
-    pub fn is_stopped(&self) -> bool {
-        self.0.peek().is_some() || self.0.clone().now_or_never().is_some()
-    }
 }

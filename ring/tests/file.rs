@@ -194,7 +194,6 @@ fn whole_files_and_directories_come_and_go() {
         whole::remove_dir_all(&directory.path().join("a")).await.unwrap();
         whole::remove_dir_all(&directory.path().join("a")).await.unwrap();
         assert_eq!(whole::list_dir(&deep).await.unwrap(), []);
-        whole::sync_dir(directory.path()).await.unwrap();
         let missing = whole::read(&meta, 9).await.unwrap_err();
         assert_eq!(missing.kind(), ErrorKind::NotFound);
         assert!(missing.to_string().contains("meta.json"), "{missing}");

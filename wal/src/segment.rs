@@ -204,11 +204,6 @@ impl<F: SegmentFile> SegmentWriter<F> {
     pub fn file(&self) -> &F {
         &self.file
     }
-
-    /// Gives the file back, to be recycled.
-    pub fn into_file(self) -> F {
-        self.file
-    }
 }
 
 fn header_page(header: &SegmentHeader) -> AlignedBuf {

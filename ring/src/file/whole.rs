@@ -66,14 +66,6 @@ fn create_dir_all_now(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes the entries of a directory durable.
-///
-/// # Errors
-/// From the operating system.
-pub async fn sync_dir(path: &Path) -> io::Result<()> {
-    aside("sync directory", path, sync_dir_now).await
-}
-
 /// Entries of a directory: path and whether it is a directory; empty if it does not exist. Sorted
 /// by path.
 ///

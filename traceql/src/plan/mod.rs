@@ -85,11 +85,6 @@ impl SearchPlan {
         &self.needs
     }
 
-    /// Whether every span of every trace matches: `{}`.
-    pub fn matches_all(&self) -> bool {
-        self.stages.iter().all(|stage| is_filter(stage, &Static::Bool(true)))
-    }
-
     /// Whether nothing can match: `{ false }`.
     pub fn matches_nothing(&self) -> bool {
         self.stages.iter().any(yields_nothing)
@@ -129,10 +124,6 @@ impl SearchPlan {
     pub fn returns_spans(&self) -> bool {
         self.returns_spans
     }
-}
-
-fn is_filter(stage: &Spans, literal: &Static) -> bool {
-    matches!(stage, Spans::Filter(Expression::Constant(value)) if value == literal)
 }
 
 fn yields_nothing(stage: &Spans) -> bool {
