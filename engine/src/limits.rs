@@ -78,7 +78,7 @@ pub const BLOOM_BYTES_LIKELY: u64 = 256 << 10;
 /// Memory of a footer when it is read and decoded, per byte of it.
 pub const FOOTER_MEMORY_FACTOR: u64 = 4;
 
-/// Memory of a live trace, decoded, per byte of OTLP: charged before its size is known.
+/// Memory of a live trace, decoded, per byte of OTLP: a guess, charged before it is decoded.
 pub const LIVE_TRACE_MEMORY_FACTOR: u64 = 5;
 
 /// Reads of one query in flight on one core, within the memory that it was given.

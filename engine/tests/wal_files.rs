@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{corpus, recorded, settings, with_engine};
+use common::{corpus, recorded, settings, until, with_engine};
 use stringendo_engine::budget::Use;
 use stringendo_engine::{EngineSettings, IngestError, Node, TenantId};
 use stringendo_ring::sleep;
@@ -17,16 +17,6 @@ fn files(wal: &Path, extension: &str) -> usize {
     let entries = std::fs::read_dir(wal).expect("the directory is there");
     let names = entries.map(|entry| entry.expect("readable").path());
     names.filter(|path| path.extension().is_some_and(|found| found == extension)).count()
-}
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..1000 {
-        if holds() {
-            return;
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
-    panic!("still waiting: {what}");
 }
 
 async fn send(node: &Node, body: Bytes) -> Result<(), IngestError> {

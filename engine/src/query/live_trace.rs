@@ -12,7 +12,8 @@ use stringendo_proto::walk::Slice32;
 
 use super::memory::Charged;
 use super::trace::{TraceCost, TracePieces};
-use super::trace_memory::memory_bytes;
+use super::trace_memory::{memory_bytes, span_bytes};
+use crate::budget::Use;
 use crate::error::QueryError;
 use crate::limits::LIVE_TRACE_MEMORY_FACTOR;
 use crate::live::LiveSegment;
@@ -29,16 +30,18 @@ pub async fn pieces(
     id: &TraceId,
 ) -> Result<Charged<TracePieces>, QueryError> {
     let likely = live_bytes(shard, tenant, id).saturating_mul(LIVE_TRACE_MEMORY_FACTOR);
-    // Spans that come while this waits are charged below.
-    let mut memory = shard.memory_for_answer(likely).await?;
+    // A guess, to get in line with: what each span takes is looked at when it is decoded.
+    let likely = likely.min(shard.budget.limit_for(Use::Answer));
+    let memory = shard.memory_for_answer(likely).await?;
     let form = StoredForm::new(&shard.settings.block.dedicated_columns);
-    let mut value = TracePieces::default();
+    let mut found = Charged { value: TracePieces::default(), memory };
+    let mut held_bytes = 0;
     for segment in shard.live_segments() {
-        add_piece(&mut value, &segment, tenant, id, &form)?;
+        add_piece(&mut found, &mut held_bytes, &segment, (tenant, id), &form)?;
     }
-    add_piece(&mut value, &shard.active.borrow(), tenant, id, &form)?;
-    memory.settle(value.pieces.iter().map(memory_bytes).sum())?;
-    Ok(Charged { value, memory })
+    add_piece(&mut found, &mut held_bytes, &shard.active.borrow(), (tenant, id), &form)?;
+    found.memory.settle(found.value.pieces.iter().map(memory_bytes).sum())?;
+    Ok(found)
 }
 
 /// Bytes of the trace's spans, and of its scopes and resources as often as spans name them.
@@ -55,23 +58,25 @@ fn live_bytes(shard: &Shard, tenant: &TenantId, id: &TraceId) -> u64 {
 }
 
 fn add_piece(
-    found: &mut TracePieces,
+    found: &mut Charged<TracePieces>,
+    held_bytes: &mut u64,
     segment: &LiveSegment,
-    tenant: &TenantId,
-    id: &TraceId,
+    (tenant, id): (&TenantId, &TraceId),
     form: &StoredForm,
 ) -> Result<(), QueryError> {
     let Some(index) = segment.tenant(tenant) else { return Ok(()) };
     let mut piece = Piece::default();
     for (_, part) in index.spans_of(id) {
         let chunk = &segment.chunks()[part.chunk as usize];
-        piece.add(chunk, &part).map_err(|error| {
+        *held_bytes += piece.add(chunk, &part).map_err(|error| {
             QueryError::Storage(format!("live data of trace {id} does not decode: {error}"))
         })?;
+        found.memory.ensure(*held_bytes)?;
     }
     if !piece.trace.resource_spans.is_empty() {
-        found.cost.add(TraceCost { inspected_bytes: piece.bytes, ..TraceCost::default() });
-        found.pieces.push(form.of(piece.trace));
+        let cost = TraceCost { inspected_bytes: piece.bytes, ..TraceCost::default() };
+        found.value.cost.add(cost);
+        found.value.pieces.push(form.of(piece.trace));
     }
     Ok(())
 }
@@ -87,7 +92,8 @@ struct Piece {
 }
 
 impl Piece {
-    fn add(&mut self, chunk: &Bytes, part: &SpanPart) -> Result<(), prost::DecodeError> {
+    /// Adds a span, and says what memory it holds.
+    fn add(&mut self, chunk: &Bytes, part: &SpanPart) -> Result<u64, prost::DecodeError> {
         let entry = (part.chunk, part.resource);
         if self.last.map(|(known, _)| known) != Some(entry) {
             self.begin_resource(chunk, part)?;
@@ -97,11 +103,12 @@ impl Piece {
         self.last = Some((entry, part.scope));
         let span = Span::decode(slice(chunk, part.span))?;
         self.bytes += u64::from(part.span.len);
+        let held_bytes = u64::from(part.span.len) + span_bytes(&span);
         let scope = self.trace.resource_spans.last_mut().and_then(|rs| rs.scope_spans.last_mut());
         if let Some(scope) = scope {
             scope.spans.push(span);
         }
-        Ok(())
+        Ok(held_bytes)
     }
 
     fn begin_resource(&mut self, chunk: &Bytes, part: &SpanPart) -> Result<(), prost::DecodeError> {

@@ -97,6 +97,14 @@ impl AnswerMemory {
         self.charge.resize(self.charge.bytes().saturating_sub(bytes));
     }
 
+    /// Charges more if it is less than `bytes`.
+    ///
+    /// # Errors
+    /// As [`AnswerMemory::grow`].
+    pub fn ensure(&mut self, bytes: u64) -> Result<(), QueryError> {
+        self.grow(bytes.saturating_sub(self.charge.bytes()))
+    }
+
     /// Brings the charge to `bytes`, once they are known.
     ///
     /// # Errors

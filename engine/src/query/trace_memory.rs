@@ -26,10 +26,15 @@ fn resource_spans(resource_spans: &ResourceSpans) -> usize {
 fn scope_spans(scope_spans: &ScopeSpans) -> usize {
     let scope = scope_spans.scope.as_ref();
     scope.map_or(0, |scope| attributes_bytes(&scope.attributes))
-        + vec_bytes(&scope_spans.spans, span)
+        + vec_bytes(&scope_spans.spans, span_lists)
 }
 
-fn span(span: &Span) -> usize {
+/// What a span holds, without its texts.
+pub fn span_bytes(span: &Span) -> u64 {
+    (size_of::<Span>() + span_lists(span)) as u64
+}
+
+fn span_lists(span: &Span) -> usize {
     attributes_bytes(&span.attributes)
         + vec_bytes(&span.events, |event: &Event| attributes_bytes(&event.attributes))
         + vec_bytes(&span.links, |link: &Link| attributes_bytes(&link.attributes))

@@ -84,6 +84,17 @@ pub fn data_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data").join(name)
 }
 
+/// Waits until something is so.
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..1000 {
+        if holds() {
+            return;
+        }
+        stringendo_ring::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("still waiting: {what}");
+}
+
 /// Bytes of a file under `tests/data`.
 pub fn data(name: &str) -> Bytes {
     let path = data_path(name);
@@ -116,17 +127,22 @@ pub fn everywhere(trace_id: TraceId) -> TraceRequest {
     }
 }
 
-/// Every trace that a query finds, with all its matching spans.
-pub async fn search_all(node: &Node, query: &str) -> Vec<TraceSearchMetadata> {
+/// A search for every trace, with all its matching spans.
+pub fn search_request(query: &str) -> SearchRequest {
     let plan = stringendo_traceql::compile_search(query);
-    let request = SearchRequest {
+    SearchRequest {
         plan: Arc::new(plan.unwrap_or_else(|error| panic!("{query}: {error}"))),
         start_unix_nanos: 0,
         end_unix_nanos: u64::MAX,
         limit: 1000,
         spans_per_span_set: 0,
-    };
-    node.search(&TenantId::single(), request).await.expect("an answer").value.traces
+    }
+}
+
+/// Every trace that a query finds, with all its matching spans.
+pub async fn search_all(node: &Node, query: &str) -> Vec<TraceSearchMetadata> {
+    let answer = node.search(&TenantId::single(), search_request(query)).await;
+    answer.expect("an answer").value.traces
 }
 
 /// What Tempo answered for each trace of the corpus.
