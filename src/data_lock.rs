@@ -8,8 +8,8 @@ use std::path::Path;
 /// Name of the lock file in the log's directory. It stays there; the lock goes with the process.
 const NAME: &str = "stringendo.lock";
 
-/// Locks the log's directory, which is created (mode 0700) if it is missing, for as long as the returned file
-/// is open.
+/// Locks the log's directory, which is created (mode 0700) if it is missing, for as long as the
+/// returned file is open.
 ///
 /// # Errors
 /// With the path, when another process has the lock or the file cannot be made.
