@@ -144,7 +144,7 @@ impl Api {
             Format::Json => encoded_len.saturating_mul(limits::JSON_ANSWER_FACTOR),
         };
         let memory = self.node.charge_answer(likely as u64)?;
-        Ok(format.answer(ChargedBody::new(write(), memory)?))
+        Ok(format.answer(ChargedBody::sent_with(write(), memory)?))
     }
 }
 

@@ -12,7 +12,6 @@ pub fn memory_bytes(trace: &TracesData) -> u64 {
 }
 
 /// Of a list and what its elements hold.
-#[expect(clippy::ptr_arg, reason = "what a list holds is its capacity")]
 fn vec_bytes<T>(list: &Vec<T>, held: impl Fn(&T) -> usize) -> usize {
     list.capacity() * size_of::<T>() + list.iter().map(held).sum::<usize>()
 }
@@ -41,7 +40,6 @@ fn span_lists(span: &Span) -> usize {
 }
 
 /// What attributes hold, without their texts.
-#[expect(clippy::ptr_arg, reason = "what a list holds is its capacity")]
 pub fn attributes_bytes(attributes: &Vec<KeyValue>) -> usize {
     vec_bytes(attributes, |attribute| attribute.value.as_ref().map_or(0, value))
 }

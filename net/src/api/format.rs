@@ -60,7 +60,7 @@ impl ChargedBody {
     ///
     /// # Errors
     /// There is no memory for it.
-    pub fn new(bytes: Vec<u8>, mut memory: AnswerMemory) -> Result<Bytes, QueryError> {
+    pub fn sent_with(bytes: Vec<u8>, mut memory: AnswerMemory) -> Result<Bytes, QueryError> {
         memory.settle(bytes.capacity() as u64)?;
         Ok(Bytes::from_owner(Self { bytes, _kept: memory.keep() }))
     }
@@ -85,7 +85,7 @@ pub async fn compressed(answer: Answer, request: &HeaderMap, mut memory: AnswerM
     let Ok(packed) = gzip(&plain, &mut memory).await else {
         return Response::from_parts(head, Full::new(plain));
     };
-    let Ok(packed) = ChargedBody::new(packed, memory) else {
+    let Ok(packed) = ChargedBody::sent_with(packed, memory) else {
         return Response::from_parts(head, Full::new(plain));
     };
     head.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
