@@ -4,13 +4,11 @@ mod common;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use common::{corpus, recorded, settings, until, with_engine};
 use stringendo_engine::budget::Use;
 use stringendo_engine::{EngineSettings, IngestError, Node, TenantId};
-use stringendo_ring::sleep;
 
 /// Files of the log with this extension.
 fn files(wal: &Path, extension: &str) -> usize {
