@@ -23,6 +23,7 @@ use crate::error::QueryError;
 use crate::limits::{
     BLOCK_CACHE_BYTES, BLOOM_BYTES_LIKELY, FETCH_GAP_BYTES, FETCHES_MAX, FOOTER_MEMORY_FACTOR,
 };
+use crate::query::memory::grow;
 
 mod cache;
 use cache::ByteCache;
@@ -186,7 +187,7 @@ fn footer_memory_bytes(range: &Range<u64>) -> u64 {
 /// Makes sure that `memory` is at least `bytes`, without waiting.
 fn ensure(memory: &mut Charge, bytes: u64) -> Result<(), QueryError> {
     let more = bytes.saturating_sub(memory.bytes());
-    if memory.try_grow(more) { Ok(()) } else { Err(QueryError::Overloaded) }
+    grow(memory, more)
 }
 
 async fn read_footer(

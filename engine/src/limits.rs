@@ -48,8 +48,8 @@ pub const QUERY_MEMORY_WAIT_MAX: Duration = Duration::from_secs(10);
 /// as much as the live data that it goes to.
 pub const SPARE_BUDGET_SHARE: f64 = LIVE_BUDGET_SHARE;
 
-/// Memory outside the account (code, stacks, the executor's buffers, pages of the allocator that are
-/// in use in part), subtracted from the budget of each core. Measured with the whole server
+/// Memory outside the account (code, stacks, the executor's buffers, pages of the allocator that
+/// are in use in part), subtracted from the budget of each core. Measured with the whole server
 /// (`tests/overload.rs`): resident memory beyond what is allocated is at most 36 MiB.
 pub const UNACCOUNTED_BYTES: u64 = 36 << 20;
 

@@ -11,7 +11,7 @@ use stringendo_ring::yield_if_due;
 use super::SearchRequest;
 use super::collect::{Findings, FoundTrace, Newest, SearchCost, copy_spans};
 use super::echo::{self, SpanFacts};
-use super::memory::{AnswerMemory, Charged};
+use super::memory::{AnswerMemory, Charged, grow};
 use crate::budget::Charge;
 use crate::error::QueryError;
 use crate::live::LiveSegment;
@@ -80,9 +80,7 @@ impl TraceRoom {
         let span_bytes = size_of::<SpanView<'_>>() + 64 + fields * size_of::<Cell<'_>>();
         let needed = u64::from(spans) * span_bytes as u64;
         let more = needed.saturating_sub(self.trace_bytes);
-        if !self.memory.try_grow(more) {
-            return Err(QueryError::Overloaded);
-        }
+        grow(&mut self.memory, more)?;
         self.trace_bytes += more;
         Ok(())
     }

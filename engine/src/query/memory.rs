@@ -51,7 +51,13 @@ impl Shard {
     }
 
     async fn charge_in_turn(&self, usage: Use, bytes: u64) -> Result<Charge, QueryError> {
-        ensure_possible(self.budget.limit_for(usage), bytes)?;
+        let limit = self.budget.limit_for(usage);
+        ensure_possible(limit, bytes)?;
+        let others_hold_it = self.budget.used_for(usage) + bytes <= limit;
+        if others_hold_it && !self.budget.has_room_for(usage, bytes) {
+            // Live data is in the way; the sooner it is in blocks, the better.
+            self.request_seal();
+        }
         let turn = self.budget.charge_in_turn(usage, bytes);
         timeout(limits::QUERY_MEMORY_WAIT_MAX, turn).await.ok_or(QueryError::Overloaded)
     }
@@ -72,6 +78,18 @@ fn ensure_possible(limit: u64, bytes: u64) -> Result<(), QueryError> {
     if bytes > limit { Err(QueryError::NeedsTooMuch { bytes, limit }) } else { Ok(()) }
 }
 
+/// Charges `bytes` more without waiting.
+///
+/// # Errors
+/// There is no room now, or there never can be.
+pub fn grow(charge: &mut Charge, bytes: u64) -> Result<(), QueryError> {
+    if charge.try_grow(bytes) {
+        return Ok(());
+    }
+    ensure_possible(charge.limit(), charge.bytes().saturating_add(bytes))?;
+    Err(QueryError::Overloaded)
+}
+
 /// Memory of what a part of a query has found; given back when dropped.
 #[derive(Debug)]
 pub struct AnswerMemory {
@@ -84,12 +102,7 @@ impl AnswerMemory {
     /// # Errors
     /// There is no room now, or there never can be.
     pub fn grow(&mut self, bytes: u64) -> Result<(), QueryError> {
-        if self.charge.try_grow(bytes) {
-            return Ok(());
-        }
-        let wanted = self.charge.bytes().saturating_add(bytes);
-        ensure_possible(self.charge.limit(), wanted)?;
-        Err(QueryError::Overloaded)
+        grow(&mut self.charge, bytes)
     }
 
     /// Gives back `bytes`.
