@@ -28,7 +28,7 @@ impl Use {
         match self {
             Use::Query => Some((limits::QUERY_BUDGET_SHARE, limits::QUERY_BUDGET_SHARE_MAX)),
             Use::Answer => Some((limits::ANSWER_BUDGET_SHARE, limits::ANSWER_BUDGET_SHARE_MAX)),
-            Use::Requests | Use::Live | Use::Encode | Use::Cache => None,
+            Use::Connections | Use::Requests | Use::Live | Use::Encode | Use::Cache => None,
         }
     }
 }
