@@ -27,6 +27,8 @@ use waiting::Waiting;
 /// What holds memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
+    /// Buffers of open connections.
+    Connections,
     /// Bodies of requests that are not answered yet.
     Requests,
     /// Live and sealed segments: images and indexes.
@@ -43,12 +45,20 @@ pub enum Use {
 
 impl Use {
     /// All of them, in order.
-    pub const ALL: [Use; 6] =
-        [Use::Requests, Use::Live, Use::Encode, Use::Cache, Use::Query, Use::Answer];
+    pub const ALL: [Use; 7] = [
+        Use::Connections,
+        Use::Requests,
+        Use::Live,
+        Use::Encode,
+        Use::Cache,
+        Use::Query,
+        Use::Answer,
+    ];
 
     /// Label value in metrics.
     pub fn name(self) -> &'static str {
         match self {
+            Use::Connections => "connections",
             Use::Requests => "requests",
             Use::Live => "live",
             Use::Encode => "encode",

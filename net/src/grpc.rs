@@ -54,7 +54,7 @@ impl GrpcServer {
             Some(Err(error)) => return tracing::debug!(%error, "no HTTP/2 on this connection"),
             None => return tracing::debug!("a connection said nothing"),
         };
-        let calls = Connections::new(usize::MAX);
+        let calls = Connections::of_calls();
         let (stopped, silent) = (pin!(stop.stopped()), pin!(keep_alive(connection.ping_pong())));
         let mut ended = select(stopped, silent);
         loop {

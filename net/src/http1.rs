@@ -29,13 +29,15 @@ use crate::stop::StopSignal;
 /// An answer.
 pub type Answer = Response<Full<Bytes>>;
 
-/// How long a connection may do nothing; zero = no limit.
+/// What a connection may do. A time of zero is no limit.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// Until its first request.
+pub struct ConnectionLimits {
+    /// Nothing, until its first request.
     pub first: Duration,
-    /// Between an answer and the next request.
+    /// Nothing, between an answer and the next request.
     pub idle: Duration,
+    /// Longest request line and headers; the size of its buffer.
+    pub head_bytes_max: usize,
 }
 
 /// What a connection does.
@@ -73,7 +75,7 @@ impl Activity {
 pub async fn serve<H, F>(
     stream: TcpStream,
     clock: Clock,
-    patience: Patience,
+    allowed: ConnectionLimits,
     stop: StopSignal,
     handle: H,
 ) where
@@ -84,7 +86,7 @@ pub async fn serve<H, F>(
         clock,
         in_flight: Cell::new(0),
         idle_since: Cell::new(clock.monotonic()),
-        patience: Cell::new(patience.first),
+        patience: Cell::new(allowed.first),
     });
     let service = service_fn(|request: Request<Incoming>| {
         let (activity, leftover) = (Rc::clone(&activity), Leftover::default());
@@ -98,11 +100,11 @@ pub async fn serve<H, F>(
             }
             activity.in_flight.set(activity.in_flight.get() - 1);
             activity.idle_since.set(activity.clock.monotonic());
-            activity.patience.set(patience.idle);
+            activity.patience.set(allowed.idle);
             Ok::<_, Infallible>(answer)
         }
     });
-    let mut connection = pin!(builder().serve_connection(stream, service));
+    let mut connection = pin!(builder(allowed.head_bytes_max).serve_connection(stream, service));
     let (stopped, exhausted) = (pin!(stop.stopped()), pin!(activity.exhausted()));
     match select(connection.as_mut(), select(stopped, exhausted)).await {
         Either::Left((outcome, _)) => log_end(outcome),
@@ -114,15 +116,15 @@ pub async fn serve<H, F>(
     }
 }
 
-fn builder() -> http1::Builder {
+fn builder(head_bytes_max: usize) -> http1::Builder {
     let mut builder = http1::Builder::new();
     // hyper's own timers need a runtime that it knows.
     builder
         .header_read_timeout(None)
         .half_close(true)
-        // What is read ahead of a handler lies outside of the budget; 400 KiB is hyper's default.
-        .max_buf_size(limits::HTTP1_HEAD_BYTES_MAX)
-        .max_header_size(limits::HTTP1_HEAD_BYTES_MAX);
+        // Each connection keeps a buffer of this size; 400 KiB is hyper's default.
+        .max_buf_size(head_bytes_max)
+        .max_header_size(head_bytes_max);
     builder
 }
 

@@ -24,9 +24,19 @@ pub const HTTP1_HEAD_BYTES_MAX: usize = 128 << 10;
 /// Requests in flight on one HTTP/2 connection, unless configured.
 pub const STREAMS_MAX: u32 = 1024;
 
-/// Connections of one core and listener, unless configured. An idle one costs a few kilobytes; one
-/// that sends a frame or a head slowly holds what came of it, outside of the budget.
+/// Longest request line and headers of a receiver, whose URLs are short. hyper keeps a buffer of
+/// this size for each connection.
+pub const RECEIVER_HEAD_BYTES_MAX: usize = 32 << 10;
+
+/// Connections to the receivers, and as many to the API, of one core, unless configured.
 pub const CONNECTIONS_MAX: usize = 2048;
+
+/// Charged for each open connection: a frame or a head that comes slowly, and what lies in buffers
+/// between two turns of its tasks.
+pub const CONNECTION_BYTES: u64 = 48 << 10;
+
+/// Part of a core's budget that connections to the receivers may take, and as much for the API.
+pub const CONNECTIONS_BUDGET_SHARE: f64 = 0.15;
 
 /// An HTTP/2 connection is asked for a sign of life this often…
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(300);

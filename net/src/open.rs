@@ -4,7 +4,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use stringendo_engine::budget::{Budget, Charge, Use};
 use stringendo_ring::{Notify, timeout};
+
+use crate::limits;
 
 /// Counts open connections; clones share the count.
 #[derive(Clone)]
@@ -16,16 +19,34 @@ struct Shared {
     open: Cell<usize>,
     open_max: usize,
     closed: Notify,
+    /// Whose memory the buffers of each are.
+    budget: Option<Rc<Budget>>,
 }
 
-/// One open connection; counted until dropped.
-pub struct Open(Rc<Shared>);
+/// One open connection or call; counted until dropped.
+pub struct Open {
+    shared: Rc<Shared>,
+    _buffers: Option<Charge>,
+}
 
 impl Connections {
-    /// At most `open_max` at once.
-    pub fn new(open_max: usize) -> Self {
-        let shared = Shared { open: Cell::new(0), open_max, closed: Notify::new() };
-        Self { shared: Rc::new(shared) }
+    /// Connections: at most `open_max` at once, and no more than their part of `budget`, to which
+    /// the buffers of each are charged.
+    pub fn new(open_max: usize, budget: Rc<Budget>) -> Self {
+        let bytes_max = budget.share(limits::CONNECTIONS_BUDGET_SHARE);
+        let affordable = (bytes_max / limits::CONNECTION_BYTES) as usize;
+        Self::with(open_max.min(affordable), Some(budget))
+    }
+
+    /// Calls on one connection, as many as the protocol lets through. What they hold is charged
+    /// elsewhere.
+    pub fn of_calls() -> Self {
+        Self::with(usize::MAX, None)
+    }
+
+    fn with(open_max: usize, budget: Option<Rc<Budget>>) -> Self {
+        let (open, closed) = (Cell::new(0), Notify::new());
+        Self { shared: Rc::new(Shared { open, open_max, closed, budget }) }
     }
 
     /// Counts one more; `None` if there are too many already.
@@ -35,7 +56,9 @@ impl Connections {
             return None;
         }
         self.shared.open.set(open + 1);
-        Some(Open(Rc::clone(&self.shared)))
+        let charge = |budget| Budget::charge(budget, Use::Connections, limits::CONNECTION_BYTES);
+        let buffers = self.shared.budget.as_ref().map(charge);
+        Some(Open { shared: Rc::clone(&self.shared), _buffers: buffers })
     }
 
     /// How many are open.
@@ -58,7 +81,7 @@ impl Connections {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.open.set(self.0.open.get() - 1);
-        self.0.closed.notify();
+        self.shared.open.set(self.shared.open.get() - 1);
+        self.shared.closed.notify();
     }
 }

@@ -17,7 +17,7 @@ use stringendo_ring::{Class, sleep, spawn_detached};
 
 use crate::api::Api;
 use crate::grpc::GrpcServer;
-use crate::http1::{self, Patience};
+use crate::http1::{self, ConnectionLimits};
 use crate::intake::Intake;
 use crate::limits;
 use crate::open::{Connections, Open};
@@ -60,9 +60,12 @@ impl ApiServer {
         shutdown: ShutdownRequest,
         stop: StopSignal,
     ) {
-        let (grace, connections) = (self.settings.grace, self.connections());
-        let patience =
-            Patience { first: self.settings.read_timeout, idle: self.settings.idle_timeout };
+        let (grace, connections) = (self.settings.grace, self.connections(&node));
+        let allowed = ConnectionLimits {
+            first: self.settings.read_timeout,
+            idle: self.settings.idle_timeout,
+            head_bytes_max: limits::HTTP1_HEAD_BYTES_MAX,
+        };
         let clock = node.clock();
         let api = Rc::new(Api::new(node, self.settings, pages, shutdown));
         let accepts = self.listeners.into_iter().map(|listener| {
@@ -73,7 +76,7 @@ impl ApiServer {
                         let api = Rc::clone(&api);
                         async move { api.answer(request).await }
                     };
-                    http1::serve(stream, clock, patience, stop, answer).await;
+                    http1::serve(stream, clock, allowed, stop, answer).await;
                     drop(open);
                 });
             })
@@ -82,11 +85,12 @@ impl ApiServer {
         close(&connections, grace, "api").await;
     }
 
-    fn connections(&self) -> Connections {
-        match self.settings.connections_max {
-            0 => Connections::new(limits::CONNECTIONS_MAX),
-            configured => Connections::new(configured),
-        }
+    fn connections(&self, node: &Node) -> Connections {
+        let open_max = match self.settings.connections_max {
+            0 => limits::CONNECTIONS_MAX,
+            configured => configured,
+        };
+        Connections::new(open_max, Rc::clone(&node.shard().budget))
     }
 }
 
@@ -127,7 +131,8 @@ impl ReceiverServer {
 
     /// Serves until `stop`, then finishes what is in flight, within the grace.
     pub async fn run(self, node: Node, stop: StopSignal) {
-        let connections = Connections::new(limits::CONNECTIONS_MAX);
+        let budget = Rc::clone(&node.shard().budget);
+        let connections = Connections::new(limits::CONNECTIONS_MAX, budget);
         let intake = |transport| {
             let (tenant, log) = (&self.settings.tenant, &self.settings.log_received_spans);
             Rc::new(Intake::new(node.clone(), tenant.clone(), transport, log.clone()))
@@ -166,7 +171,11 @@ async fn run_http(
     stop: &StopSignal,
     connections: &Connections,
 ) {
-    let patience = Patience { first: limits::BODY_SILENCE_MAX, idle: limits::IDLE_MAX };
+    let allowed = ConnectionLimits {
+        first: limits::BODY_SILENCE_MAX,
+        idle: limits::IDLE_MAX,
+        head_bytes_max: limits::RECEIVER_HEAD_BYTES_MAX,
+    };
     let clock = intake.node().clock();
     let server = Rc::new(OtlpHttpServer::new(intake, receiver));
     accept_all(listener, stop, connections, |stream, open| {
@@ -176,7 +185,7 @@ async fn run_http(
                 let server = Rc::clone(&server);
                 async move { server.answer(request).await }
             };
-            http1::serve(stream, clock, patience, stop, answer).await;
+            http1::serve(stream, clock, allowed, stop, answer).await;
             drop(open);
         });
     })
@@ -194,7 +203,7 @@ async fn accept_all(
     connections: &Connections,
     serve: impl Fn(TcpStream, Open),
 ) {
-    let mut stopped = pin!(stop.stopped());
+    let (mut stopped, mut was_full) = (pin!(stop.stopped()), false);
     loop {
         let accepted = match select(pin!(listener.accept()), stopped.as_mut()).await {
             Either::Left((accepted, _)) => accepted,
@@ -202,8 +211,16 @@ async fn accept_all(
         };
         match accepted {
             Ok(stream) => match connections.open() {
-                Some(open) => serve(stream, open),
-                None => tracing::debug!("connection refused: too many are open on this core"),
+                Some(open) => {
+                    was_full = false;
+                    serve(stream, open);
+                }
+                None if was_full => {}
+                None => {
+                    was_full = true;
+                    let open = connections.count();
+                    tracing::warn!(open, "connections are refused: too many on this core");
+                }
             },
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");

@@ -7,24 +7,43 @@ use std::task::{Poll, ready};
 /// Bytes asked from the kernel at once.
 pub(super) const BUFFER_BYTES: usize = 256 << 10;
 
-/// Empty buffers that a core keeps for the next read: 4 MiB. All connections of a core that read
-/// in turn share one; more are in use where readers leave bytes behind.
-const KEPT_MAX: usize = 16;
+/// The same where many connections leave bytes behind at once: what they hold is in nobody's
+/// budget, and there may be thousands of them.
+const SMALL_BUFFER_BYTES: usize = 16 << 10;
+
+/// Large buffers of a core, lent and kept: 4 MiB. All connections that read in turn share one.
+const LARGE_MAX: usize = 16;
+
+/// The large buffers of one core.
+#[derive(Default)]
+struct Buffers {
+    kept: Vec<Box<[u8]>>,
+    lent: usize,
+}
 
 thread_local! {
-    static KEPT: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
+    static LARGE: RefCell<Buffers> = RefCell::default();
 }
 
 fn borrow_buffer() -> Box<[u8]> {
-    KEPT.with_borrow_mut(Vec::pop).unwrap_or_else(|| vec![0; BUFFER_BYTES].into_boxed_slice())
+    let large = LARGE.with_borrow_mut(|large| {
+        let is_spent = large.lent == LARGE_MAX;
+        large.lent += usize::from(!is_spent);
+        if is_spent { None } else { Some(large.kept.pop()) }
+    });
+    match large {
+        Some(kept) => kept.unwrap_or_else(|| vec![0; BUFFER_BYTES].into_boxed_slice()),
+        None => vec![0; SMALL_BUFFER_BYTES].into_boxed_slice(),
+    }
 }
 
 fn give_back(buffer: Box<[u8]>) {
-    KEPT.with_borrow_mut(|kept| {
-        if kept.len() < KEPT_MAX {
-            kept.push(buffer);
-        }
-    });
+    if buffer.len() == BUFFER_BYTES {
+        LARGE.with_borrow_mut(|large| {
+            large.lent -= 1;
+            large.kept.push(buffer);
+        });
+    }
 }
 
 /// Bytes received and not yet read.
