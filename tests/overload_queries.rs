@@ -72,4 +72,5 @@ fn queries_and_spans_go_on_side_by_side_when_both_are_too_many() {
     until("memory of queries is given back", || {
         (used("query") + used("answer") == 0.0).then_some(())
     });
+    load::assert_all_there(&server, &ledger, Some(load::SAMPLE));
 }

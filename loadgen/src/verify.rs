@@ -25,7 +25,7 @@ use crate::ledger::{Entry, Fate, Ledger};
 use crate::options::{Endpoint, LoadError};
 use crate::rng::mix64;
 use crate::runtime::block_on;
-use crate::template::TemplateSet;
+use crate::template::{BATCHES_PER_GROUP, TemplateSet};
 
 /// Tries of one read, while the server is away or answers with a server error.
 const TRIES: u32 = 5;
@@ -155,7 +155,9 @@ pub fn verify(
         ledger_torn_bytes: ledger.torn_bytes,
         ..VerifyReport::default()
     };
-    let traces = uses.len() as u64 * set.sequence_stride;
+    // Where most was refused, most traces cannot be looked for.
+    let acknowledged = uses.iter().map(|(_, batches)| acknowledged(batches)).sum::<u64>();
+    let traces = acknowledged * set.sequence_stride / BATCHES_PER_GROUP as u64;
     let stride = options.sample.map_or(1, |sample| traces / sample.max(1)).max(1);
     let queue = RefCell::new(uses.into_iter());
     let check = Check {
@@ -186,6 +188,10 @@ fn group_uses(entries: &[Entry]) -> Vec<GroupUse> {
         }
     }
     uses.into_iter().collect()
+}
+
+fn acknowledged(batches: &BTreeMap<u32, (Fate, u64)>) -> u64 {
+    batches.values().filter(|(fate, _)| *fate == Fate::Acknowledged).count() as u64
 }
 
 fn rank(fate: Fate) -> u8 {

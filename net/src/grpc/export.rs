@@ -6,13 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::SendResponse;
+use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use stringendo_ring::timeout;
 
 use super::frame::{Assembler, Message};
 use super::{GrpcServer, deadline, reply};
 use crate::inflate::{Coding, inflate};
-use crate::limits::{BODY_SILENCE_MAX, BODY_TIME_MAX};
+use crate::limits::{BODY_SILENCE_MAX, BODY_TIME_MAX, DISCARD_BYTES_MAX, DISCARD_TIME_MAX};
 use crate::memory::RequestMemory;
 use crate::status::{Code, Refusal};
 
@@ -28,11 +29,11 @@ pub async fn call(
     if let Some(status) = not_grpc(&request) {
         return sent(reply::not_grpc(&mut respond, status));
     }
-    let answer = match timeout_of(request.headers()) {
-        Some(limit) => {
-            timeout(limit, export(&server, request)).await.unwrap_or_else(|| Err(expired()))
-        }
-        None => export(&server, request).await,
+    let (head, mut body) = request.into_parts();
+    let export = export(&server, &head, &mut body);
+    let answer = match timeout_of(&head.headers) {
+        Some(limit) => timeout(limit, export).await.unwrap_or_else(|| Err(expired())),
+        None => export.await,
     };
     sent(match answer {
         Ok(()) => reply::success(&mut respond),
@@ -41,6 +42,25 @@ pub async fn call(
             reply::refusal(&mut respond, &refusal)
         }
     });
+    discard(body).await;
+}
+
+/// Reads what a refused client sends until it learns of the refusal. Resetting the stream instead
+/// would make errors of the frames under way, and h2 closes a connection that had a thousand.
+async fn discard(mut body: RecvStream) {
+    let rest = async {
+        let mut bytes = 0;
+        while let Some(Ok(chunk)) = body.data().await {
+            bytes += chunk.len() as u64;
+            if bytes > DISCARD_BYTES_MAX
+                || body.flow_control().release_capacity(chunk.len()).is_err()
+            {
+                return;
+            }
+        }
+    };
+    // After that the stream is reset.
+    timeout(DISCARD_TIME_MAX, rest).await;
 }
 
 /// A client that does not wait for its answer will send its request again.
@@ -70,12 +90,12 @@ fn expired() -> Refusal {
     Refusal::new("deadline", code, status, "context deadline exceeded")
 }
 
-async fn export(server: &GrpcServer, request: Request<RecvStream>) -> Result<(), Refusal> {
-    known_method(request.uri().path())?;
-    let coding = coding_of(request.headers())?;
-    let tenant = server.intake.tenant(request.headers())?;
+async fn export(server: &GrpcServer, head: &Parts, body: &mut RecvStream) -> Result<(), Refusal> {
+    known_method(head.uri.path())?;
+    let coding = coding_of(&head.headers)?;
+    let tenant = server.intake.tenant(&head.headers)?;
     let mut memory = RequestMemory::new(server.intake.node());
-    let message = receive(server, request.into_body(), &mut memory).await?;
+    let message = receive(server, body, &mut memory).await?;
     let body = match (message.is_compressed, coding) {
         (false, _) => message.body,
         (true, Coding::Identity) => {
@@ -115,7 +135,7 @@ fn coding_of(headers: &HeaderMap) -> Result<Coding, Refusal> {
 /// Receives the message. What arrives is charged and leaves h2 at once.
 async fn receive(
     server: &GrpcServer,
-    mut body: RecvStream,
+    body: &mut RecvStream,
     memory: &mut RequestMemory,
 ) -> Result<Message, Refusal> {
     let clock = server.intake.node().clock();
