@@ -63,6 +63,17 @@ pub enum PlanError {
     Unsupported(String),
 }
 
+/// What only shows when a query runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EvalError {
+    /// An operand of a structural operator has several sets of spans for one trace (contract §6).
+    #[error(
+        "spanset operators are not supported for multiple spansets per trace. \
+         consider using coalesce()"
+    )]
+    SeveralSpansets,
+}
+
 /// Whatever can be wrong with a search query. Its text goes behind `invalid TraceQL query: `;
 /// [`QueryError::response_text`] does that.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::source::SpanList;
+
 /// A field that a query reads; a source prepares one column per entry of [`SearchPlan::fields`].
 ///
 /// [`SearchPlan::fields`]: crate::SearchPlan::fields
@@ -33,17 +35,16 @@ impl Field {
             if name == "service.name")
     }
 
-    /// Whether it is read from events or links, of which a span has any number.
-    pub fn is_of_event_or_link(&self) -> bool {
+    /// The list that it is read from, of whose items a span has any number; `None` for what a span
+    /// has once.
+    pub fn list(&self) -> Option<SpanList> {
         use Intrinsic as I;
         match self {
-            Self::Attribute { scope, .. } => {
-                matches!(scope, AttributeScope::Event | AttributeScope::Link)
-            }
-            Self::Intrinsic(intrinsic) => matches!(
-                intrinsic,
-                I::EventName | I::EventTimeSinceStart | I::LinkTraceId | I::LinkSpanId
-            ),
+            Self::Attribute { scope: AttributeScope::Event, .. }
+            | Self::Intrinsic(I::EventName | I::EventTimeSinceStart) => Some(SpanList::Events),
+            Self::Attribute { scope: AttributeScope::Link, .. }
+            | Self::Intrinsic(I::LinkTraceId | I::LinkSpanId) => Some(SpanList::Links),
+            _ => None,
         }
     }
 

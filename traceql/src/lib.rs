@@ -6,7 +6,7 @@
 //!                                      source of spans (live, block) ◀┘
 //!                                          │ SpanColumns
 //!                                          ▼
-//!                              SearchPlan::matching_spans ─▶ indexes of spans
+//!                              SearchPlan::spansets ─▶ sets of spans
 //! ```
 //!
 //! The language is that of `contract/traceql.md`, whose sections are cited as §. The whole language
@@ -26,13 +26,15 @@ mod parser;
 mod pattern;
 mod plan;
 mod print;
+mod source;
 mod validate;
 mod value;
 
 pub use ast::Query;
-pub use error::{ParseError, PlanError, Position, QueryError, ValidateError};
+pub use error::{EvalError, ParseError, PlanError, Position, QueryError, ValidateError};
 pub use field::{AttributeScope, Field, Intrinsic};
-pub use plan::{Predicate, PredicateOp, SearchPlan, SpanColumns};
+pub use plan::{Predicate, PredicateOp, SearchPlan, SpanSet};
+pub use source::{SpanColumns, SpanList};
 pub use value::{ArrayRef, Value, ValueRef};
 
 /// Parses a query.

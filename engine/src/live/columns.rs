@@ -9,7 +9,7 @@ use stringendo_block::nested_set::{NestedSets, Node, Place};
 use stringendo_block::{SpanPart, StoredForm};
 use stringendo_proto::TraceId;
 use stringendo_traceql::{
-    AttributeScope, Field, Intrinsic, SearchPlan, SpanColumns, Value, ValueRef,
+    AttributeScope, Field, Intrinsic, SearchPlan, SpanColumns, SpanList, Value, ValueRef,
 };
 
 use super::facts::{self, TraceFacts};
@@ -70,6 +70,15 @@ impl SpanColumns for LiveColumns<'_> {
 
     fn value(&self, span: usize, field: usize) -> ValueRef<'_> {
         self.cells[span * self.fields + field].get()
+    }
+
+    // Plans do not ask for events and links yet.
+    fn items(&self, _span: usize, _list: SpanList) -> usize {
+        0
+    }
+
+    fn item_value(&self, _span: usize, _item: usize, _field: usize) -> ValueRef<'_> {
+        ValueRef::Missing
     }
 }
 

@@ -4,7 +4,9 @@ use stringendo_block::scan::{
     AttributeScope as BlockScope, ColumnValue, ScanBatch, ScanField, ScanRequest, ScannedTrace,
 };
 use stringendo_proto::SpanId;
-use stringendo_traceql::{AttributeScope, Field, Intrinsic, SpanColumns, Value, ValueRef};
+use stringendo_traceql::{
+    AttributeScope, Field, Intrinsic, SpanColumns, SpanList, Value, ValueRef,
+};
 
 use super::SearchRequest;
 use crate::live::value::Cell;
@@ -126,6 +128,15 @@ impl SpanColumns for BlockColumns<'_> {
 
     fn value(&self, span: usize, field: usize) -> ValueRef<'_> {
         self.cells[span * self.fields + field].get()
+    }
+
+    // Plans do not ask for events and links yet.
+    fn items(&self, _span: usize, _list: SpanList) -> usize {
+        0
+    }
+
+    fn item_value(&self, _span: usize, _item: usize, _field: usize) -> ValueRef<'_> {
+        ValueRef::Missing
     }
 }
 

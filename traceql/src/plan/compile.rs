@@ -1,13 +1,14 @@
 //! Trees to plans: fields get numbers, constants are folded, regular expressions compiled, literals
 //! moved to the right, chains of `&&` and `||` made flat.
 
+use super::SearchPlan;
 use super::eval::{Expression, Spans, value};
 use super::predicate::{Column, Predicate};
-use super::{SearchPlan, SpanColumns};
 use crate::ast::*;
 use crate::error::PlanError;
 use crate::field::Field;
 use crate::pattern;
+use crate::source::{SpanColumns, SpanList};
 use crate::value::ValueRef;
 
 fn unsupported<T>(what: impl Into<String>) -> Result<T, PlanError> {
@@ -106,7 +107,7 @@ impl Compiler {
 
     fn field(&mut self, field: &FieldRef) -> Result<Column, PlanError> {
         match field {
-            FieldRef::Plain(field) if field.is_of_event_or_link() => {
+            FieldRef::Plain(field) if field.list().is_some() => {
                 unsupported(format!("{field} (fields of events and links)"))
             }
             FieldRef::Plain(field) => Ok(self.column(field)),
@@ -251,6 +252,14 @@ impl SpanColumns for NoSpans {
     }
 
     fn value(&self, _span: usize, _field: usize) -> ValueRef<'_> {
+        ValueRef::Missing
+    }
+
+    fn items(&self, _span: usize, _list: SpanList) -> usize {
+        0
+    }
+
+    fn item_value(&self, _span: usize, _item: usize, _field: usize) -> ValueRef<'_> {
         ValueRef::Missing
     }
 }

@@ -5,10 +5,10 @@
 
 use regex::bytes::Regex;
 
-use super::SpanColumns;
 use super::compare::{Typing, calculate, compare, negate};
 use super::predicate::{Column, Predicate, matches};
 use crate::ast::{ArithmeticOp, ComparisonOp, Static};
+use crate::source::SpanColumns;
 use crate::value::ValueRef;
 
 /// A field expression, ready to run.

@@ -16,8 +16,10 @@ pub(crate) use tags::{Tag, plan_tags};
 
 use self::eval::{Expression, Input, Spans, select};
 use crate::ast::Static;
+use crate::error::EvalError;
 use crate::field::{Field, Intrinsic};
-use crate::value::ValueRef;
+use crate::source::SpanColumns;
+use crate::value::Value;
 
 /// A search that is ready to run. It is immutable; shards may share one.
 #[derive(Clone, Debug)]
@@ -31,20 +33,14 @@ pub struct SearchPlan {
     needs: Vec<Vec<Predicate>>,
 }
 
-/// The spans of one trace (or one piece of it) with the plan's fields as columns. Implemented by
-/// live traces and by column batches of a block.
-pub trait SpanColumns {
-    /// Number of spans.
-    fn len(&self) -> usize;
-
-    /// Whether there is no span.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The value of a field (an index into [`SearchPlan::fields`]) of a span. [`Field`] and
-    /// [`Intrinsic`] say which kind of value each field has.
-    fn value(&self, span: usize, field: usize) -> ValueRef<'_>;
+/// Spans of one trace that belong together in a result (contract §7, §10.2).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SpanSet {
+    /// Indexes of the spans, ascending.
+    pub spans: Vec<u32>,
+    /// What stages said of the set, in order: `by(name)`, `count()` … A value that is absent is
+    /// [`Value::Missing`], which results show as the string `nil`.
+    pub attributes: Vec<(String, Value)>,
 }
 
 impl SearchPlan {
@@ -88,6 +84,25 @@ impl SearchPlan {
     /// Whether nothing can match: `{ false }`.
     pub fn matches_nothing(&self) -> bool {
         self.stages.iter().any(yields_nothing)
+    }
+
+    /// Evaluates one trace. `out` is cleared and then holds the sets of matching spans; empty means
+    /// that the trace does not match.
+    ///
+    /// # Errors
+    /// The query asks for something that only shows when it runs (contract §6).
+    pub fn spansets<C: SpanColumns>(
+        &self,
+        trace: &C,
+        out: &mut Vec<SpanSet>,
+    ) -> Result<(), EvalError> {
+        out.clear();
+        let mut spans = Vec::new();
+        self.matching_spans(trace, &mut spans);
+        if !spans.is_empty() {
+            out.push(SpanSet { spans, attributes: Vec::new() });
+        }
+        Ok(())
     }
 
     /// Evaluates one trace (or one piece of it). `out` is cleared and then holds the indexes of the

@@ -1,7 +1,8 @@
 //! The traces of the contract's section 0, as a source of columns.
 
 use stringendo_traceql::{
-    AttributeScope, Field, Intrinsic, SearchPlan, SpanColumns, Value, ValueRef, compile_search,
+    AttributeScope, Field, Intrinsic, SearchPlan, SpanColumns, SpanList, Value, ValueRef,
+    compile_search,
 };
 
 type Attributes = Vec<(&'static str, Value)>;
@@ -181,6 +182,15 @@ impl SpanColumns for Columns {
 
     fn value(&self, span: usize, field: usize) -> ValueRef<'_> {
         self.0[span][field].as_ref()
+    }
+
+    // Plans do not ask for events and links yet.
+    fn items(&self, _span: usize, _list: SpanList) -> usize {
+        0
+    }
+
+    fn item_value(&self, _span: usize, _item: usize, _field: usize) -> ValueRef<'_> {
+        ValueRef::Missing
     }
 }
 
