@@ -17,6 +17,7 @@ pub mod live_search;
 pub mod live_trace;
 pub mod memory;
 pub mod merge;
+pub mod progress;
 pub mod search;
 pub mod trace;
 pub mod trace_memory;

@@ -11,7 +11,7 @@ use super::collect::{FoundTrace, order};
 const NO_ROOT: &str = "<root span not yet received>";
 
 /// Traces by id.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Merged {
     traces: HashMap<TraceId, FoundTrace>,
 }
@@ -25,6 +25,11 @@ impl Merged {
             }
             std::collections::hash_map::Entry::Occupied(mut entry) => merge(entry.get_mut(), found),
         }
+    }
+
+    /// Bytes held by what was found.
+    pub fn memory_bytes(&self) -> u64 {
+        self.traces.values().map(FoundTrace::memory_bytes).sum()
     }
 
     /// The newest `limit` traces, newest first.

@@ -5,15 +5,16 @@
 
 use std::sync::Arc;
 
-use futures_util::future::join_all;
-use stringendo_proto::tempopb::{SearchMetrics, SearchResponse};
+use futures_util::future::{FutureExt, LocalBoxFuture};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use stringendo_proto::tempopb::SearchResponse;
 
 use super::SearchRequest;
 use super::block_search::BlockSearchJob;
-use super::collect::{Findings, FoundTrace, SearchCost};
+use super::collect::Findings;
 use super::live_search::LiveSearchJob;
-use super::memory::{AnswerMemory, Held, Kept};
-use super::merge::{Merged, metadata};
+use super::memory::{AnswerMemory, Held};
+use super::progress::SearchProgress;
 use super::trace::share;
 use crate::block_list::BlockEntry;
 use crate::error::QueryError;
@@ -21,7 +22,10 @@ use crate::message::Message;
 use crate::node::Node;
 use crate::tenant::TenantId;
 
-type Answers = Vec<Option<Result<Held<Findings>, QueryError>>>;
+/// Parts of a search that were asked for.
+type Parts<'a> = FuturesUnordered<LocalBoxFuture<'a, PartOutcome>>;
+/// What a part found; `None` if its core has ended.
+type PartOutcome = Option<Result<Held<Findings>, QueryError>>;
 
 impl SearchRequest {
     /// How many spans of a trace are shown.
@@ -44,25 +48,30 @@ impl Node {
         tenant: &TenantId,
         request: SearchRequest,
     ) -> Result<Held<SearchResponse>, QueryError> {
-        let mut totals = Totals::default();
-        if request.plan.matches_nothing() {
-            return Ok(Held { value: totals.response(Vec::new()), kept: Kept::default() });
+        self.search_with(tenant, &request, &SearchProgress::default()).await
+    }
+
+    /// Searches, and shows in `progress` (a new one) what was found so far.
+    ///
+    /// # Errors
+    /// As [`Node::search`].
+    pub async fn search_with(
+        &self,
+        tenant: &TenantId,
+        request: &SearchRequest,
+        progress: &SearchProgress,
+    ) -> Result<Held<SearchResponse>, QueryError> {
+        if !request.plan.matches_nothing() {
+            let live = self.search_live(tenant, request);
+            take_all(live, progress).await?;
+            let blocks = self.blocks_for(tenant, request);
+            progress.add_blocks(&blocks);
+            take_all(self.search_blocks(&blocks, request), progress).await?;
         }
-        let mut merged = Merged::default();
-        let job = LiveSearchJob { tenant: tenant.clone(), request: request.clone() };
-        let live = self.ask_all(|answer| Message::LiveSearch(job.clone(), answer)).await;
-        totals.take(live, &mut merged)?;
-        let blocks = self.blocks_for(tenant, &request);
-        totals.blocks(&blocks);
-        let stored = self.search_blocks(blocks, &request).await;
-        totals.take(stored, &mut merged)?;
-        let newest = merged.newest(request.limit);
-        // The answer shows spans twice, and the second copy belongs to this core.
-        let copies = newest.iter().map(FoundTrace::spans_memory_bytes).sum();
-        totals.kept.merge(self.charge_answer(copies)?.keep());
-        let shows_spans = request.plan.returns_spans();
-        let traces = newest.into_iter().map(|trace| metadata(trace, shows_spans)).collect();
-        Ok(Held { value: totals.response(traces), kept: totals.kept })
+        let mut memory = self.charge_answer(0)?;
+        let mut answer = progress.finish(request, &mut memory)?;
+        answer.kept.merge(memory.keep());
+        Ok(answer)
     }
 
     /// Memory on this core for what an answer is made into.
@@ -84,63 +93,35 @@ impl Node {
         list.of(tenant).iter().filter(overlaps).cloned().collect()
     }
 
-    async fn search_blocks(
-        &self,
-        blocks: Vec<Arc<BlockEntry>>,
+    fn search_live<'a>(&'a self, tenant: &TenantId, request: &SearchRequest) -> Parts<'a> {
+        let job = LiveSearchJob { tenant: tenant.clone(), request: request.clone() };
+        let asked = self.cores().map(|core| {
+            let job = job.clone();
+            self.ask(core, move |answer| Message::LiveSearch(job, answer)).boxed_local()
+        });
+        asked.collect()
+    }
+
+    fn search_blocks<'a>(
+        &'a self,
+        blocks: &[Arc<BlockEntry>],
         request: &SearchRequest,
-    ) -> Answers {
+    ) -> Parts<'a> {
         let cores = self.mesh().cores();
-        let shares = self.cores().map(|core| (core, share(&blocks, core, cores)));
+        let shares = self.cores().map(|core| (core, share(blocks, core, cores)));
         let asked = shares.filter(|(_, blocks)| !blocks.is_empty()).map(|(core, blocks)| {
             let job = BlockSearchJob { blocks, request: request.clone() };
-            self.ask(core, move |answer| Message::BlockSearch(job, answer))
+            self.ask(core, move |answer| Message::BlockSearch(job, answer)).boxed_local()
         });
-        join_all(asked).await
+        asked.collect()
     }
 }
 
-/// What the search cost in all.
-#[derive(Default)]
-struct Totals {
-    cost: SearchCost,
-    jobs: u32,
-    blocks: u32,
-    block_bytes: u64,
-    kept: Kept,
-}
-
-impl Totals {
-    fn blocks(&mut self, blocks: &[Arc<BlockEntry>]) {
-        self.blocks = blocks.len() as u32;
-        self.block_bytes = blocks.iter().map(|block| block.meta.size).sum();
+/// Takes the findings of all parts as they come.
+async fn take_all(mut parts: Parts<'_>, progress: &SearchProgress) -> Result<(), QueryError> {
+    progress.add_jobs(parts.len());
+    while let Some(answer) = parts.next().await {
+        progress.take(answer.ok_or(QueryError::Stopping)??);
     }
-
-    fn take(&mut self, answers: Answers, merged: &mut Merged) -> Result<(), QueryError> {
-        for answer in answers {
-            let Held { value: findings, kept } = answer.ok_or(QueryError::Stopping)??;
-            self.kept.merge(kept);
-            self.cost.add(&findings.cost);
-            self.jobs += 1;
-            findings.traces.into_iter().for_each(|trace| merged.add(trace));
-        }
-        Ok(())
-    }
-
-    fn response(
-        &self,
-        traces: Vec<stringendo_proto::tempopb::TraceSearchMetadata>,
-    ) -> SearchResponse {
-        let metrics = SearchMetrics {
-            inspected_traces: self.cost.traces as u32,
-            inspected_bytes: self.cost.bytes,
-            total_blocks: self.blocks,
-            completed_jobs: self.jobs,
-            total_jobs: self.jobs,
-            total_block_bytes: self.block_bytes,
-            inspected_spans: self.cost.spans,
-            backend_reads: self.cost.reads.count,
-            backend_bytes: self.cost.reads.bytes,
-        };
-        SearchResponse { traces, metrics: Some(metrics) }
-    }
+    Ok(())
 }
