@@ -33,7 +33,7 @@ mod value;
 pub use ast::Query;
 pub use error::{EvalError, ParseError, PlanError, Position, QueryError, ValidateError};
 pub use field::{AttributeScope, Field, Intrinsic};
-pub use plan::{Predicate, PredicateOp, SearchPlan, SpanSet};
+pub use plan::{Predicate, PredicateOp, SearchPlan, SpanFilter, SpanSet};
 pub use source::{SpanColumns, SpanList};
 pub use value::{ArrayRef, Value, ValueRef};
 
@@ -59,6 +59,18 @@ pub fn validate(query: &Query) -> Result<(), ValidateError> {
 /// [`PlanError::Unsupported`] names the construct that cannot be answered yet.
 pub fn plan(query: &Query) -> Result<SearchPlan, PlanError> {
     plan::plan(query)
+}
+
+/// Plans the pipeline of a validated metrics query. `extra` fields are read beside those of the
+/// pipeline and not shown; [`SearchPlan::field_number`] tells where they are.
+///
+/// # Errors
+/// [`PlanError::Unsupported`] names the construct that cannot be answered yet.
+pub fn plan_pipeline(
+    pipeline: &ast::Pipeline,
+    extra: &[Field],
+) -> Result<SearchPlan, PlanError> {
+    plan::plan_pipeline(pipeline, extra)
 }
 
 /// Parses, validates and plans a search query.

@@ -25,11 +25,21 @@ pub(crate) fn plan(query: &Query) -> Result<SearchPlan, PlanError> {
         Body::ScalarComparison(_) => return unsupported("comparing parenthesised pipelines"),
     };
     let mut compiler = Compiler::default();
-    let mut stages = Vec::with_capacity(pipeline.stages.len());
-    for stage in &pipeline.stages {
-        stages.push(compiler.stage(stage)?);
+    let stages = compiler.stages(pipeline)?;
+    Ok(SearchPlan::new(compiler, stages, wants_most_recent(&query.hints)))
+}
+
+/// Plans the pipeline of a metrics query, with fields that are read beside it and not shown.
+pub(crate) fn plan_pipeline(
+    pipeline: &Pipeline,
+    extra: &[Field],
+) -> Result<SearchPlan, PlanError> {
+    let mut compiler = Compiler::default();
+    let stages = compiler.stages(pipeline)?;
+    for field in extra {
+        compiler.hidden_column(field);
     }
-    Ok(SearchPlan::new(compiler.fields, stages, wants_most_recent(&query.hints)))
+    Ok(SearchPlan::new(compiler, stages, false))
 }
 
 /// Hints with unknown names or values of the wrong type have no effect (§8).
@@ -42,16 +52,31 @@ fn wants_most_recent(hints: &[Hint]) -> bool {
 #[derive(Default)]
 pub(super) struct Compiler {
     pub fields: Vec<Field>,
+    /// Whether result spans show the field of the same number.
+    pub shown: Vec<bool>,
 }
 
 impl Compiler {
+    /// The column of a field that the query mentions.
     pub fn column(&mut self, field: &Field) -> Column {
+        let column = self.hidden_column(field);
+        self.shown[column.field] = true;
+        column
+    }
+
+    /// The column of a field that is read for other reasons.
+    pub fn hidden_column(&mut self, field: &Field) -> Column {
         let known = self.fields.iter().position(|other| other == field);
         let number = known.unwrap_or_else(|| {
             self.fields.push(field.clone());
+            self.shown.push(false);
             self.fields.len() - 1
         });
         Column::new(number, field)
+    }
+
+    fn stages(&mut self, pipeline: &Pipeline) -> Result<Vec<Spans>, PlanError> {
+        pipeline.stages.iter().map(|stage| self.stage(stage)).collect()
     }
 
     fn stage(&mut self, stage: &Stage) -> Result<Spans, PlanError> {
@@ -89,7 +114,8 @@ impl Compiler {
         }
     }
 
-    fn expression(&mut self, expr: &Expr) -> Result<Expression, PlanError> {
+    /// Makes an expression ready to run.
+    pub fn expression(&mut self, expr: &Expr) -> Result<Expression, PlanError> {
         match expr {
             Expr::Static(literal) => Ok(Expression::Constant(literal.clone())),
             Expr::Field(field) => self.field(field).map(Expression::Field),

@@ -111,7 +111,7 @@ fn combine<C: SpanColumns>(
 }
 
 /// Whether an expression is boolean true for a span.
-fn is_true<C: SpanColumns>(expression: &Expression, trace: &C, span: usize) -> bool {
+pub(super) fn is_true<C: SpanColumns>(expression: &Expression, trace: &C, span: usize) -> bool {
     match expression {
         Expression::Predicate(test) => test.accepts(trace.value(span, test.field())),
         Expression::All(operands) => operands.iter().all(|operand| is_true(operand, trace, span)),

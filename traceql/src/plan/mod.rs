@@ -10,13 +10,14 @@ mod eval;
 mod predicate;
 mod tags;
 
-pub(crate) use compile::plan;
+pub(crate) use compile::{plan, plan_pipeline};
 pub use predicate::{Predicate, PredicateOp};
 pub(crate) use tags::{Tag, plan_tags};
 
-use self::eval::{Expression, Input, Spans, select};
-use crate::ast::Static;
-use crate::error::EvalError;
+use self::compile::Compiler;
+use self::eval::{Expression, Input, Spans, is_true, select};
+use crate::ast::{Expr, Static};
+use crate::error::{EvalError, PlanError};
 use crate::field::{Field, Intrinsic};
 use crate::source::SpanColumns;
 use crate::value::Value;
@@ -25,6 +26,8 @@ use crate::value::Value;
 #[derive(Clone, Debug)]
 pub struct SearchPlan {
     fields: Vec<Field>,
+    /// Whether result spans show the field of the same number.
+    shown: Vec<bool>,
     /// Joined by `|`.
     stages: Vec<Spans>,
     most_recent: bool,
@@ -44,7 +47,8 @@ pub struct SpanSet {
 }
 
 impl SearchPlan {
-    fn new(fields: Vec<Field>, stages: Vec<Spans>, most_recent: bool) -> Self {
+    fn new(compiler: Compiler, stages: Vec<Spans>, most_recent: bool) -> Self {
+        let Compiler { fields, shown } = compiler;
         let required = if stages.iter().all(|stage| matches!(stage, Spans::Filter(_))) {
             stages.iter().flat_map(filter_conjuncts).collect()
         } else {
@@ -56,7 +60,29 @@ impl SearchPlan {
         } else {
             vec![required.clone()]
         };
-        Self { fields, stages, most_recent, returns_spans: true, required, needs }
+        Self { fields, shown, stages, most_recent, returns_spans: true, required, needs }
+    }
+
+    /// The number of a field, if the plan reads it: its index in [`fields`](Self::fields).
+    pub fn field_number(&self, field: &Field) -> Option<usize> {
+        self.fields.iter().position(|other| other == field)
+    }
+
+    /// Compiles a filter that is asked apart from the pipeline, as that of `compare()`. Its fields
+    /// are read together with the plan's, and not shown.
+    ///
+    /// # Errors
+    /// [`PlanError::Unsupported`] names the construct that cannot be answered yet.
+    pub fn add_filter(&mut self, filter: &Expr) -> Result<SpanFilter, PlanError> {
+        let mut compiler = Compiler {
+            fields: std::mem::take(&mut self.fields),
+            shown: std::mem::take(&mut self.shown),
+        };
+        let read = compiler.fields.len();
+        let expression = compiler.expression(filter);
+        compiler.shown[read..].fill(false);
+        (self.fields, self.shown) = (compiler.fields, compiler.shown);
+        Ok(SpanFilter { expression: expression? })
     }
 
     /// The columns that a source prepares; a field's number is its index here.
@@ -127,17 +153,32 @@ impl SearchPlan {
         fields
             .iter()
             .enumerate()
+            .filter(|(field, _)| self.shown[*field])
             .filter_map(|(field, what)| what.echo_key().map(|key| (field, key)))
     }
 
     /// Whether result spans show their name.
     pub fn echoes_name(&self) -> bool {
-        self.returns_spans && self.fields.contains(&Field::Intrinsic(Intrinsic::Name))
+        let name = self.field_number(&Field::Intrinsic(Intrinsic::Name));
+        self.returns_spans && name.is_some_and(|field| self.shown[field])
     }
 
     /// Whether results carry spans at all; legacy tag search answers traces alone (§10.7).
     pub fn returns_spans(&self) -> bool {
         self.returns_spans
+    }
+}
+
+/// A filter of spans beside the pipeline of a plan; see [`SearchPlan::add_filter`].
+#[derive(Clone, Debug)]
+pub struct SpanFilter {
+    expression: Expression,
+}
+
+impl SpanFilter {
+    /// Whether a span passes.
+    pub fn accepts<C: SpanColumns>(&self, trace: &C, span: u32) -> bool {
+        is_true(&self.expression, trace, span as usize)
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn plan_tags(tags: &[Tag<'_>]) -> SearchPlan {
         0 | 1 => filters.pop().unwrap_or_else(everything),
         _ => Spans::All(filters),
     };
-    let plan = SearchPlan::new(compiler.fields, vec![stage], false);
+    let plan = SearchPlan::new(compiler, vec![stage], false);
     SearchPlan { returns_spans: false, ..plan }
 }
 
