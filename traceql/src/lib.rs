@@ -66,10 +66,7 @@ pub fn plan(query: &Query) -> Result<SearchPlan, PlanError> {
 ///
 /// # Errors
 /// [`PlanError::Unsupported`] names the construct that cannot be answered yet.
-pub fn plan_pipeline(
-    pipeline: &ast::Pipeline,
-    extra: &[Field],
-) -> Result<SearchPlan, PlanError> {
+pub fn plan_pipeline(pipeline: &ast::Pipeline, extra: &[Field]) -> Result<SearchPlan, PlanError> {
     plan::plan_pipeline(pipeline, extra)
 }
 

@@ -30,10 +30,7 @@ pub(crate) fn plan(query: &Query) -> Result<SearchPlan, PlanError> {
 }
 
 /// Plans the pipeline of a metrics query, with fields that are read beside it and not shown.
-pub(crate) fn plan_pipeline(
-    pipeline: &Pipeline,
-    extra: &[Field],
-) -> Result<SearchPlan, PlanError> {
+pub(crate) fn plan_pipeline(pipeline: &Pipeline, extra: &[Field]) -> Result<SearchPlan, PlanError> {
     let mut compiler = Compiler::default();
     let stages = compiler.stages(pipeline)?;
     for field in extra {
