@@ -15,6 +15,7 @@ use crate::read::columns::Columns;
 use crate::read::{BlockReader, Fetched, ReadError, join_ranges};
 
 mod attributes;
+mod items;
 mod plan;
 mod row;
 mod spans;
@@ -27,7 +28,7 @@ const BATCH_SPANS: usize = 1024;
 /// A batch ends after this many traces, wanted or not.
 const BATCH_ROWS: u64 = 4096;
 
-/// A value per span that a query reads.
+/// A value per span, event or link that a query reads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ScanField {
     /// Span name.
@@ -64,6 +65,14 @@ pub enum ScanField {
     ScopeName,
     /// Instrumentation scope's version.
     ScopeVersion,
+    /// Name of an event.
+    EventName,
+    /// Event − span start, nanoseconds, wrapping.
+    EventTimeSinceStart,
+    /// Trace id of a link, as it was sent.
+    LinkTraceId,
+    /// Span id of a link, as it was sent.
+    LinkSpanId,
     /// An attribute.
     Attribute {
         /// Where.
@@ -71,6 +80,27 @@ pub enum ScanField {
         /// Its key.
         key: String,
     },
+}
+
+impl ScanField {
+    /// The list that it is read from, of whose items a span has any number.
+    pub fn list(&self) -> Option<ItemList> {
+        match self {
+            Self::EventName | Self::EventTimeSinceStart => Some(ItemList::Events),
+            Self::LinkTraceId | Self::LinkSpanId => Some(ItemList::Links),
+            Self::Attribute { scope, .. } => scope.list(),
+            _ => None,
+        }
+    }
+}
+
+/// Lists that a span holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ItemList {
+    /// Events.
+    Events,
+    /// Links.
+    Links,
 }
 
 /// Where an attribute is looked for.
@@ -82,6 +112,20 @@ pub enum AttributeScope {
     Resource,
     /// Attributes of the instrumentation scope.
     Scope,
+    /// Attributes of an event.
+    Event,
+    /// Attributes of a link.
+    Link,
+}
+
+impl AttributeScope {
+    fn list(self) -> Option<ItemList> {
+        match self {
+            Self::Event => Some(ItemList::Events),
+            Self::Link => Some(ItemList::Links),
+            Self::Span | Self::Resource | Self::Scope => None,
+        }
+    }
 }
 
 /// What a search reads.
@@ -151,14 +195,47 @@ pub struct ScannedTrace {
 pub struct ScanBatch {
     /// Traces in order of id that are within the requested time.
     pub traces: Vec<ScannedTrace>,
-    /// Per requested field one column, a value per span.
+    /// Per requested field one column: a value per span, or per item where the field has a
+    /// [`ScanField::list`].
     pub columns: Vec<Vec<ColumnValue>>,
+    /// Per span how many events it and the spans before it have; empty if no field needs them.
+    pub event_ends: Vec<u32>,
+    /// Per span how many links it and the spans before it have; empty if no field needs them.
+    pub link_ends: Vec<u32>,
     /// Always there: span ids.
     pub span_ids: Vec<[u8; 8]>,
     /// Always there: span starts, nanoseconds since the Unix epoch.
     pub span_start_unix_nanos: Vec<u64>,
     /// Always there: span durations in nanoseconds.
     pub span_duration_nanos: Vec<u64>,
+}
+
+impl ScanBatch {
+    /// The items of a span: positions in the columns of the list's fields. Empty if no such field
+    /// was requested.
+    pub fn items(&self, list: ItemList, span: usize) -> Range<usize> {
+        let ends = self.ends(list);
+        let Some(end) = ends.get(span) else { return 0..0 };
+        let start = span.checked_sub(1).map_or(0, |before| ends[before]);
+        start as usize..*end as usize
+    }
+
+    fn ends(&self, list: ItemList) -> &[u32] {
+        match list {
+            ItemList::Events => &self.event_ends,
+            ItemList::Links => &self.link_ends,
+        }
+    }
+
+    /// Appends the items of a trace's spans; `ends` count from the trace's first item.
+    fn append_items(&mut self, list: ItemList, ends: &[u32]) {
+        let all = match list {
+            ItemList::Events => &mut self.event_ends,
+            ItemList::Links => &mut self.link_ends,
+        };
+        let before = all.last().copied().unwrap_or(0);
+        all.extend(ends.iter().map(|end| before + end));
+    }
 }
 
 /// A scan under way; gives batches of bounded size, so that the caller can yield between them. (A

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use stringendo_block::scan::{
-    AttributeScope, ColumnValue, ScanBatch, ScanField, ScanRequest, ScannedTrace,
+    AttributeScope, ColumnValue, ItemList, ScanBatch, ScanField, ScanRequest, ScannedTrace,
 };
 use stringendo_block::{BlockReader, ReadError};
 use stringendo_proto::TraceId;
@@ -213,6 +213,107 @@ fn resource_attributes_are_repeated_to_each_span() {
 #[test]
 fn scope_attributes_are_repeated_to_each_span() {
     compare_attributes(AttributeScope::Scope, |(_, scope, _)| &scope.attributes);
+}
+
+/// Compares columns of events or links with what `expected` says of each item of a span.
+fn compare_items(
+    list: ItemList,
+    fields: &[ScanField],
+    expected: impl Fn(&ScanField, &Span) -> Vec<ColumnValue>,
+) {
+    for Loaded { name, block, reader, rows } in LOADED.iter() {
+        let mut items = 0;
+        for batch in scan(block, reader, &all_time(fields.to_vec())).unwrap() {
+            for ScannedTrace { trace_id, spans: range, .. } in &batch.traces {
+                for (at, (_, _, span)) in range.clone().zip(spans(&rows[trace_id])) {
+                    for (field, column) in fields.iter().zip(&batch.columns) {
+                        let found = &column[batch.items(list, at)];
+                        let expected = expected(field, span);
+                        assert_eq!(found.len(), expected.len(), "{name} {field:?} {trace_id}");
+                        for (found, expected) in found.iter().zip(&expected) {
+                            let what = format!("{name} {field:?} {trace_id}");
+                            assert_same(found, expected, &what);
+                        }
+                    }
+                    items += batch.items(list, at).len();
+                }
+            }
+        }
+        assert!(items > 0);
+    }
+}
+
+fn keys_of<'a>(attributes: impl Iterator<Item = &'a KeyValue>) -> Vec<String> {
+    let keys = attributes.map(|a| String::from_utf8_lossy(&a.key).into_owned());
+    let mut keys: Vec<String> = keys.chain(["no.such.key".to_owned()]).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    assert!(keys.len() > 1);
+    keys
+}
+
+fn all_spans() -> impl Iterator<Item = &'static Span> {
+    LOADED[0].rows.values().flat_map(spans).map(|(_, _, span)| span)
+}
+
+#[test]
+fn events_are_those_of_the_rows() {
+    let events = all_spans().flat_map(|span| &span.events);
+    let keys = keys_of(events.flat_map(|event| &event.attributes));
+    let mut fields = vec![ScanField::EventName, ScanField::EventTimeSinceStart];
+    fields.extend(keys.iter().map(|key| attribute(AttributeScope::Event, key)));
+    compare_items(ItemList::Events, &fields, |field, span| {
+        let events = span.events.iter();
+        let since = |time: u64| time.wrapping_sub(span.start_time_unix_nano) as i64;
+        match field {
+            ScanField::EventName => events.map(|e| ColumnValue::Bytes(e.name.clone())).collect(),
+            ScanField::EventTimeSinceStart => {
+                events.map(|event| ColumnValue::Int(since(event.time_unix_nano))).collect()
+            }
+            ScanField::Attribute { key, .. } => {
+                events.map(|event| last_value(&event.attributes, key)).collect()
+            }
+            other => panic!("{other:?} is not of events"),
+        }
+    });
+}
+
+#[test]
+fn links_are_those_of_the_rows() {
+    let links = all_spans().flat_map(|span| &span.links);
+    let keys = keys_of(links.flat_map(|link| &link.attributes));
+    let mut fields = vec![ScanField::LinkTraceId, ScanField::LinkSpanId];
+    fields.extend(keys.iter().map(|key| attribute(AttributeScope::Link, key)));
+    compare_items(ItemList::Links, &fields, |field, span| {
+        let links = span.links.iter();
+        let bytes = |bytes: &bytes::Bytes| ColumnValue::Bytes(bytes.clone());
+        match field {
+            ScanField::LinkTraceId => links.map(|link| bytes(&link.trace_id)).collect(),
+            ScanField::LinkSpanId => links.map(|link| bytes(&link.span_id)).collect(),
+            ScanField::Attribute { key, .. } => {
+                links.map(|link| last_value(&link.attributes, key)).collect()
+            }
+            other => panic!("{other:?} is not of links"),
+        }
+    });
+}
+
+#[test]
+fn events_links_and_spans_can_be_read_at_once() {
+    let Loaded { block, reader, .. } = &LOADED[1];
+    let fields = [
+        ScanField::LinkSpanId,
+        ScanField::Name,
+        attribute(AttributeScope::Event, "exception.type"),
+    ];
+    let together = scan(block, reader, &all_time(fields.to_vec())).unwrap();
+    for (number, field) in fields.iter().enumerate() {
+        let alone = scan(block, reader, &all_time(vec![field.clone()])).unwrap();
+        for (together, alone) in together.iter().zip(&alone) {
+            assert_eq!(together.columns[number], alone.columns[0], "{field:?}");
+            assert_eq!(alone.event_ends.is_empty(), field.list() != Some(ItemList::Events));
+        }
+    }
 }
 
 #[test]

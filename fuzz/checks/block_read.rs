@@ -143,6 +143,10 @@ fn scan_all(reader: &BlockReader, data: &Bytes) {
         attribute(AttributeScope::Resource, "service.name"),
         attribute(AttributeScope::Resource, "cluster"),
         attribute(AttributeScope::Scope, "scope.attr"),
+        ScanField::EventTimeSinceStart,
+        ScanField::LinkTraceId,
+        attribute(AttributeScope::Event, "exception.type"),
+        attribute(AttributeScope::Link, "k"),
     ];
     let request = ScanRequest { fields, start_unix_nanos: 0, end_unix_nanos: u64::MAX };
     for row_group in 0..reader.row_groups().min(8) {
@@ -154,7 +158,12 @@ fn scan_all(reader: &BlockReader, data: &Bytes) {
         };
         for _ in 0..STEPS {
             let Ok(Some(batch)) = scan.next_batch() else { break };
-            assert!(batch.columns.iter().all(|column| column.len() == batch.span_ids.len()));
+            let values = |field: &ScanField| match field.list() {
+                None => batch.span_ids.len(),
+                Some(list) => (0..batch.span_ids.len()).map(|at| batch.items(list, at).len()).sum(),
+            };
+            let columns = request.fields.iter().zip(&batch.columns);
+            assert!(columns.into_iter().all(|(field, column)| column.len() == values(field)));
         }
     }
 }

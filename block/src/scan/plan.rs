@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use super::attributes::AttrGroup;
-use super::{AttributeScope, ScanField};
+use super::{AttributeScope, ItemList, ScanField};
 use crate::meta::DedicatedType;
 use crate::read::columns::{Column, Columns, DedicatedLeaf, level};
 
@@ -20,6 +20,9 @@ pub(super) enum Source {
     /// One value per span.
     SpanInt(Column),
     SpanBytes(Column),
+    /// One value per event or link.
+    ItemInt(ItemList, Column),
+    ItemBytes(ItemList, Column),
     /// An attribute: number of the group and of the key in it.
     Attribute {
         group: usize,
@@ -28,17 +31,24 @@ pub(super) enum Source {
 }
 
 /// What a scan reads.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Plan {
     /// Per requested field.
     pub(super) sources: Vec<Source>,
     /// Generic, dedicated and static attributes by where they belong.
     pub(super) groups: Vec<AttrGroup>,
+    /// Lists of which some field is read.
+    pub(super) lists: Vec<ItemList>,
 }
 
 impl Plan {
     pub(super) fn new(columns: &Columns, fields: &[ScanField]) -> Self {
-        let mut plan = Self { sources: Vec::with_capacity(fields.len()), groups: Vec::new() };
+        let mut plan = Self::default();
+        for list in [ItemList::Events, ItemList::Links] {
+            if fields.iter().any(|field| field.list() == Some(list)) {
+                plan.lists.push(list);
+            }
+        }
         for field in fields {
             let source = plan.source(columns, field);
             plan.sources.push(source);
@@ -66,6 +76,12 @@ impl Plan {
             ScanField::TraceId => Source::TraceBytes(columns.trace_id),
             ScanField::ScopeName => Source::ScopeBytes(columns.scope.name),
             ScanField::ScopeVersion => Source::ScopeBytes(columns.scope.version),
+            ScanField::EventName => Source::ItemBytes(ItemList::Events, columns.event.name),
+            ScanField::EventTimeSinceStart => {
+                Source::ItemInt(ItemList::Events, columns.event.time_since_start)
+            }
+            ScanField::LinkTraceId => Source::ItemBytes(ItemList::Links, columns.link.trace_id),
+            ScanField::LinkSpanId => Source::ItemBytes(ItemList::Links, columns.link.span_id),
             ScanField::Attribute { scope, key } => self.attribute(columns, *scope, key),
         }
     }
@@ -95,11 +111,14 @@ impl Plan {
                 | Source::TraceBytes(column)
                 | Source::ScopeBytes(column)
                 | Source::SpanInt(column)
-                | Source::SpanBytes(column) => needed.push(*column),
+                | Source::SpanBytes(column)
+                | Source::ItemInt(_, column)
+                | Source::ItemBytes(_, column) => needed.push(*column),
                 Source::Attribute { .. } => {}
             }
         }
         self.groups.iter().for_each(|group| needed.extend(group.needed()));
+        needed.extend(self.lists.iter().map(|list| list.head(columns)));
         needed.sort_unstable();
         needed.dedup();
         needed
@@ -111,6 +130,8 @@ fn new_group(columns: &Columns, scope: AttributeScope) -> AttrGroup {
         AttributeScope::Resource => (level::RESOURCE, &columns.resource.attrs),
         AttributeScope::Scope => (level::SCOPE, &columns.scope.attrs),
         AttributeScope::Span => (level::SPAN, &columns.span.attrs),
+        AttributeScope::Event => (level::EVENT, &columns.event.attrs),
+        AttributeScope::Link => (level::LINK, &columns.link.attrs),
     };
     let service_name = match scope {
         AttributeScope::Resource => Some(columns.resource.service_name),
@@ -123,7 +144,8 @@ fn dedicated_of(columns: &Columns, scope: AttributeScope) -> &[DedicatedLeaf] {
     match scope {
         AttributeScope::Resource => &columns.resource.dedicated,
         AttributeScope::Span => &columns.span.dedicated,
-        AttributeScope::Scope => &[],
+        AttributeScope::Event => &columns.event.dedicated,
+        AttributeScope::Scope | AttributeScope::Link => &[],
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! From: [`super::row`]. To: [`super::ScanBatch`].
 
+use super::items::{self, ItemNesting};
 use super::plan::{Plan, Source};
 use super::row::Streams;
-use super::{AttributeScope, ColumnValue, ScanBatch};
+use super::{AttributeScope, ColumnValue, ItemList, ScanBatch};
 use crate::read::ReadError;
 use crate::read::columns::{Column, Columns, level};
 
@@ -23,6 +24,8 @@ pub(super) struct Nesting {
     pub(super) resources: usize,
     pub(super) scopes: usize,
     pub(super) span_entries: usize,
+    events: ItemNesting,
+    links: ItemNesting,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,22 +53,60 @@ impl Nesting {
         nesting
     }
 
+    /// How many spans there are.
+    pub(super) fn spans(&self) -> usize {
+        self.places.len()
+    }
+
+    fn items(&self, list: ItemList) -> &ItemNesting {
+        match list {
+            ItemList::Events => &self.events,
+            ItemList::Links => &self.links,
+        }
+    }
+
+    fn read_items(
+        &mut self,
+        list: ItemList,
+        columns: &Columns,
+        streams: &mut Streams,
+        row: u64,
+    ) -> Result<(), ReadError> {
+        let items = ItemNesting::read(list, columns, streams, row, self)?;
+        match list {
+            ItemList::Events => self.events = items,
+            ItemList::Links => self.links = items,
+        }
+        Ok(())
+    }
+
     /// How many entries the owners of an attribute scope have.
     pub(super) fn owners(&self, scope: AttributeScope) -> usize {
         match scope {
             AttributeScope::Resource => self.resources,
             AttributeScope::Scope => self.scopes,
             AttributeScope::Span => self.span_entries,
+            AttributeScope::Event => self.events.count,
+            AttributeScope::Link => self.links.count,
         }
     }
 
-    /// Per span the number of its owner.
-    fn owners_of_spans(&self, scope: AttributeScope) -> impl Iterator<Item = usize> + '_ {
-        self.places.iter().map(move |place| match scope {
-            AttributeScope::Resource => place.resource as usize,
-            AttributeScope::Scope => place.scope as usize,
-            AttributeScope::Span => place.span_entry as usize,
-        })
+    /// Per value of a column (span, event or link) the number of its owner.
+    fn owners_of_values(&self, scope: AttributeScope) -> Box<dyn Iterator<Item = usize> + '_> {
+        let places = self.places.iter();
+        match scope {
+            AttributeScope::Resource => Box::new(places.map(|place| place.resource as usize)),
+            AttributeScope::Scope => Box::new(places.map(|place| place.scope as usize)),
+            AttributeScope::Span => Box::new(places.map(|place| place.span_entry as usize)),
+            AttributeScope::Event => Box::new(self.events.entries()),
+            AttributeScope::Link => Box::new(self.links.entries()),
+        }
+    }
+
+    /// Values that the columns of a plan hold of this trace, those of owners included.
+    fn values(&self, plan: &Plan) -> usize {
+        let entries = self.span_entries.max(self.events.count).max(self.links.count);
+        entries.saturating_mul(plan.sources.len() + 2)
     }
 }
 
@@ -78,9 +119,12 @@ pub(super) fn append(
     batch: &mut ScanBatch,
 ) -> Result<(), ReadError> {
     let ids = streams.seek_get(columns.span.span_id, row)?;
-    let nesting = Nesting::new(ids.rep, ids.def);
-    let spans = nesting.places.len();
-    let values = nesting.span_entries.saturating_mul(plan.sources.len() + 2);
+    let mut nesting = Nesting::new(ids.rep, ids.def);
+    for list in &plan.lists {
+        nesting.read_items(*list, columns, streams, row)?;
+    }
+    let spans = nesting.spans();
+    let values = nesting.values(plan);
     if values.saturating_mul(size_of::<ColumnValue>()) > TRACE_COLUMNS_BYTES_MAX {
         return Err(ReadError::Damaged(format!("row {row}: {spans} spans are too many to scan")));
     }
@@ -94,6 +138,9 @@ pub(super) fn append(
     span_ints(streams, columns, columns.span.duration, row, |span| ints.push(span as u64))?;
     for group in &mut plan.groups {
         group.read(streams, row, nesting.owners(group.scope))?;
+    }
+    for list in &plan.lists {
+        batch.append_items(*list, &nesting.items(*list).ends);
     }
     for (source, column) in plan.sources.iter().zip(&mut batch.columns) {
         field(*source, plan, columns, streams, row, &nesting, column)?;
@@ -110,7 +157,7 @@ fn field(
     nesting: &Nesting,
     out: &mut Vec<ColumnValue>,
 ) -> Result<(), ReadError> {
-    let spans = nesting.places.len();
+    let spans = nesting.spans();
     match source {
         Source::TraceInt(column) => {
             let value = ColumnValue::Int(streams.trace_int(column, row)?);
@@ -125,9 +172,19 @@ fn field(
             span_ints(streams, columns, column, row, |int| out.push(ColumnValue::Int(int)))?;
         }
         Source::SpanBytes(column) => span_bytes(column, columns, streams, row, out)?,
+        Source::ItemInt(list, column) => {
+            items::values(list, column, columns, streams, row, |slice, at| {
+                out.push(ColumnValue::Int(slice.values.int(at)));
+            })?;
+        }
+        Source::ItemBytes(list, column) => {
+            items::values(list, column, columns, streams, row, |slice, at| {
+                out.push(ColumnValue::Bytes(slice.values.bytes(at)));
+            })?;
+        }
         Source::Attribute { group, key } => {
             let group = &plan.groups[group];
-            let owners = nesting.owners_of_spans(group.scope);
+            let owners = nesting.owners_of_values(group.scope);
             out.extend(owners.map(|owner| group.value(owner, key).clone()));
         }
     }
@@ -205,6 +262,6 @@ fn scope_bytes(
             false => ColumnValue::Missing,
         })
         .collect();
-    out.extend(nesting.owners_of_spans(AttributeScope::Scope).map(|scope| values[scope].clone()));
+    out.extend(nesting.owners_of_values(AttributeScope::Scope).map(|scope| values[scope].clone()));
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! The columns of a scanned block as a plan's fields.
 
 use stringendo_block::scan::{
-    AttributeScope as BlockScope, ColumnValue, ScanBatch, ScanField, ScanRequest, ScannedTrace,
+    AttributeScope as BlockScope, ColumnValue, ItemList, ScanBatch, ScanField, ScanRequest,
+    ScannedTrace,
 };
 use stringendo_proto::SpanId;
 use stringendo_traceql::{
@@ -19,7 +20,8 @@ enum Source {
     Either(usize, usize),
     /// Direct children, and the column that tells whether the trace has a root.
     Children(usize, usize),
-    Never,
+    /// Events or links, a value for each.
+    Items(ItemList, usize),
 }
 
 /// A plan's fields, and the request for their columns.
@@ -65,30 +67,35 @@ impl FieldMap {
                 self.column(ScanField::ChildCount),
                 self.column(ScanField::NestedSetParent),
             ),
-            Field::Intrinsic(intrinsic) => match intrinsic_column(*intrinsic) {
-                Some(column) => Source::One(self.column(column)),
-                None => Source::Never,
-            },
+            Field::Intrinsic(intrinsic) => self.one(intrinsic_column(*intrinsic)),
             Field::Attribute { scope, name } => self.attribute(*scope, name),
         }
     }
 
+    fn one(&mut self, field: ScanField) -> Source {
+        let list = field.list();
+        let column = self.column(field);
+        list.map_or(Source::One(column), |list| Source::Items(list, column))
+    }
+
     fn attribute(&mut self, scope: AttributeScope, name: &str) -> Source {
-        let mut column = |scope| self.column(ScanField::Attribute { scope, key: name.to_owned() });
+        let field = |scope| ScanField::Attribute { scope, key: name.to_owned() };
         match scope {
-            AttributeScope::Span => Source::One(column(BlockScope::Span)),
-            AttributeScope::Resource => Source::One(column(BlockScope::Resource)),
-            AttributeScope::Instrumentation => Source::One(column(BlockScope::Scope)),
-            AttributeScope::Unscoped => {
-                Source::Either(column(BlockScope::Span), column(BlockScope::Resource))
-            }
-            AttributeScope::Event | AttributeScope::Link => Source::Never,
+            AttributeScope::Span => self.one(field(BlockScope::Span)),
+            AttributeScope::Resource => self.one(field(BlockScope::Resource)),
+            AttributeScope::Instrumentation => self.one(field(BlockScope::Scope)),
+            AttributeScope::Event => self.one(field(BlockScope::Event)),
+            AttributeScope::Link => self.one(field(BlockScope::Link)),
+            AttributeScope::Unscoped => Source::Either(
+                self.column(field(BlockScope::Span)),
+                self.column(field(BlockScope::Resource)),
+            ),
         }
     }
 }
 
-fn intrinsic_column(intrinsic: Intrinsic) -> Option<ScanField> {
-    Some(match intrinsic {
+fn intrinsic_column(intrinsic: Intrinsic) -> ScanField {
+    match intrinsic {
         Intrinsic::Name => ScanField::Name,
         Intrinsic::Duration => ScanField::Duration,
         Intrinsic::Status => ScanField::Status,
@@ -106,19 +113,32 @@ fn intrinsic_column(intrinsic: Intrinsic) -> Option<ScanField> {
         Intrinsic::NestedSetLeft => ScanField::NestedSetLeft,
         Intrinsic::NestedSetRight => ScanField::NestedSetRight,
         Intrinsic::NestedSetParent => ScanField::NestedSetParent,
-        // Plans do not ask for events and links yet.
-        Intrinsic::EventName
-        | Intrinsic::EventTimeSinceStart
-        | Intrinsic::LinkTraceId
-        | Intrinsic::LinkSpanId => return None,
-    })
+        Intrinsic::EventName => ScanField::EventName,
+        Intrinsic::EventTimeSinceStart => ScanField::EventTimeSinceStart,
+        Intrinsic::LinkTraceId => ScanField::LinkTraceId,
+        Intrinsic::LinkSpanId => ScanField::LinkSpanId,
+    }
 }
 
 /// One scanned trace as a query sees it.
 pub struct BlockColumns<'a> {
-    cells: Vec<Cell<'a>>,
-    fields: usize,
+    batch: &'a ScanBatch,
+    first_span: usize,
     spans: usize,
+    fields: usize,
+    /// By span and field; nothing for fields of events and links.
+    cells: Vec<Cell<'a>>,
+    /// Of the fields of events and links.
+    items: Vec<ItemCells<'a>>,
+}
+
+/// The values of a field of events or links.
+struct ItemCells<'a> {
+    field: usize,
+    list: ItemList,
+    /// Position in the batch of the trace's first item.
+    first: usize,
+    cells: Vec<Cell<'a>>,
 }
 
 impl SpanColumns for BlockColumns<'_> {
@@ -130,13 +150,20 @@ impl SpanColumns for BlockColumns<'_> {
         self.cells[span * self.fields + field].get()
     }
 
-    // Plans do not ask for events and links yet.
-    fn items(&self, _span: usize, _list: SpanList) -> usize {
-        0
+    fn items(&self, span: usize, list: SpanList) -> usize {
+        let list = match list {
+            SpanList::Events => ItemList::Events,
+            SpanList::Links => ItemList::Links,
+        };
+        self.batch.items(list, self.first_span + span).len()
     }
 
-    fn item_value(&self, _span: usize, _item: usize, _field: usize) -> ValueRef<'_> {
-        ValueRef::Missing
+    fn item_value(&self, span: usize, item: usize, field: usize) -> ValueRef<'_> {
+        let Some(of_field) = self.items.iter().find(|cells| cells.field == field) else {
+            return ValueRef::Missing;
+        };
+        let start = self.batch.items(of_field.list, self.first_span + span).start;
+        of_field.cells[start - of_field.first + item].get()
     }
 }
 
@@ -148,8 +175,32 @@ impl<'a> BlockColumns<'a> {
             let fields = map.fields.iter();
             cells.extend(fields.map(|(field, source)| cell(batch, trace, span, field, *source)));
         }
-        Self { cells, fields: map.fields.len(), spans: trace.spans.len() }
+        let items = map.fields.iter().enumerate().filter_map(|(number, (field, source))| {
+            let Source::Items(list, column) = *source else { return None };
+            Some(item_cells(batch, trace, (number, field), list, column))
+        });
+        let items = items.collect();
+        let (spans, fields) = (trace.spans.len(), map.fields.len());
+        Self { batch, first_span: trace.spans.start, spans, fields, cells, items }
     }
+}
+
+fn item_cells<'a>(
+    batch: &'a ScanBatch,
+    trace: &ScannedTrace,
+    (number, field): (usize, &Field),
+    list: ItemList,
+    column: usize,
+) -> ItemCells<'a> {
+    let (first, end) = match trace.spans.is_empty() {
+        true => (0, 0),
+        false => {
+            (batch.items(list, trace.spans.start).start, batch.items(list, trace.spans.end - 1).end)
+        }
+    };
+    let values = &batch.columns[column][first..end];
+    let cells = values.iter().map(|value| convert(field, value)).collect();
+    ItemCells { field: number, list, first, cells }
 }
 
 fn cell<'a>(
@@ -161,7 +212,7 @@ fn cell<'a>(
 ) -> Cell<'a> {
     let at = |column: usize| &batch.columns[column][span];
     match source {
-        Source::Never => Cell::Ref(ValueRef::Missing),
+        Source::Items(..) => Cell::MISSING,
         Source::One(column) => convert(field, at(column)),
         Source::Either(first, second) if *at(first) == ColumnValue::Missing => {
             unscoped_resource(field, at(second))
@@ -211,18 +262,29 @@ fn text<'a>(field: &Field, bytes: &'a [u8]) -> Cell<'a> {
     let trace_id = || stringendo_proto::TraceId(bytes.try_into().unwrap_or_default());
     match field {
         Field::Intrinsic(Intrinsic::SpanId | Intrinsic::ParentId) => hex(span_id().to_string()),
+        // The one has 16 digits, the other no leading zeros (traceql.md §5.1).
+        Field::Intrinsic(Intrinsic::LinkSpanId) => hex(format!("{:0>16}", digits(bytes))),
+        Field::Intrinsic(Intrinsic::LinkTraceId) => {
+            hex(digits(bytes).trim_start_matches('0').to_owned())
+        }
         Field::Intrinsic(Intrinsic::TraceId) => hex(trace_id().to_string()),
         _ => Cell::Ref(ValueRef::Str(bytes)),
     }
+}
+
+fn digits(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn number_of(field: &Field, number: i64) -> ValueRef<'static> {
     match field {
         Field::Intrinsic(Intrinsic::Status) => ValueRef::Status(number as i32),
         Field::Intrinsic(Intrinsic::Kind) => ValueRef::Kind(number as i32),
-        Field::Intrinsic(Intrinsic::Duration | Intrinsic::TraceDuration) => {
-            ValueRef::Duration(number as u64)
-        }
+        Field::Intrinsic(
+            Intrinsic::Duration | Intrinsic::TraceDuration | Intrinsic::EventTimeSinceStart,
+        ) => ValueRef::Duration(number as u64),
         _ => ValueRef::Int(number),
     }
 }

@@ -1,0 +1,93 @@
+//! Events and links of the spans of one trace.
+//!
+//! From: [`super::row`]. To: [`super::spans`], which appends them to the batch. A span without
+//! events has an entry in the columns of events, too, which holds none.
+
+use super::ItemList;
+use super::row::Streams;
+use super::spans::Nesting;
+use crate::read::ReadError;
+use crate::read::columns::{Column, Columns, level};
+use crate::read::stream::RowSlice;
+
+/// Repetition level of an item: events and links are at the same.
+const ITEM: u8 = level::EVENT;
+
+impl ItemList {
+    /// The column whose levels say how many items each span has.
+    pub(super) fn head(self, columns: &Columns) -> Column {
+        match self {
+            ItemList::Events => columns.event.name,
+            ItemList::Links => columns.link.span_id,
+        }
+    }
+}
+
+/// How the items of one list belong to the spans of a trace.
+#[derive(Debug, Default)]
+pub(super) struct ItemNesting {
+    /// Per item the number of its entry.
+    entries: Vec<u32>,
+    /// Per span how many items it and the spans before it have.
+    pub(super) ends: Vec<u32>,
+    /// How many entries there are.
+    pub(super) count: usize,
+}
+
+impl ItemNesting {
+    /// Of the trace in `row`, whose spans are nested as `spans` says.
+    pub(super) fn read(
+        list: ItemList,
+        columns: &Columns,
+        streams: &mut Streams,
+        row: u64,
+        spans: &Nesting,
+    ) -> Result<Self, ReadError> {
+        let head = list.head(columns);
+        let slice = streams.seek_get(head, row)?;
+        Self::of(&slice, spans).ok_or_else(|| streams.contradiction(head, row))
+    }
+
+    /// `None` if the levels are not those of as many spans.
+    fn of(slice: &RowSlice<'_>, spans: &Nesting) -> Option<Self> {
+        let mut items = Self { count: slice.rep.len(), ..Self::default() };
+        let mut span_entries = 0;
+        for (entry, (rep, def)) in slice.rep.iter().zip(slice.def).enumerate() {
+            let begins = *rep <= level::SPAN;
+            span_entries += usize::from(begins);
+            if begins && *def >= level::SPAN {
+                items.ends.push(items.entries.len() as u32);
+            }
+            if *def == ITEM {
+                items.entries.push(entry as u32);
+                *items.ends.last_mut()? += 1;
+            }
+        }
+        (span_entries == spans.span_entries && items.ends.len() == spans.spans()).then_some(items)
+    }
+
+    /// Per item the number of its entry.
+    pub(super) fn entries(&self) -> impl Iterator<Item = usize> + '_ {
+        self.entries.iter().map(|entry| *entry as usize)
+    }
+}
+
+/// Gives the values of a column that has one per item to `each`.
+pub(super) fn values(
+    list: ItemList,
+    column: Column,
+    columns: &Columns,
+    streams: &mut Streams,
+    row: u64,
+    mut each: impl FnMut(&RowSlice<'_>, usize),
+) -> Result<(), ReadError> {
+    streams.seek(column, row)?;
+    let head = streams.get(list.head(columns), row)?;
+    let slice = streams.get(column, row)?;
+    if slice.rep != head.rep || slice.def != head.def {
+        return Err(streams.contradiction(column, row));
+    }
+    let present = slice.def.iter().filter(|def| **def == ITEM).count();
+    (slice.first_value..slice.first_value + present).for_each(|at| each(&slice, at));
+    Ok(())
+}
