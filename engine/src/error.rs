@@ -59,6 +59,9 @@ pub enum QueryError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// The query asks for something that only shows when it runs.
+    #[error(transparent)]
+    Evaluation(#[from] stringendo_traceql::EvalError),
     /// The server is going down.
     #[error("the server is stopping")]
     Stopping,

@@ -7,6 +7,7 @@
 pub mod columns;
 pub mod facts;
 pub mod index;
+pub mod items;
 pub mod scopes;
 pub mod span;
 pub mod value;

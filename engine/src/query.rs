@@ -13,6 +13,7 @@ pub mod block_search;
 pub mod block_trace;
 pub mod collect;
 pub mod echo;
+pub mod judge;
 pub mod live_search;
 pub mod live_trace;
 pub mod memory;

@@ -151,7 +151,7 @@ impl Refusal {
 /// HTTP status of a query that has no answer (contract http-api.md §1.2).
 pub fn of_query(error: &QueryError) -> StatusCode {
     match error {
-        QueryError::Storage(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        QueryError::Storage(_) | QueryError::Evaluation(_) => StatusCode::INTERNAL_SERVER_ERROR,
         QueryError::TraceTooLarge { .. } | QueryError::NeedsTooMuch { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
         }

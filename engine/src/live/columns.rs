@@ -13,6 +13,7 @@ use stringendo_traceql::{
 };
 
 use super::facts::{self, TraceFacts};
+use super::items::{self, ListColumns};
 use super::scopes::SentScopes;
 use super::span::{self, RESOURCE_ATTRIBUTES, SCOPE_ATTRIBUTES, SPAN_ATTRIBUTES, SpanView};
 use super::value::{Cell, any_value};
@@ -31,28 +32,50 @@ pub fn spans<'a>(parts: impl Iterator<Item = (&'a [Bytes], SpanPart)>) -> Vec<Sp
 
 /// A plan's fields, and what of them has columns of its own in blocks.
 pub struct LiveFields<'p> {
-    fields: Vec<(&'p Field, Own)>,
+    fields: Vec<FieldSource<'p>>,
 }
 
-/// Types of the columns of an attribute, in both scopes that an unscoped one is looked for in.
-#[derive(Clone, Copy, Default)]
-struct Own {
+/// A field, and the types of the columns of its own that an attribute has, by the scopes that it
+/// may be looked for in.
+pub struct FieldSource<'p> {
+    /// The field.
+    pub field: &'p Field,
     span: Option<DedicatedType>,
     resource: Option<DedicatedType>,
+    /// In events.
+    pub event: Option<DedicatedType>,
 }
 
 impl<'p> LiveFields<'p> {
     /// The fields of `plan`, for data that will be stored with these dedicated columns.
     pub fn of(plan: &'p SearchPlan, dedicated: &[DedicatedColumn]) -> Self {
+        Self::of_fields(plan.fields(), dedicated)
+    }
+
+    /// These fields, for data that will be stored with these dedicated columns.
+    pub fn of_fields(fields: &'p [Field], dedicated: &[DedicatedColumn]) -> Self {
         let form = StoredForm::new(dedicated);
-        let own = |field: &Field| match field {
-            Field::Attribute { name, .. } => Own {
-                span: form.column_of(DedicatedScope::Span, name.as_bytes()),
-                resource: form.column_of(DedicatedScope::Resource, name.as_bytes()),
-            },
-            Field::Intrinsic(_) => Own::default(),
+        let source = |field: &'p Field| {
+            let own = |scope| match field {
+                Field::Attribute { name, .. } => form.column_of(scope, name.as_bytes()),
+                Field::Intrinsic(_) => None,
+            };
+            FieldSource {
+                field,
+                span: own(DedicatedScope::Span),
+                resource: own(DedicatedScope::Resource),
+                event: own(DedicatedScope::Event),
+            }
         };
-        Self { fields: plan.fields().iter().map(|field| (field, own(field))).collect() }
+        Self { fields: fields.iter().map(source).collect() }
+    }
+
+    /// Memory that the columns of these spans take, in bytes.
+    pub fn memory_bytes(&self, spans: &[SpanView<'_>]) -> u64 {
+        // An id as text lies beside its cell.
+        const CELL_BYTES: usize = size_of::<Cell<'_>>() + 32;
+        let cells = spans.len() * self.fields.len() + items::cells(spans, &self.fields);
+        (cells * CELL_BYTES) as u64
     }
 }
 
@@ -61,6 +84,8 @@ pub struct LiveColumns<'a> {
     cells: Vec<Cell<'a>>,
     fields: usize,
     spans: usize,
+    events: ListColumns<'a>,
+    links: ListColumns<'a>,
 }
 
 impl SpanColumns for LiveColumns<'_> {
@@ -72,13 +97,19 @@ impl SpanColumns for LiveColumns<'_> {
         self.cells[span * self.fields + field].get()
     }
 
-    // Plans do not ask for events and links yet.
-    fn items(&self, _span: usize, _list: SpanList) -> usize {
-        0
+    fn items(&self, span: usize, list: SpanList) -> usize {
+        match list {
+            SpanList::Events => self.events.items(span),
+            SpanList::Links => self.links.items(span),
+        }
     }
 
-    fn item_value(&self, _span: usize, _item: usize, _field: usize) -> ValueRef<'_> {
-        ValueRef::Missing
+    fn item_value(&self, span: usize, item: usize, field: usize) -> ValueRef<'_> {
+        // A field is read from one of the two.
+        match self.events.value(span, item, field) {
+            ValueRef::Missing => self.links.value(span, item, field),
+            value => value,
+        }
     }
 }
 
@@ -89,14 +120,15 @@ impl<'a> LiveColumns<'a> {
         let whole = WholeTrace::of(trace_id, spans, fields);
         let mut cells = Vec::with_capacity(spans.len() * fields.len());
         for (number, span) in spans.iter().enumerate() {
-            cells.extend(fields.iter().map(|(field, own)| whole.cell(number, span, field, *own)));
+            cells.extend(fields.iter().map(|source| whole.cell(number, span, source)));
         }
-        Self { cells, fields: fields.len(), spans: spans.len() }
-    }
-
-    /// A value, for the answer.
-    pub fn cell(&self, span: usize, field: usize) -> &Cell<'a> {
-        &self.cells[span * self.fields + field]
+        Self {
+            cells,
+            fields: fields.len(),
+            spans: spans.len(),
+            events: ListColumns::read(SpanList::Events, spans, fields),
+            links: ListColumns::read(SpanList::Links, spans, fields),
+        }
     }
 }
 
@@ -109,10 +141,10 @@ struct WholeTrace<'a> {
 }
 
 impl<'a> WholeTrace<'a> {
-    fn of(trace_id: &TraceId, spans: &[SpanView<'a>], fields: &[(&Field, Own)]) -> Self {
+    fn of(trace_id: &TraceId, spans: &[SpanView<'a>], fields: &[FieldSource<'_>]) -> Self {
         let any = |wanted: &[Intrinsic]| {
             let is_wanted = |field| matches!(field, &Field::Intrinsic(i) if wanted.contains(&i));
-            fields.iter().any(|(field, _)| is_wanted(*field))
+            fields.iter().any(|source| is_wanted(source.field))
         };
         let facts = if any(&[Intrinsic::TraceDuration, Intrinsic::RootName, Intrinsic::RootService])
         {
@@ -131,10 +163,10 @@ impl<'a> WholeTrace<'a> {
         Self { trace_id: *trace_id, facts, places, has_root }
     }
 
-    fn cell(&self, number: usize, span: &SpanView<'a>, field: &Field, own: Own) -> Cell<'a> {
-        match field {
+    fn cell(&self, number: usize, span: &SpanView<'a>, source: &FieldSource<'_>) -> Cell<'a> {
+        match source.field {
             Field::Intrinsic(intrinsic) => self.intrinsic(number, span, *intrinsic),
-            Field::Attribute { scope, name } => attribute(span, *scope, name.as_bytes(), own),
+            Field::Attribute { scope, name } => attribute(span, *scope, name.as_bytes(), source),
         }
     }
 
@@ -163,7 +195,7 @@ impl<'a> WholeTrace<'a> {
             Intrinsic::RootService => Cell::Ref(ValueRef::Str(self.facts.root_service)),
             Intrinsic::InstrumentationName => Cell::Ref(ValueRef::Str(scope_field(1))),
             Intrinsic::InstrumentationVersion => Cell::Ref(ValueRef::Str(scope_field(2))),
-            // Plans do not ask for events and links yet.
+            // Of events and links, and what a trace without a root does not have.
             _ => Cell::Ref(ValueRef::Missing),
         }
     }
@@ -184,7 +216,12 @@ fn field_bytes(body: &[u8], number: u32) -> &[u8] {
     span::messages(body, number).last().unwrap_or(&[])
 }
 
-fn attribute<'a>(span: &SpanView<'a>, scope: AttributeScope, name: &[u8], own: Own) -> Cell<'a> {
+fn attribute<'a>(
+    span: &SpanView<'a>,
+    scope: AttributeScope,
+    name: &[u8],
+    own: &FieldSource<'_>,
+) -> Cell<'a> {
     let of_span = || last(span.body, SPAN_ATTRIBUTES, name, own.span);
     match scope {
         AttributeScope::Span => of_span(),
@@ -204,7 +241,7 @@ fn attribute<'a>(span: &SpanView<'a>, scope: AttributeScope, name: &[u8], own: O
 }
 
 /// `resource.service.name` always exists, empty where the resource lacks it (traceql.md §5.2).
-fn resource_attribute<'a>(span: &SpanView<'a>, name: &[u8], own: Own) -> Cell<'a> {
+fn resource_attribute<'a>(span: &SpanView<'a>, name: &[u8], own: &FieldSource<'_>) -> Cell<'a> {
     let found = last(span.resource, RESOURCE_ATTRIBUTES, name, own.resource);
     if found.is_missing() && name == b"service.name" {
         return Cell::Ref(ValueRef::Str(&[]));
@@ -213,7 +250,7 @@ fn resource_attribute<'a>(span: &SpanView<'a>, name: &[u8], own: Own) -> Cell<'a
 }
 
 /// The last value of the key; one that has a column of its own comes after all that have not.
-fn last<'a>(body: &'a [u8], number: u32, name: &[u8], own: Option<DedicatedType>) -> Cell<'a> {
+pub fn last<'a>(body: &'a [u8], number: u32, name: &[u8], own: Option<DedicatedType>) -> Cell<'a> {
     let (mut generic, mut column) = (Cell::MISSING, Cell::MISSING);
     for (_, value) in span::attributes(body, number).filter(|(key, _)| *key == name) {
         let value = any_value(value);

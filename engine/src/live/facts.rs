@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stringendo_proto::TraceId;
 
-use super::span::{self, RESOURCE_ATTRIBUTES, SpanView};
+use super::span::{self, LINK_ATTRIBUTES, RESOURCE_ATTRIBUTES, SPAN_LINKS, SpanView};
 use stringendo_proto::wire::{Fields, Value};
 
 /// Facts about a trace.
@@ -50,9 +50,7 @@ pub fn service_name<'a>(span: &SpanView<'a>) -> &'a [u8] {
 
 /// Whether a link to the same trace says that this root is a child.
 fn is_child_by_link(trace_id: &TraceId, span: &SpanView<'_>) -> bool {
-    const LINKS: u32 = 13;
-    const LINK_ATTRIBUTES: u32 = 4;
-    span::messages(span.body, LINKS).any(|link| {
+    span::messages(span.body, SPAN_LINKS).any(|link| {
         let same_trace = Fields::new(link)
             .any(|field| matches!(field, Ok((1, Value::Bytes(id))) if id == trace_id.0));
         let kind = span::string_attribute(link, LINK_ATTRIBUTES, b"opentracing.ref_type");

@@ -5,6 +5,14 @@ use stringendo_proto::wire::{Fields, Value, WireError};
 
 /// Field number of attributes in `Span`.
 pub const SPAN_ATTRIBUTES: u32 = 9;
+/// Field number of events in `Span`.
+pub const SPAN_EVENTS: u32 = 11;
+/// Field number of links in `Span`.
+pub const SPAN_LINKS: u32 = 13;
+/// Field number of attributes in `Event`.
+pub const EVENT_ATTRIBUTES: u32 = 3;
+/// Field number of attributes in `Link`.
+pub const LINK_ATTRIBUTES: u32 = 4;
 /// Field number of attributes in `Resource`.
 pub const RESOURCE_ATTRIBUTES: u32 = 1;
 /// Field number of attributes in `InstrumentationScope`.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use stringendo_block::ReadError;
 use stringendo_block::scan::{RowGroupScan, ScanBatch, ScannedTrace};
 use stringendo_ring::yield_if_due;
+use stringendo_traceql::SpanSet;
 
 use super::SearchRequest;
 use super::block_columns::{BlockColumns, FieldMap};
 use super::block_read::{self, BlockRead, Decoding};
-use super::collect::{Findings, FoundTrace, Newest, SearchCost, copy_spans};
+use super::collect::{Findings, FoundTrace, Newest, SearchCost};
 use super::echo::{self, SpanFacts};
 use super::memory::Charged;
 use crate::block_list::BlockEntry;
@@ -37,7 +38,7 @@ pub async fn run(shard: &Shard, job: &BlockSearchJob) -> Result<Charged<Findings
         fields: FieldMap::of(&job.request),
         newest: Newest::new(job.request.limit, shard.answer_memory()),
         cost: SearchCost::default(),
-        matching: Vec::new(),
+        sets: Vec::new(),
     };
     for block in &job.blocks {
         // No trace of this block or of the older ones behind it starts late enough.
@@ -57,7 +58,7 @@ struct BlockSearch<'a> {
     fields: FieldMap,
     newest: Newest,
     cost: SearchCost,
-    matching: Vec<u32>,
+    sets: Vec<SpanSet>,
 }
 
 impl BlockSearch<'_> {
@@ -120,9 +121,8 @@ impl BlockSearch<'_> {
                 continue;
             }
             let columns = BlockColumns::of(&self.fields, batch, trace);
-            self.matching.clear();
-            self.request.plan.matching_spans(&columns, &mut self.matching);
-            if !self.matching.is_empty() {
+            self.request.plan.spansets(&columns, &mut self.sets)?;
+            if !self.sets.is_empty() {
                 let found = self.found(batch, trace, &columns)?;
                 self.newest.add(found)?;
             }
@@ -137,16 +137,16 @@ impl BlockSearch<'_> {
         columns: &BlockColumns<'_>,
     ) -> Result<FoundTrace, QueryError> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let shown = self.matching.iter().take(self.request.spans_shown()).map(|number| {
-            let at = trace.spans.start + *number as usize;
-            let facts = SpanFacts {
+        let facts = |number: u32| {
+            let at = trace.spans.start + number as usize;
+            SpanFacts {
                 span_id: batch.span_ids[at],
                 start_unix_nanos: batch.span_start_unix_nanos[at],
                 duration_nanos: batch.span_duration_nanos[at],
-            };
-            echo::span(&self.request.plan, columns, *number, &facts)
-        });
-        let spans = copy_spans(self.newest.memory(), shown)?;
+            }
+        };
+        let memory = self.newest.memory();
+        let sets = echo::sets(self.request, columns, &self.sets, facts, memory)?;
         let services = trace.service_stats.iter();
         Ok(FoundTrace {
             trace_id: trace.trace_id,
@@ -157,8 +157,7 @@ impl BlockSearch<'_> {
             services: services
                 .map(|(name, spans, errors)| (text(name), (*spans, *errors)))
                 .collect(),
-            spans,
-            matched: self.matching.len() as u32,
+            sets,
         })
     }
 }

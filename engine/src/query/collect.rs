@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use prost::Message;
 use stringendo_proto::TraceId;
-use stringendo_proto::tempopb::Span;
+use stringendo_proto::tempopb::{Span, SpanSet};
 
 use super::memory::{AnswerMemory, Charged};
 use super::trace_memory::attributes_bytes;
@@ -26,10 +26,8 @@ pub struct FoundTrace {
     pub end_unix_nanos: u64,
     /// Spans and errors per service, over all spans.
     pub services: BTreeMap<String, (u32, u32)>,
-    /// The first matching spans.
-    pub spans: Vec<Span>,
-    /// How many match.
-    pub matched: u32,
+    /// Sets of matching spans, in the answer's form; empty where answers show none.
+    pub sets: Vec<SpanSet>,
 }
 
 impl FoundTrace {
@@ -39,30 +37,25 @@ impl FoundTrace {
         let entry = 2 * size_of::<(String, (u32, u32))>();
         let services: usize = self.services.keys().map(|name| name.len() + entry).sum();
         let names = self.root_service.len() + self.root_name.len();
-        (size_of::<Self>() + services + names) as u64 + self.spans_memory_bytes()
+        (size_of::<Self>() + services + names) as u64 + self.sets_memory_bytes()
     }
 
-    /// Of that, what its spans hold.
-    pub fn spans_memory_bytes(&self) -> u64 {
-        self.spans.iter().map(span_memory_bytes).sum()
+    /// Of that, what its sets of spans hold.
+    pub fn sets_memory_bytes(&self) -> u64 {
+        let spans = |set: &SpanSet| set.spans.iter().map(span_memory_bytes).sum::<u64>();
+        self.sets.iter().map(|set| set_memory_bytes(set) + spans(set)).sum()
     }
 }
 
 /// Bytes that a span of an answer holds.
-fn span_memory_bytes(span: &Span) -> u64 {
+pub fn span_memory_bytes(span: &Span) -> u64 {
     (size_of::<Span>() + attributes_bytes(&span.attributes) + span.encoded_len()) as u64
 }
 
-/// Copies spans into an answer, each charged before the next one is made.
-///
-/// # Errors
-/// There is no memory.
-pub fn copy_spans(
-    memory: &mut AnswerMemory,
-    spans: impl Iterator<Item = Span>,
-) -> Result<Vec<Span>, QueryError> {
-    let charge = |span: Span| memory.grow(span_memory_bytes(&span)).map(|()| span);
-    spans.map(charge).collect()
+/// Bytes that a set of spans holds without its spans.
+pub fn set_memory_bytes(set: &SpanSet) -> u64 {
+    let texts: usize = set.attributes.iter().map(Message::encoded_len).sum();
+    (size_of::<SpanSet>() + attributes_bytes(&set.attributes) + texts) as u64
 }
 
 /// What was found, and what it cost.
@@ -116,7 +109,7 @@ impl Newest {
             || self.traces.last().is_some_and(|last| last.start_unix_nanos <= start_unix_nanos)
     }
 
-    /// Where the spans of a trace are charged before it is added ([`copy_spans`]).
+    /// Where the spans of a trace are charged before it is added ([`super::echo::sets`]).
     pub fn memory(&mut self) -> &mut AnswerMemory {
         &mut self.memory
     }
@@ -126,7 +119,7 @@ impl Newest {
     /// # Errors
     /// There is no memory for the rest of it.
     pub fn add(&mut self, trace: FoundTrace) -> Result<(), QueryError> {
-        self.memory.grow(trace.memory_bytes() - trace.spans_memory_bytes())?;
+        self.memory.grow(trace.memory_bytes() - trace.sets_memory_bytes())?;
         let key = order(&trace);
         let at = self.traces.partition_point(|other| order(other) < key);
         self.traces.insert(at, trace);

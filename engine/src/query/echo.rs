@@ -2,10 +2,15 @@
 
 use bytes::Bytes;
 use stringendo_proto::otlp::{AnyValue, ArrayValue, KeyValue, Value as Otlp};
-use stringendo_proto::tempopb::Span;
+use stringendo_proto::tempopb::{Span, SpanSet};
 use stringendo_traceql::ast::{Kind, Status};
 use stringendo_traceql::duration::format_go;
-use stringendo_traceql::{Field, Intrinsic, SearchPlan, SpanColumns, ValueRef};
+use stringendo_traceql::{self as traceql, Field, Intrinsic, SearchPlan, SpanColumns, ValueRef};
+
+use super::SearchRequest;
+use super::collect::{set_memory_bytes, span_memory_bytes};
+use super::memory::AnswerMemory;
+use crate::error::QueryError;
 
 /// A span's own facts for an answer.
 pub struct SpanFacts {
@@ -17,11 +22,49 @@ pub struct SpanFacts {
     pub duration_nanos: u64,
 }
 
+/// The answer's form of the sets of spans of a trace (traceql.md §10.2), each set and each span
+/// charged before the next one is made. None at all where the plan shows none.
+///
+/// # Errors
+/// There is no memory.
+pub fn sets(
+    request: &SearchRequest,
+    columns: &impl SpanColumns,
+    found: &[traceql::SpanSet],
+    facts: impl Fn(u32) -> SpanFacts,
+    memory: &mut AnswerMemory,
+) -> Result<Vec<SpanSet>, QueryError> {
+    if !request.plan.returns_spans() {
+        return Ok(Vec::new());
+    }
+    let set = |set: &traceql::SpanSet| {
+        let mut made = SpanSet {
+            spans: Vec::new(),
+            matched: u32::try_from(set.spans.len()).unwrap_or(u32::MAX),
+            attributes: set.attributes.iter().map(set_attribute).collect(),
+        };
+        memory.grow(set_memory_bytes(&made))?;
+        for number in set.spans.iter().take(request.spans_shown()) {
+            let span = span(&request.plan, columns, *number, &facts(*number));
+            memory.grow(span_memory_bytes(&span))?;
+            made.spans.push(span);
+        }
+        Ok(made)
+    };
+    found.iter().map(set).collect()
+}
+
+/// What a stage said of a set; what is absent shows as a word (traceql.md §7.2).
+fn set_attribute((key, value): &(String, traceql::Value)) -> KeyValue {
+    let value = any_value(value.as_ref())
+        .unwrap_or_else(|| AnyValue { value: Some(Otlp::String(Bytes::from_static(b"nil"))) });
+    KeyValue { key: Bytes::copy_from_slice(key.as_bytes()), value: Some(value) }
+}
+
 /// The answer's form of span number `span`.
-pub fn span(plan: &SearchPlan, columns: &impl SpanColumns, span: u32, facts: &SpanFacts) -> Span {
-    let value = |field| columns.value(span as usize, field);
+fn span(plan: &SearchPlan, columns: &impl SpanColumns, span: u32, facts: &SpanFacts) -> Span {
     let attributes = plan.echoed().filter_map(|(field, key)| {
-        let value = Some(any_value(value(field))?);
+        let value = Some(field_value(plan, columns, span as usize, field)?);
         Some(KeyValue { key: Bytes::copy_from_slice(key.as_bytes()), value })
     });
     Span {
@@ -31,6 +74,20 @@ pub fn span(plan: &SearchPlan, columns: &impl SpanColumns, span: u32, facts: &Sp
         duration_nanos: facts.duration_nanos,
         attributes: attributes.collect(),
     }
+}
+
+/// Of events and links the first one that has the field.
+fn field_value(
+    plan: &SearchPlan,
+    columns: &impl SpanColumns,
+    span: usize,
+    field: usize,
+) -> Option<AnyValue> {
+    let Some(list) = plan.fields()[field].list() else {
+        return any_value(columns.value(span, field));
+    };
+    let mut items = 0..columns.items(span, list);
+    items.find_map(|item| any_value(columns.item_value(span, item, field)))
 }
 
 fn name(plan: &SearchPlan, columns: &impl SpanColumns, span: u32) -> String {

@@ -9,16 +9,14 @@ use stringendo_proto::TraceId;
 use stringendo_ring::yield_if_due;
 
 use super::SearchRequest;
-use super::collect::{Findings, FoundTrace, Newest, SearchCost, copy_spans};
-use super::echo::{self, SpanFacts};
-use super::memory::{AnswerMemory, Charged, grow};
+use super::collect::{Findings, Newest, SearchCost};
+use super::judge::Judge;
+use super::memory::{Charged, grow};
 use crate::budget::Charge;
 use crate::error::QueryError;
 use crate::live::LiveSegment;
-use crate::live::columns::{self, LiveColumns, LiveFields};
-use crate::live::facts;
+use crate::live::columns;
 use crate::live::span::SpanView;
-use crate::live::value::Cell;
 use crate::shard::Shard;
 use crate::tenant::TenantId;
 
@@ -38,26 +36,35 @@ pub struct LiveSearchJob {
 pub async fn run(shard: &Shard, job: &LiveSearchJob) -> Result<Charged<Findings>, QueryError> {
     let candidates_bytes = live_traces(shard, job) * CANDIDATE_BYTES;
     let memory = shard.memory_to_read(candidates_bytes + TRACE_BYTES).await?;
-    let mut room = TraceRoom { memory, trace_bytes: TRACE_BYTES };
     let sealed = shard.live_segments();
-    let mut newest = Newest::new(job.request.limit, shard.answer_memory());
-    let mut cost = SearchCost::default();
-    let mut matching = Vec::new();
-    let fields = LiveFields::of(&job.request.plan, &shard.settings.block.dedicated_columns);
+    let mut search = LiveSearch {
+        tenant: &job.tenant,
+        judge: Judge::new(&job.request, &shard.settings.block.dedicated_columns),
+        newest: Newest::new(job.request.limit, shard.answer_memory()),
+        cost: SearchCost::default(),
+        room: TraceRoom { memory, trace_bytes: TRACE_BYTES },
+    };
     for Candidate { trace_id, start, spans } in candidates(shard, &sealed, job) {
         // Newest come first, so nothing later is newer than what is there.
-        if newest.is_full() && !newest.wants(start) {
+        if search.newest.is_full() && !search.newest.wants(start) {
             break;
         }
-        room.make_for(spans, job.request.plan.fields().len())?;
+        search.room.make_for(spans as usize, 0)?;
         {
             let active = shard.active.borrow();
-            let segments = sealed.iter().map(Rc::as_ref).chain([&*active]);
-            look_at(segments, job, &fields, &trace_id, &mut matching, &mut cost, &mut newest)?;
+            search.look_at(sealed.iter().map(Rc::as_ref).chain([&*active]), &trace_id)?;
         }
         yield_if_due().await;
     }
-    Ok(newest.into_findings(cost))
+    Ok(search.newest.into_findings(search.cost))
+}
+
+struct LiveSearch<'a> {
+    tenant: &'a TenantId,
+    judge: Judge<'a>,
+    newest: Newest,
+    cost: SearchCost,
+    room: TraceRoom,
 }
 
 /// Memory of a candidate: an entry of a table that is being doubled, and one of a list.
@@ -75,10 +82,10 @@ struct TraceRoom {
 
 impl TraceRoom {
     /// Grows without waiting, since this is memory to read with.
-    fn make_for(&mut self, spans: u32, fields: usize) -> Result<(), QueryError> {
-        // A view of a span, its place in a set of those seen and in the tree, and its cells.
-        let span_bytes = size_of::<SpanView<'_>>() + 64 + fields * size_of::<Cell<'_>>();
-        let needed = u64::from(spans) * span_bytes as u64;
+    fn make_for(&mut self, spans: usize, columns_bytes: u64) -> Result<(), QueryError> {
+        // A view of a span, and its place in a set of those seen and in the tree.
+        let span_bytes = size_of::<SpanView<'_>>() + 64;
+        let needed = (spans * span_bytes) as u64 + columns_bytes;
         let more = needed.saturating_sub(self.trace_bytes);
         grow(&mut self.memory, more)?;
         self.trace_bytes += more;
@@ -146,63 +153,24 @@ fn candidates(shard: &Shard, sealed: &[Rc<LiveSegment>], job: &LiveSearchJob) ->
     ordered
 }
 
-fn look_at<'a>(
-    segments: impl Iterator<Item = &'a LiveSegment>,
-    job: &LiveSearchJob,
-    fields: &LiveFields<'_>,
-    id: &TraceId,
-    matching: &mut Vec<u32>,
-    cost: &mut SearchCost,
-    newest: &mut Newest,
-) -> Result<(), QueryError> {
-    let parts = segments.filter_map(|segment| Some((segment, segment.tenant(&job.tenant)?)));
-    let parts = parts.flat_map(|(segment, index)| {
-        index.spans_of(id).map(move |(_, part)| (segment.chunks(), part))
-    });
-    let spans = columns::spans(parts);
-    cost.traces += 1;
-    cost.spans += spans.len() as u64;
-    cost.bytes += spans.iter().map(|span| span.body.len() as u64).sum::<u64>();
-    let columns = LiveColumns::read(id, &spans, fields);
-    matching.clear();
-    job.request.plan.matching_spans(&columns, matching);
-    if matching.is_empty() {
-        return Ok(());
+impl LiveSearch<'_> {
+    fn look_at<'a>(
+        &mut self,
+        segments: impl Iterator<Item = &'a LiveSegment>,
+        id: &TraceId,
+    ) -> Result<(), QueryError> {
+        let parts = segments.filter_map(|segment| Some((segment, segment.tenant(self.tenant)?)));
+        let parts = parts.flat_map(|(segment, index)| {
+            index.spans_of(id).map(move |(_, part)| (segment.chunks(), part))
+        });
+        let spans = columns::spans(parts);
+        self.cost.traces += 1;
+        self.cost.spans += spans.len() as u64;
+        self.cost.bytes += spans.iter().map(|span| span.body.len() as u64).sum::<u64>();
+        self.room.make_for(spans.len(), self.judge.memory_bytes(&spans))?;
+        match self.judge.judge(id, &spans, self.newest.memory())? {
+            Some(found) => self.newest.add(found),
+            None => Ok(()),
+        }
     }
-    let found = found(id, &spans, &columns, matching, &job.request, newest.memory())?;
-    newest.add(found)
-}
-
-fn found(
-    id: &TraceId,
-    spans: &[SpanView<'_>],
-    columns: &LiveColumns<'_>,
-    matching: &[u32],
-    request: &SearchRequest,
-    memory: &mut AnswerMemory,
-) -> Result<FoundTrace, QueryError> {
-    let facts = facts::of(id, spans);
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let services = facts.services.iter().map(|(service, counts)| (text(service), *counts));
-    let shown = matching.iter().take(request.spans_shown());
-    let shown = shown.map(|number| {
-        let span = &spans[*number as usize];
-        let facts = SpanFacts {
-            span_id: span.span_id.0,
-            start_unix_nanos: span.start_unix_nanos,
-            duration_nanos: span.duration_nanos(),
-        };
-        echo::span(&request.plan, columns, *number, &facts)
-    });
-    let spans = copy_spans(memory, shown)?;
-    Ok(FoundTrace {
-        trace_id: *id,
-        root_service: text(facts.root_service),
-        root_name: text(facts.root_name),
-        start_unix_nanos: facts.start_unix_nanos,
-        end_unix_nanos: facts.end_unix_nanos,
-        services: services.collect(),
-        spans,
-        matched: matching.len() as u32,
-    })
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use stringendo_proto::TraceId;
+use stringendo_proto::otlp::KeyValue;
 use stringendo_proto::tempopb::{ServiceStats, SpanSet, TraceSearchMetadata};
 
 use super::collect::{FoundTrace, order};
@@ -54,18 +55,24 @@ fn merge(known: &mut FoundTrace, more: FoundTrace) {
         let known = known.services.entry(service).or_default();
         *known = (known.0.max(counts.0), known.1.max(counts.1));
     }
-    if more.matched > known.matched {
-        (known.matched, known.spans) = (more.matched, more.spans);
+    more.sets.into_iter().for_each(|set| merge_set(&mut known.sets, set));
+}
+
+/// Sets with equal `by(…)` attributes are one, and the larger one wins.
+fn merge_set(known: &mut Vec<SpanSet>, more: SpanSet) {
+    let groups = |set: &SpanSet| -> Vec<KeyValue> {
+        let by = |attribute: &&KeyValue| attribute.key.starts_with(b"by(");
+        set.attributes.iter().filter(by).cloned().collect()
+    };
+    match known.iter_mut().find(|set| groups(set) == groups(&more)) {
+        Some(set) if set.matched < more.matched => *set = more,
+        Some(_) => {}
+        None => known.push(more),
     }
 }
 
 /// The answer's form of a trace.
-pub fn metadata(trace: FoundTrace, shows_spans: bool) -> TraceSearchMetadata {
-    let sets = if shows_spans {
-        vec![SpanSet { spans: trace.spans, matched: trace.matched, attributes: Vec::new() }]
-    } else {
-        Vec::new()
-    };
+pub fn metadata(trace: FoundTrace) -> TraceSearchMetadata {
     let stats = trace.services.into_iter().map(|(service, (span_count, error_count))| {
         (service, ServiceStats { span_count, error_count })
     });
@@ -77,8 +84,8 @@ pub fn metadata(trace: FoundTrace, shows_spans: bool) -> TraceSearchMetadata {
         root_trace_name: trace.root_name,
         start_time_unix_nano: trace.start_unix_nanos,
         duration_ms: u32::try_from(duration / 1_000_000).unwrap_or(u32::MAX),
-        span_set: sets.first().cloned(),
-        span_sets: sets,
+        span_set: trace.sets.first().cloned(),
+        span_sets: trace.sets,
         service_stats: stats.collect(),
     }
 }

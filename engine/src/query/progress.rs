@@ -47,7 +47,7 @@ impl SearchProgress {
         // The answer shows spans twice.
         memory.grow(2 * state.merged.memory_bytes())?;
         let newest = state.merged.clone().newest(request.limit);
-        Ok(state.response(newest, request))
+        Ok(state.response(newest))
     }
 
     /// Notes that so many parts of the search were asked for.
@@ -79,17 +79,16 @@ impl SearchProgress {
     ) -> Result<Held<SearchResponse>, QueryError> {
         let mut state = self.state.borrow_mut();
         let newest = std::mem::take(&mut state.merged).newest(request.limit);
-        // The answer shows spans twice, and the second copy belongs to this core.
-        memory.grow(newest.iter().map(FoundTrace::spans_memory_bytes).sum())?;
+        // The answer shows the first set twice, and the second copy belongs to this core.
+        memory.grow(newest.iter().map(FoundTrace::sets_memory_bytes).sum())?;
         let kept = std::mem::take(&mut state.kept);
-        Ok(Held { value: state.response(newest, request), kept })
+        Ok(Held { value: state.response(newest), kept })
     }
 }
 
 impl State {
-    fn response(&self, traces: Vec<FoundTrace>, request: &SearchRequest) -> SearchResponse {
-        let shows_spans = request.plan.returns_spans();
-        let traces = traces.into_iter().map(|trace| metadata(trace, shows_spans)).collect();
+    fn response(&self, traces: Vec<FoundTrace>) -> SearchResponse {
+        let traces = traces.into_iter().map(metadata).collect();
         SearchResponse { traces, metrics: Some(self.metrics()) }
     }
 

@@ -28,10 +28,9 @@ type Parts<'a> = FuturesUnordered<LocalBoxFuture<'a, PartOutcome>>;
 type PartOutcome = Option<Result<Held<Findings>, QueryError>>;
 
 impl SearchRequest {
-    /// How many spans of a trace are shown.
+    /// How many spans of a set are shown.
     pub fn spans_shown(&self) -> usize {
         match self.spans_per_span_set {
-            _ if !self.plan.returns_spans() => 0,
             0 => usize::MAX,
             limit => limit,
         }
