@@ -9,6 +9,8 @@
 //!                              SearchPlan::spansets ─▶ sets of spans
 //! ```
 //!
+//! Metrics queries go through [`metrics::compile_metrics`] instead, whose legs hold a plan each.
+//!
 //! The language is that of `contract/traceql.md`, whose sections are cited as §. The whole language
 //! is parsed and validated; what cannot be answered yet is refused by [`plan`] by name.
 //!
@@ -22,6 +24,7 @@ mod field;
 pub mod legacy_tags;
 mod lexer;
 pub mod limits;
+pub mod metrics;
 mod parser;
 mod pattern;
 mod plan;

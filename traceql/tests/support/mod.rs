@@ -173,7 +173,7 @@ pub fn traces() -> Vec<Trace> {
 }
 
 /// Owned rows, as a source might hold them.
-struct Columns(Vec<Vec<Value>>);
+pub struct Columns(Vec<Vec<Value>>);
 
 impl SpanColumns for Columns {
     fn len(&self) -> usize {
@@ -205,7 +205,8 @@ fn value(trace: &Trace, span: &Span, field: &Field) -> Value {
     let millis = |count: u64| Value::Duration(count * 1_000_000);
     let intrinsic = match field {
         Field::Attribute { scope, name } => {
-            return span.attribute(*scope, name).cloned().unwrap_or_default();
+            let absent = || if field.is_service_name() { s("") } else { Value::Missing };
+            return span.attribute(*scope, name).cloned().unwrap_or_else(absent);
         }
         Field::Intrinsic(intrinsic) => intrinsic,
     };
@@ -271,4 +272,71 @@ pub fn search(query: &str) -> String {
         Ok(plan) => matching(&plan),
         Err(error) => format!("{query}: {error}"),
     }
+}
+
+/// When each span starts, in milliseconds after the fixture's base.
+const START_OFFSETS_MS: [(&str, u64); 12] = [
+    ("A", 0),
+    ("B", 100),
+    ("C", 150),
+    ("D", 500),
+    ("E", 550),
+    ("F", 600),
+    ("G", 2_000),
+    ("H", 2_010),
+    ("I", 4_000),
+    ("J", 4_100),
+    ("K", 4_150),
+    ("L", 8_000),
+];
+
+/// A trace of the fixture for metrics queries.
+#[allow(dead_code, reason = "not every test file asks for metrics")]
+pub struct TimedTrace {
+    pub id: [u8; 16],
+    /// Offsets from the fixture's base.
+    pub start_offsets_ms: Vec<u64>,
+    /// The wanted fields, and behind them `attributes`.
+    pub columns: Columns,
+    /// Every attribute of its spans, resources and scopes.
+    pub attributes: Vec<Field>,
+}
+
+/// The traces with columns for these fields.
+#[allow(dead_code, reason = "not every test file asks for metrics")]
+pub fn timed_traces(fields: &[Field]) -> Vec<TimedTrace> {
+    let timed = |trace: Trace| {
+        let attributes = attributes(&trace);
+        let row = |span: &Span| {
+            fields.iter().chain(&attributes).map(|f| value(&trace, span, f)).collect()
+        };
+        let offset = |span: &Span| {
+            let known = START_OFFSETS_MS.iter().find(|(name, _)| *name == span.name);
+            known.expect("every span has a start").1
+        };
+        TimedTrace {
+            id: u128::from_str_radix(trace.id, 16).expect("an id").to_be_bytes(),
+            start_offsets_ms: trace.spans.iter().map(offset).collect(),
+            columns: Columns(trace.spans.iter().map(row).collect()),
+            attributes,
+        }
+    };
+    traces().into_iter().map(timed).collect()
+}
+
+fn attributes(trace: &Trace) -> Vec<Field> {
+    let mut fields = Vec::new();
+    for span in &trace.spans {
+        let lists = [
+            (AttributeScope::Span, &span.attributes),
+            (AttributeScope::Resource, &span.origin.resource),
+            (AttributeScope::Instrumentation, &span.origin.scope_attributes),
+        ];
+        for (scope, list) in lists {
+            fields.extend(list.iter().map(|(name, _)| Field::attribute(scope, *name)));
+        }
+    }
+    fields.sort_by_key(ToString::to_string);
+    fields.dedup();
+    fields
 }
