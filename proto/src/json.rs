@@ -152,6 +152,13 @@ impl<'o> Object<'o> {
         }
     }
 
+    /// A 64-bit integer with sign as a string, unless it is 0.
+    pub fn i64_unless_zero(&mut self, key: &str, number: i64) {
+        if number != 0 {
+            put_quoted(self.key(key), number);
+        }
+    }
+
     /// An enum's name, or its number if it has none; nothing if it is 0.
     pub fn enum_unless_zero(&mut self, key: &str, number: i32, names: &[&str]) {
         if number == 0 {

@@ -4,6 +4,7 @@
 //! From: `engine`'s answers, as messages. To: `net`, which sends the bytes. [`crate::api_json`]
 //! reads traces back.
 
+mod metrics;
 mod search;
 mod trace;
 
@@ -11,7 +12,12 @@ pub use trace::put_any_value;
 
 use crate::json::Object;
 use crate::otlp::TracesData;
-use crate::tempopb::{SearchResponse, TraceByIdMetrics, TraceByIdResponse};
+use crate::tempopb::{
+    QueryInstantResponse, QueryRangeResponse, SearchResponse, TraceByIdMetrics, TraceByIdResponse,
+};
+
+/// Names of [`PartialStatus`](crate::tempopb::PartialStatus).
+const PARTIAL_STATUS: [&str; 2] = ["COMPLETE", "PARTIAL"];
 
 /// `GET /api/traces/{id}`: the trace with `batches` as top-level key.
 pub fn trace_v1(trace: &TracesData) -> Vec<u8> {
@@ -22,14 +28,13 @@ pub fn trace_v1(trace: &TracesData) -> Vec<u8> {
 
 /// `GET /api/v2/traces/{id}`.
 pub fn trace_v2(answer: &TraceByIdResponse) -> Vec<u8> {
-    const STATUS: [&str; 2] = ["COMPLETE", "PARTIAL"];
     let mut out = Vec::new();
     let mut object = Object::begin(&mut out);
     object.message_if_set("trace", answer.trace.as_ref(), |out, trace| {
         trace::put_trace(out, trace, "resourceSpans");
     });
     object.message_if_set("metrics", answer.metrics.as_ref(), put_metrics);
-    object.enum_unless_zero("status", answer.status, &STATUS);
+    object.enum_unless_zero("status", answer.status, &PARTIAL_STATUS);
     object.string_unless_empty("message", answer.message.as_bytes());
     object.end();
     out
@@ -39,6 +44,20 @@ pub fn trace_v2(answer: &TraceByIdResponse) -> Vec<u8> {
 pub fn search(answer: &SearchResponse) -> Vec<u8> {
     let mut out = Vec::new();
     search::put_response(&mut out, answer);
+    out
+}
+
+/// `GET /api/metrics/query_range`.
+pub fn query_range(answer: &QueryRangeResponse) -> Vec<u8> {
+    let mut out = Vec::new();
+    metrics::put_range(&mut out, answer);
+    out
+}
+
+/// `GET /api/metrics/query`.
+pub fn query_instant(answer: &QueryInstantResponse) -> Vec<u8> {
+    let mut out = Vec::new();
+    metrics::put_instant(&mut out, answer);
     out
 }
 

@@ -5,7 +5,10 @@ use serde_json::Value as Json;
 use super::*;
 use crate::api_json::{parse_any_value, parse_trace};
 use crate::otlp::{AnyValue, ResourceSpans};
-use crate::tempopb::{PartialStatus, SearchMetrics, ServiceStats, SpanSet, TraceSearchMetadata};
+use crate::tempopb::{
+    Exemplar, InstantSeries, PartialStatus, Sample, SearchMetrics, ServiceStats, SpanSet,
+    TimeSeries, TraceSearchMetadata,
+};
 use crate::test_data::{any_value, traces};
 
 /// Trace ids and what Tempo answered about them over `/api/v2/traces/{id}`.
@@ -148,4 +151,52 @@ fn a_search_answer_looks_as_tempo_writes_it() {
 #[test]
 fn a_search_without_results_still_has_its_list() {
     assert_eq!(search(&SearchResponse::default()), br#"{"traces":[]}"#);
+}
+
+#[test]
+fn answers_of_metrics_queries_are_written_like_the_contract_shows() {
+    use crate::otlp::{KeyValue, Value};
+    let label = |key: &'static str, value| KeyValue {
+        key: bytes::Bytes::from_static(key.as_bytes()),
+        value: Some(AnyValue { value: Some(value) }),
+    };
+    let labels = vec![label(".foo", Value::Int(1)), label("p", Value::Double(0.5))];
+    let exemplar = Exemplar {
+        labels: vec![label("trace:id", Value::String(bytes::Bytes::from_static(b"2f")))],
+        value: 0.2,
+        timestamp_ms: 1_700_000_000_001,
+    };
+    let range = QueryRangeResponse {
+        series: vec![TimeSeries {
+            labels: labels.clone(),
+            samples: vec![
+                Sample { value: 1.5, timestamp_ms: 1_700_000_000_000 },
+                Sample { value: 0.0, timestamp_ms: 1_700_000_060_000 },
+            ],
+            exemplars: vec![exemplar],
+        }],
+        metrics: Some(SearchMetrics { completed_jobs: 1, total_jobs: 1, ..Default::default() }),
+        status: 1,
+        message: "cut".to_owned(),
+    };
+    let labels_shown = concat!(
+        r#""labels":[{"key":".foo","value":{"intValue":"1"}},"#,
+        r#"{"key":"p","value":{"doubleValue":0.5}}]"#,
+    );
+    let expected = [
+        r#"{"series":[{"#,
+        labels_shown,
+        r#","samples":[{"timestampMs":"1700000000000","value":1.5},"#,
+        r#"{"timestampMs":"1700000060000"}],"#,
+        r#""exemplars":[{"labels":[{"key":"trace:id","value":{"stringValue":"2f"}}],"#,
+        r#""value":0.2,"timestampMs":"1700000000001"}]}],"#,
+        r#""metrics":{"completedJobs":1,"totalJobs":1},"status":"PARTIAL","message":"cut"}"#,
+    ];
+    assert_eq!(String::from_utf8(query_range(&range)).unwrap(), expected.concat());
+    assert_eq!(query_range(&QueryRangeResponse::default()), br#"{"series":[]}"#);
+    let series = vec![InstantSeries { labels, value: 12.0 }];
+    let instant = QueryInstantResponse { series, ..Default::default() };
+    let expected = [r#"{"series":[{"#, labels_shown, r#","value":12}]}"#].concat();
+    assert_eq!(String::from_utf8(query_instant(&instant)).unwrap(), expected);
+    assert_eq!(query_instant(&QueryInstantResponse::default()), b"{}");
 }

@@ -6,6 +6,12 @@ use prost::Message;
 
 use crate::otlp::{KeyValue, TracesData};
 
+mod metrics;
+
+pub use metrics::{
+    Exemplar, InstantSeries, QueryInstantResponse, QueryRangeResponse, Sample, TimeSeries,
+};
+
 /// `TraceByIDResponse`.
 #[derive(Clone, PartialEq, Message)]
 pub struct TraceByIdResponse {

@@ -58,7 +58,7 @@ fn put_span(out: &mut Vec<u8>, span: &Span) {
     object.end();
 }
 
-fn put_metrics(out: &mut Vec<u8>, metrics: &SearchMetrics) {
+pub(super) fn put_metrics(out: &mut Vec<u8>, metrics: &SearchMetrics) {
     let mut object = Object::begin(out);
     object.u32_unless_zero("inspectedTraces", metrics.inspected_traces);
     object.u64_unless_zero("inspectedBytes", metrics.inspected_bytes);
