@@ -11,6 +11,7 @@
 //! plan nor the evaluation nor a stored form. [`fixture`] holds the traces of the contract's
 //! examples. No product crate depends on this one.
 
+pub mod answers;
 pub mod columns;
 pub mod dice;
 pub mod examples;

@@ -11,7 +11,7 @@ mod trace;
 mod tree;
 mod value;
 
-pub use answer::{FoundSet, FoundSpan, FoundTrace, mentioned, search};
+pub use answer::{FoundSet, FoundSpan, FoundTrace, Shown, mentioned, search};
 pub use expression::Items;
 pub use pipeline::{Set, run};
 pub use trace::TraceView;

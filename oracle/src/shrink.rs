@@ -11,18 +11,19 @@ pub fn shrink(
     mut query: String,
     mut differs: impl FnMut(&[Trace], &str) -> bool,
 ) -> (Vec<Trace>, String) {
-    loop {
-        let halves = halves(&traces);
-        if let Some(fewer) = halves.into_iter().find(|fewer| differs(fewer, &query)) {
-            traces = fewer;
-            continue;
-        }
-        let simpler = simpler(&query);
-        match simpler.into_iter().find(|simpler| differs(&traces, simpler)) {
-            Some(simpler) => query = simpler,
-            None => return (traces, query),
-        }
+    while let Some(next) =
+        candidates(&traces, &query).into_iter().find(|(traces, query)| differs(traces, query))
+    {
+        (traces, query) = next;
     }
+    (traces, query)
+}
+
+/// What is a step simpler, the greatest steps first.
+pub fn candidates(traces: &[Trace], query: &str) -> Vec<(Vec<Trace>, String)> {
+    let fewer = halves(traces).into_iter().map(|traces| (traces, query.to_owned()));
+    let simpler = simpler(query).into_iter().map(|query| (traces.to_vec(), query));
+    fewer.chain(simpler).collect()
 }
 
 /// Either half of the traces; of a single one, the trace without one of its spans or details.

@@ -49,9 +49,66 @@ pub struct FoundSpan {
     pub duration_nanos: u64,
     /// `name`; empty where the query does not ask for it.
     pub name: String,
-    /// Shown values per key: one of these must be there. Several where fields share a key, or
-    /// where any event or link may be shown.
-    pub attributes: BTreeMap<String, BTreeSet<String>>,
+    /// By key.
+    pub attributes: BTreeMap<String, Shown>,
+}
+
+/// What is shown of a key.
+#[derive(Clone, Debug, Default, PartialEq, PartialOrd)]
+pub struct Shown {
+    /// [`Value::shown`] values. Of the right answer: what may be shown, several where fields share
+    /// a key or where any event or link may be taken. Of a given answer: what is shown.
+    pub values: BTreeSet<String>,
+    /// Whether one of them must be shown. It need not for events and links, of which the one that
+    /// is taken may lack it, nor for empty strings, which may stand for absence.
+    pub required: bool,
+}
+
+impl FoundTrace {
+    /// Whether a given answer shows what this right one allows.
+    pub fn allows(&self, given: &Self) -> bool {
+        let own = |trace: &Self| Self { sets: Vec::new(), ..trace.clone() };
+        let pairs = || self.sets.iter().zip(&given.sets);
+        own(self) == own(given)
+            && self.sets.len() == given.sets.len()
+            && pairs().all(|(right, given)| right.allows(given))
+    }
+
+    /// Sets in an order that depends neither on the order in which they were found nor on what is
+    /// shown of their spans.
+    pub fn sort(&mut self) {
+        let key = |set: &FoundSet| {
+            (set.attributes.clone(), set.matched, set.spans.keys().cloned().collect::<Vec<_>>())
+        };
+        self.sets.sort_by_cached_key(key);
+    }
+}
+
+impl FoundSet {
+    fn allows(&self, given: &Self) -> bool {
+        self.attributes == given.attributes
+            && self.matched == given.matched
+            && self.spans.keys().eq(given.spans.keys())
+            && self
+                .spans
+                .values()
+                .zip(given.spans.values())
+                .all(|(right, given)| right.allows(given))
+    }
+}
+
+impl FoundSpan {
+    fn allows(&self, given: &Self) -> bool {
+        let is_allowed = |(key, shown): (&String, &Shown)| {
+            self.attributes.get(key).is_some_and(|right| shown.values.is_subset(&right.values))
+        };
+        let is_there =
+            |(key, shown): (&String, &Shown)| !shown.required || given.attributes.contains_key(key);
+        self.duration_nanos == given.duration_nanos
+            && self.name == given.name
+            && given.attributes.iter().all(is_allowed)
+            && self.attributes.iter().all(is_there)
+    }
 }
 
 /// The answer to a query, by [`Trace::short_id`].
@@ -87,8 +144,10 @@ fn found_trace(trace: &TraceView<'_>, sets: &[Set], mentioned: &[Field]) -> Foun
         start_unix_nanos: trace.rows.start_unix_nanos(),
         duration_ms: trace.rows.duration_nanos() / 1_000_000,
         services,
-        sets,
-    }
+        sets: sets.iter().map(|set| found_set(trace, set, mentioned)).collect(),
+    };
+    found.sort();
+    found
 }
 
 fn found_set(trace: &TraceView<'_>, set: &Set, mentioned: &[Field]) -> FoundSet {
@@ -106,16 +165,19 @@ fn found_set(trace: &TraceView<'_>, set: &Set, mentioned: &[Field]) -> FoundSet 
 
 fn found_span(trace: &TraceView<'_>, span: usize, mentioned: &[Field]) -> FoundSpan {
     let row = &trace.rows.spans[span];
-    let mut attributes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut attributes: BTreeMap<String, Shown> = BTreeMap::new();
     for field in mentioned {
         let Some(key) = field.echo_key() else { continue };
-        let shown = values(trace, span, field).into_iter().filter_map(|value| match value {
-            Value::Nil | Value::Opaque => None,
-            value => Some(value.shown()),
-        });
-        attributes.entry(key.to_owned()).or_default().extend(shown);
+        let shown = attributes.entry(key.to_owned()).or_default();
+        for value in values(trace, span, field) {
+            if matches!(value, Value::Nil | Value::Opaque) {
+                continue;
+            }
+            shown.values.insert(value.shown());
+            shown.required |= field.list().is_none() && value != Value::Str(Vec::new());
+        }
     }
-    attributes.retain(|_, values| !values.is_empty());
+    attributes.retain(|_, shown| !shown.values.is_empty());
     let shows_name = mentioned.contains(&Field::Intrinsic(Intrinsic::Name));
     FoundSpan {
         duration_nanos: row.duration_nanos,
