@@ -32,6 +32,9 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
+/// Whether searches combine the pieces of a trace already.
+const COMBINES: bool = false;
+
 /// Where the spans of a trace are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
@@ -172,7 +175,7 @@ fn difference(
         return Some(format!("found {:?}\nright {:?}", ids(given), ids(right)));
     }
     let wrong = right.iter().find(|(id, right)| !right.allows(&given[*id]));
-    wrong.map(|(id, right)| format!("found {id} {:#?}\nright {right:#?}", given[id]))
+    wrong.map(|(id, right)| format!("found {id} {:?}\nright {right:?}", given[id]))
 }
 
 /// Where an answer was wrong.
@@ -213,6 +216,9 @@ async fn check(node: Node, worlds: &[World]) -> Vec<Wrong> {
     let mut wrong = ask_all(&node, State::Live, "whole", worlds).await;
     node.flush(None).await;
     wrong.extend(ask_all(&node, State::Stored, "whole", worlds).await);
+    if !COMBINES {
+        return wrong;
+    }
     bring_all(&node, State::Spread, "pieces", worlds).await;
     wrong.extend(ask_all(&node, State::Spread, "pieces", worlds).await);
     node.flush(None).await;
@@ -250,7 +256,8 @@ async fn readable(node: &Node, worlds: &[World], wrong: &Wrong) -> String {
         }
     }
     let last = last.unwrap_or_else(|| "right when asked alone".to_owned());
-    format!("{:?} {}\n= {}\n{:#?}\n{last}", wrong.state, wrong.text, least.1, least.0)
+    let traces: String = least.0.iter().map(Trace::to_string).collect();
+    format!("{:?} {}\n= {}\n{traces}{last}", wrong.state, wrong.text, least.1)
 }
 
 fn run(cores: u16) {

@@ -114,6 +114,8 @@ const ARITHMETIC: &[Search] = &[
     ("{ .x / 0 = 1 }", ""),
     ("{ -.foo = 1 }", ""),
     ("{ 6 / 0 = 1 }", ""),
+    // A negated duration is no integer, so dividing it by zero gives infinity.
+    ("{ (-duration) / 0 < 1 }", "ABCDEFGHIJK"),
 ];
 
 const BOOLEAN: &[Search] = &[

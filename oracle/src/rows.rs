@@ -1,6 +1,7 @@
 //! Traces as plain rows: every span with its own copy of resource and scope.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A value of an attribute.
 #[derive(Clone, Debug, PartialEq)]
@@ -173,6 +174,27 @@ impl Trace {
     pub fn duration_nanos(&self) -> u64 {
         let end = self.spans.iter().map(Span::end_unix_nanos).max().unwrap_or(0);
         end - self.start_unix_nanos()
+    }
+}
+
+/// One line per span, for reports.
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "trace {}", self.short_id())?;
+        for span in &self.spans {
+            write!(f, "  {:016x} of {:016x} {:?}", span.id, span.parent, span.name)?;
+            write!(f, " kind {} status {} {:?}", span.kind, span.status, span.message)?;
+            write!(f, " {}+{} ns", span.start_unix_nanos, span.duration_nanos)?;
+            writeln!(f, " {:?}", span.attributes)?;
+            writeln!(f, "    of {:?} {:?}", span.resource, span.scope)?;
+            for event in &span.events {
+                writeln!(f, "    {event:?}")?;
+            }
+            for link in &span.links {
+                writeln!(f, "    {link:?}")?;
+            }
+        }
+        Ok(())
     }
 }
 

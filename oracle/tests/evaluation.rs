@@ -197,5 +197,6 @@ fn shrunk(traces: &[Trace], text: &str) -> String {
     let kept = |traces: &[Trace], text: &str| differs(traces, text).is_some();
     let (less, simpler) = shrink(traces.to_vec(), text.to_owned(), kept);
     let difference = differs(&less, &simpler).unwrap_or_default();
-    format!("{text}\n= {simpler}\n{less:#?}\n{difference}")
+    let less: String = less.iter().map(Trace::to_string).collect();
+    format!("{text}\n= {simpler}\n{less}{difference}")
 }

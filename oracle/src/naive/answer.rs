@@ -136,9 +136,7 @@ fn found_trace(trace: &TraceView<'_>, sets: &[Set], mentioned: &[Field]) -> Foun
         counts.0 += 1;
         counts.1 += u64::from(span.status == 2);
     }
-    let mut sets: Vec<FoundSet> = sets.iter().map(|set| found_set(trace, set, mentioned)).collect();
-    sets.sort_by(|a, b| a.partial_cmp(b).expect("no numbers that have no order"));
-    FoundTrace {
+    let mut found = FoundTrace {
         root_service: if root_service.is_empty() { NO_ROOT } else { root_service }.to_owned(),
         root_name: trace.root().map_or("", |root| &root.name).to_owned(),
         start_unix_nanos: trace.rows.start_unix_nanos(),

@@ -158,9 +158,8 @@ pub(super) fn negate(value: ValueRef<'_>) -> ValueRef<'static> {
     match value {
         ValueRef::Int(value) => ValueRef::Int(value.wrapping_neg()),
         ValueRef::Float(value) => ValueRef::Float(-value),
-        ValueRef::Duration(nanos) => {
-            i64::try_from(nanos).map_or(ValueRef::Float(-(nanos as f64)), |n| ValueRef::Int(-n))
-        }
+        // As any arithmetic with durations: a float of nanoseconds, never an integer.
+        ValueRef::Duration(nanos) => ValueRef::Float(-(nanos as f64)),
         _ => ValueRef::Missing,
     }
 }
