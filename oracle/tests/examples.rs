@@ -41,7 +41,10 @@ fn group_attributes_are_those_of_the_contract() {
         .flat_map(|trace| &trace.sets)
         .map(|set| format!("{:?}", set.attributes))
         .collect();
-    let multi = r#"{"by(resource.service.name)": "string multi", "count()": "int 3", "max(duration)": "string 2s"}"#;
+    let multi = concat!(
+        r#"{"by(resource.service.name)": "string multi", "count()": "int 3", "#,
+        r#""max(duration)": "string 2s"}"#
+    );
     assert_eq!(sets.len(), 2);
     assert!(sets.iter().any(|set| set == multi), "{sets:?}");
 }
