@@ -21,7 +21,7 @@ use crate::metrics::{Metrics, families as family};
 use crate::next_segment::{self, NextSegment};
 use crate::node::Node;
 use crate::query::memory::part;
-use crate::query::{block_search, block_trace, live_search, live_trace};
+use crate::query::{block_search, block_trace, live_search, live_trace, metrics};
 use crate::recovery::{self, RecoveryError};
 use crate::settings::EngineSettings;
 use crate::shard::{FlushRequest, Shard, empty_gathering};
@@ -149,6 +149,16 @@ fn serve(node: &Node, message: Message) {
         Message::BlockSearch(job, answer) => {
             reply(Class::Query, answer, async move {
                 part(&shard, block_search::run(&shard, &job)).await
+            });
+        }
+        Message::LiveMetrics(job, answer) => {
+            reply(Class::Query, answer, async move {
+                part(&shard, metrics::live::run(&shard, &job)).await
+            });
+        }
+        Message::BlockMetrics(job, answer) => {
+            reply(Class::Query, answer, async move {
+                part(&shard, metrics::blocks::run(&shard, &job)).await
             });
         }
         Message::AddBlock(entry, answer) => add_block(node.clone(), entry, answer),

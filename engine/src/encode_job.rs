@@ -195,7 +195,7 @@ impl EncodeJob<'_> {
 
 /// The id of the block that a tenant's part of a segment becomes: random like the segment's, the
 /// same on every try (FNV-1a over the tenant, folded into the segment's id).
-fn block_id(segment: &Uuid, tenant: &TenantId) -> Uuid {
+pub fn block_id(segment: &Uuid, tenant: &TenantId) -> Uuid {
     const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
     let bytes = tenant.as_str().bytes();

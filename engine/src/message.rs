@@ -12,6 +12,9 @@ use crate::query::block_search::BlockSearchJob;
 use crate::query::collect::Findings;
 use crate::query::live_search::LiveSearchJob;
 use crate::query::memory::PartAnswer;
+use crate::query::metrics::MetricsFindings;
+use crate::query::metrics::blocks::BlockMetricsJob;
+use crate::query::metrics::live::LiveMetricsJob;
 use crate::query::trace::TracePieces;
 use crate::tenant::TenantId;
 use stringendo_proto::TraceId;
@@ -28,6 +31,10 @@ pub enum Message {
     LiveSearch(LiveSearchJob, PartAnswer<Findings>),
     /// A search of some blocks.
     BlockSearch(BlockSearchJob, PartAnswer<Findings>),
+    /// A metrics query over live data.
+    LiveMetrics(LiveMetricsJob, PartAnswer<MetricsFindings>),
+    /// A metrics query over some blocks.
+    BlockMetrics(BlockMetricsJob, PartAnswer<MetricsFindings>),
     /// To core 0: a block is durable; list it everywhere, then answer.
     AddBlock(Arc<BlockEntry>, Answer<()>),
     /// From core 0: the block list from now on.

@@ -18,6 +18,7 @@ pub mod live_search;
 pub mod live_trace;
 pub mod memory;
 pub mod merge;
+pub mod metrics;
 pub mod progress;
 pub mod search;
 pub mod trace;

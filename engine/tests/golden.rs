@@ -1,5 +1,5 @@
-//! The golden answers that Tempo gave about another corpus: traces by id and searches, from live
-//! data and from blocks.
+//! The golden answers that Tempo gave about another corpus: traces by id, searches and metrics, from
+//! live data and from blocks.
 
 mod common;
 
@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use common::golden::{self, Case};
 use common::{everywhere, golden_corpus, settings, with_engine};
+use stringendo_engine::query::metrics::{MetricsProgress, MetricsRequest};
 use stringendo_engine::{EngineSettings, Node, SearchRequest, TenantId};
 use stringendo_proto::TraceId;
 use stringendo_proto::tempopb::SearchResponse;
 use stringendo_traceql::legacy_tags::compile_tags;
+use stringendo_traceql::metrics::{MetricsPlan, RangeLimits, TimeAxis, compile_metrics};
 use stringendo_traceql::{SearchPlan, compile_search, duration};
 
 /// What of TraceQL is not served yet: events and links, structure, pipelines.
@@ -31,6 +33,7 @@ const NOT_SERVED: &[&str] = &[
     "search-46",
     "search-47",
     "search-48",
+    "metrics-range-11",
 ];
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
@@ -65,11 +68,16 @@ async fn check(node: &Node, case: &Case, state: &str) -> String {
             Err(_) if NOT_SERVED.contains(&case.id.as_str()) => return String::new(),
             Err(error) => return format!("{} {:?}: {error}\n", case.id, case.param("q")),
         },
-        // Statuses, tags and metrics are answered elsewhere.
+        "series" | "instant" => match compile_metrics(case.param("q").expect("a query")) {
+            Ok(plan) => metrics(node, case, plan).await,
+            Err(_) if NOT_SERVED.contains(&case.id.as_str()) => return String::new(),
+            Err(error) => return format!("{} {:?}: {error}\n", case.id, case.param("q")),
+        },
+        // Statuses and tags are answered elsewhere.
         _ => return String::new(),
     };
     assert!(!NOT_SERVED.contains(&case.id.as_str()), "{} is served", case.id);
-    if found == case.answer {
+    if golden::is_same(&found, &case.answer) {
         return String::new();
     }
     format!(
@@ -97,6 +105,27 @@ fn plan(case: &Case) -> Result<SearchPlan, String> {
             .map_err(|error| error.to_string()),
         None => compile_search(case.param("q").expect("a query")).map_err(|e| e.to_string()),
     }
+}
+
+async fn metrics(node: &Node, case: &Case, plan: MetricsPlan) -> serde_json::Value {
+    let limits = RangeLimits { range_nanos_max: 0, intervals_max: 0, end_unix_nanos_max: u64::MAX };
+    let nanos = |name| case.number(name) * NANOS_PER_SECOND;
+    let (start, end) = (nanos("start"), nanos("end"));
+    let is_instant = case.compare == "instant";
+    let axis = if is_instant {
+        TimeAxis::instant(start, end, &limits)
+    } else {
+        TimeAxis::range(start, end, Some(nanos("step")), &limits)
+    };
+    let axis = axis.expect("a range");
+    let request = MetricsRequest { plan: Arc::new(plan), axis, exemplars: 100, series_max: 0 };
+    let (tenant, progress) = (TenantId::single(), MetricsProgress::default());
+    if is_instant {
+        let answer = node.metrics_instant(&tenant, &request, &progress).await;
+        return golden::instant(&answer.expect("an answer").value);
+    }
+    let answer = node.metrics_range(&tenant, &request, &progress).await;
+    golden::series(&answer.expect("an answer").value)
 }
 
 async fn search(node: &Node, case: &Case, plan: SearchPlan) -> serde_json::Value {

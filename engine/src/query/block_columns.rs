@@ -33,15 +33,16 @@ pub struct FieldMap {
 impl FieldMap {
     /// The map for a search.
     pub fn of(search: &SearchRequest) -> Self {
+        Self::of_fields(search.plan.fields(), search.start_unix_nanos, search.end_unix_nanos)
+    }
+
+    /// The map for these fields of traces in the given time.
+    pub fn of_fields(fields: &[Field], start_unix_nanos: u64, end_unix_nanos: u64) -> Self {
         let mut map = Self {
             fields: Vec::new(),
-            request: ScanRequest {
-                fields: Vec::new(),
-                start_unix_nanos: search.start_unix_nanos,
-                end_unix_nanos: search.end_unix_nanos,
-            },
+            request: ScanRequest { fields: Vec::new(), start_unix_nanos, end_unix_nanos },
         };
-        for field in search.plan.fields() {
+        for field in fields {
             let source = map.source(field);
             map.fields.push((field.clone(), source));
         }

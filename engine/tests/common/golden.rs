@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 use stringendo_proto::otlp::{AnyValue, Event, KeyValue, Link, Span, TracesData};
 use stringendo_proto::render_json::{self, put_any_value};
-use stringendo_proto::tempopb::SearchResponse;
+use stringendo_proto::tempopb::{QueryInstantResponse, QueryRangeResponse, SearchResponse};
 
 /// A case: a request to the HTTP API, and what Tempo answered.
 pub struct Case {
@@ -207,4 +207,56 @@ fn span_set(set: &Json, shows_span_attributes: bool) -> Json {
         canonical["spans"] = spans.into();
     }
     canonical
+}
+
+/// Form `series`, from the JSON that clients get.
+pub fn series(answer: &QueryRangeResponse) -> Json {
+    let json: Json = serde_json::from_slice(&render_json::query_range(answer)).expect("JSON");
+    let series = list(&json["series"]).iter().map(|series| {
+        let sample = |sample: &Json| {
+            let time = sample["timestampMs"].as_str().and_then(|text| text.parse::<i64>().ok());
+            json!([time.expect("a time"), sample.get("value").unwrap_or(&json!(0))])
+        };
+        let samples: Vec<Json> = list(&series["samples"]).iter().map(sample).collect();
+        json!({ "labels": by_key(list(&series["labels"]).to_vec()), "samples": samples })
+    });
+    by_labels(series)
+}
+
+/// Form `instant`.
+pub fn instant(answer: &QueryInstantResponse) -> Json {
+    let json: Json = serde_json::from_slice(&render_json::query_instant(answer)).expect("JSON");
+    let series = list(&json["series"]).iter().map(|series| {
+        let labels = by_key(list(&series["labels"]).to_vec());
+        json!({ "labels": labels, "value": series.get("value").unwrap_or(&json!(0)) })
+    });
+    by_labels(series)
+}
+
+fn by_labels(series: impl Iterator<Item = Json>) -> Json {
+    let mut series: Vec<Json> = series.collect();
+    series.sort_by_key(|series| series["labels"].to_string());
+    Json::Array(series)
+}
+
+/// Whether two answers are the same, numbers up to how they were rounded.
+pub fn is_same(found: &Json, expected: &Json) -> bool {
+    match (found, expected) {
+        (Json::Number(found), Json::Number(expected)) => {
+            let (found, expected) = (found.as_f64(), expected.as_f64());
+            let pair = found.zip(expected);
+            pair.is_some_and(|(a, b)| a == b || (a - b).abs() <= 1e-9 * a.abs().max(b.abs()))
+        }
+        (Json::Array(found), Json::Array(expected)) => {
+            found.len() == expected.len()
+                && found.iter().zip(expected).all(|(found, expected)| is_same(found, expected))
+        }
+        (Json::Object(found), Json::Object(expected)) => {
+            let same = |(key, found): (&String, &Json)| {
+                expected.get(key).is_some_and(|expected| is_same(found, expected))
+            };
+            found.len() == expected.len() && found.iter().all(same)
+        }
+        _ => found == expected,
+    }
 }

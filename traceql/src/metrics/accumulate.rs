@@ -226,6 +226,21 @@ impl Accumulator {
         }
     }
 
+    /// Bytes that the series will hold, at most.
+    pub fn series_bytes(&self) -> u64 {
+        // Labels are held as a key, too.
+        const LABELS_BYTES: u64 = 512;
+        let (series, keys) = match &self.leg.measure {
+            Measure::Compare(plan) => self.comparison.series_max(plan),
+            Measure::Quantile(_, quantiles) => {
+                ((self.groups.len() * quantiles.len()) as u64, self.groups.memory_bytes())
+            }
+            _ => (u64::from(self.cells.rows), self.groups.memory_bytes()),
+        };
+        let values = (size_of::<f64>() * self.axis.intervals()) as u64;
+        (series + 1) * (values + LABELS_BYTES) + 2 * keys + self.exemplars.memory_bytes()
+    }
+
     /// Bytes held.
     pub fn memory_bytes(&self) -> u64 {
         let cells = &self.cells;

@@ -220,6 +220,12 @@ impl Comparison {
             + cells * CELL_BYTES
     }
 
+    /// How many series there will be at most, and bytes of their labels.
+    pub fn series_max(&self, plan: &ComparePlan) -> (u64, u64) {
+        let shown = (self.fields.len() * plan.top).min(self.values.len());
+        ((shown + self.fields.len()) as u64, self.values.memory_bytes())
+    }
+
     /// Series of the most frequent values of each field, and of all that have the field.
     pub fn finish(&self, plan: &ComparePlan, axis: &TimeAxis) -> Vec<Series> {
         let fields = self.fields.keys();

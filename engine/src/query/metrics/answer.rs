@@ -1,0 +1,94 @@
+//! Finished series as messages.
+
+use bytes::Bytes;
+use stringendo_proto::otlp::{AnyValue, KeyValue, Value};
+use stringendo_proto::tempopb::{
+    self, InstantSeries, PartialStatus, QueryInstantResponse, QueryRangeResponse, Sample,
+    SearchMetrics, TimeSeries,
+};
+use stringendo_traceql::metrics::{Exemplar, Label, LabelValue, Series};
+
+use super::MetricsRequest;
+
+/// Memory of a message per byte of its series, at most: samples have 16 bytes for 8, labels have
+/// some structures around them.
+const MESSAGE_FACTOR: u64 = 3;
+
+/// Memory of the messages that are made of these series.
+pub fn range_bytes(series: &[Series]) -> u64 {
+    MESSAGE_FACTOR * series.iter().map(Series::memory_bytes).sum::<u64>()
+}
+
+/// The answer to a range query.
+pub fn range(
+    request: &MetricsRequest,
+    mut series: Vec<Series>,
+    cost: SearchMetrics,
+) -> QueryRangeResponse {
+    let (status, message) = cut(&mut series, request.series_max);
+    let series = series.into_iter().map(|series| time_series(request, series)).collect();
+    QueryRangeResponse { series, metrics: Some(cost), status, message }
+}
+
+/// The answer to an instant query.
+pub fn instant(
+    request: &MetricsRequest,
+    mut series: Vec<Series>,
+    cost: SearchMetrics,
+) -> QueryInstantResponse {
+    let (status, message) = cut(&mut series, request.series_max);
+    let one = |series: Series| {
+        let value = series.values.first().copied().filter(|value| !value.is_nan())?;
+        Some(InstantSeries { labels: labels(series.labels), value })
+    };
+    let series = series.into_iter().filter_map(one).collect();
+    QueryInstantResponse { series, metrics: Some(cost), status, message }
+}
+
+/// Cuts to the limit, and says so (contract traceql.md §11.11).
+fn cut(series: &mut Vec<Series>, series_max: usize) -> (i32, String) {
+    if series_max == 0 || series.len() <= series_max {
+        return (PartialStatus::Complete as i32, String::new());
+    }
+    series.truncate(series_max);
+    let message = format!(
+        "Response exceeds maximum series limit of {series_max}, a partial response is returned. \
+         Warning: the accuracy of each individual value is not guaranteed."
+    );
+    (PartialStatus::Partial as i32, message)
+}
+
+fn time_series(request: &MetricsRequest, series: Series) -> TimeSeries {
+    let samples = series.values.iter().enumerate().filter(|(_, value)| !value.is_nan());
+    let sample = |(interval, value): (usize, &f64)| Sample {
+        value: *value,
+        timestamp_ms: request.axis.timestamp_ms(interval),
+    };
+    TimeSeries {
+        labels: labels(series.labels),
+        samples: samples.map(sample).collect(),
+        exemplars: series.exemplars.into_iter().map(exemplar).collect(),
+    }
+}
+
+fn exemplar(exemplar: Exemplar) -> tempopb::Exemplar {
+    tempopb::Exemplar {
+        labels: labels(exemplar.labels),
+        value: exemplar.value,
+        timestamp_ms: i64::try_from(exemplar.unix_nanos / 1_000_000).unwrap_or(i64::MAX),
+    }
+}
+
+fn labels(labels: Vec<Label>) -> Vec<KeyValue> {
+    labels.into_iter().map(label).collect()
+}
+
+fn label(label: Label) -> KeyValue {
+    let value = match label.value {
+        LabelValue::Str(text) => Value::String(Bytes::from(text)),
+        LabelValue::Int(value) => Value::Int(value),
+        LabelValue::Float(value) => Value::Double(value),
+        LabelValue::Bool(value) => Value::Bool(value),
+    };
+    KeyValue { key: Bytes::from(label.key), value: Some(AnyValue { value: Some(value) }) }
+}
