@@ -61,6 +61,10 @@ pub enum PlanError {
     /// The named construct is not built yet.
     #[error("{0} is not supported yet")]
     Unsupported(String),
+    /// Arithmetic between metrics where a search is asked, which is the server's fault to clients
+    /// (contract §9.4).
+    #[error("math expressions not supported")]
+    MathInSearch,
 }
 
 /// What only shows when a query runs.
@@ -90,10 +94,18 @@ pub enum QueryError {
 }
 
 impl QueryError {
-    /// The body of the HTTP 400 that a search answers (contract §9.4).
+    /// Whether the client is told that the query is at fault (HTTP 400) rather than that the server
+    /// cannot answer it (HTTP 500).
+    pub fn is_of_client(&self) -> bool {
+        !matches!(self, Self::Plan(PlanError::MathInSearch))
+    }
+
+    /// The body of the error that a search answers (contract §9.4).
     pub fn response_text(&self) -> String {
         match self {
-            Self::Parse(ParseError::TooLong) => self.to_string(),
+            Self::Parse(ParseError::TooLong) | Self::Plan(PlanError::MathInSearch) => {
+                self.to_string()
+            }
             _ => format!("invalid TraceQL query: {self}"),
         }
     }

@@ -48,6 +48,24 @@ impl Field {
         }
     }
 
+    /// Whether a span's value depends on other spans of its trace: so sources that see a piece of a
+    /// trace cannot tell it.
+    pub fn is_of_whole_trace(&self) -> bool {
+        use Intrinsic as I;
+        matches!(
+            self,
+            Self::Intrinsic(
+                I::ChildCount
+                    | I::TraceDuration
+                    | I::RootName
+                    | I::RootService
+                    | I::NestedSetLeft
+                    | I::NestedSetRight
+                    | I::NestedSetParent
+            )
+        )
+    }
+
     /// The key under which a result span shows the field, or `None` for those that results carry
     /// elsewhere (contract §10.3).
     pub fn echo_key(&self) -> Option<&str> {

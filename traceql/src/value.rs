@@ -4,9 +4,10 @@
 //! is in `compare`; this module knows only their shapes.
 
 /// One value of one field of one span, as a source of spans lends it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum ValueRef<'a> {
     /// The span does not have the field.
+    #[default]
     Missing,
     /// An integer attribute, or an integer intrinsic.
     Int(i64),

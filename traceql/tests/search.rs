@@ -3,17 +3,7 @@
 mod support;
 
 use stringendo_traceql::{compile_search, parse};
-use support::search;
-
-fn check(examples: &[(&str, &str)]) {
-    let wrong: Vec<String> = examples
-        .iter()
-        .map(|(query, expected)| (query, *expected, search(query)))
-        .filter(|(_, expected, found)| expected != found)
-        .map(|(query, expected, found)| format!("{query} → {found:?}, not {expected:?}"))
-        .collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
+use support::{check, search};
 
 const ALL: &str = "ABCDEFGHIJKL";
 
@@ -234,23 +224,17 @@ fn pruning_knows_what_a_span_or_trace_must_have() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_refused_by_name() {
-    for (query, name) in [
-        ("{} >> {}", "the structural operator >>"),
-        ("{} | count() > 2", "count()"),
-        ("{} | by(.a)", "by()"),
-        ("{} | select(.a)", "select()"),
-        ("{} | coalesce()", "coalesce()"),
-        ("{} | rate()", "metrics (rate())"),
-        ("({} | rate()) * 2", "arithmetic between metrics"),
-        ("({} | count() > 1) && ({} | count() > 1)", "parenthesised pipelines"),
-        (r#"{ event:name = "x" }"#, "event:name"),
-        ("{ link.a = 1 }", "link.a"),
-    ] {
-        let error = compile_search(query).unwrap_err().response_text();
-        assert!(error.starts_with("invalid TraceQL query: "), "{error}");
-        assert!(error.contains(name) && error.ends_with("not supported yet"), "{error}");
-    }
+fn metrics_are_searched_for_the_spans_that_they_count() {
+    check(&[
+        ("{ name = `A` } | rate()", "A"),
+        ("{ status = error } | count_over_time() by(span.foo)", "BF"),
+    ]);
+    let plan = compile_search("{ .x = 1 } | rate() by(.y)").unwrap();
+    assert_eq!(plan.echoed().map(|(_, key)| key).collect::<Vec<_>>(), ["x"]);
+    let error = compile_search("({} | rate()) * 2").unwrap_err();
+    assert_eq!(error.response_text(), "math expressions not supported");
+    assert!(!error.is_of_client());
+    assert!(compile_search("{").unwrap_err().is_of_client());
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use stringendo_engine::SearchRequest;
 use stringendo_traceql::duration::{format_go, parse_go, parse_prometheus};
 use stringendo_traceql::legacy_tags::{compile_tag_pairs, compile_tags};
@@ -67,7 +68,14 @@ fn search_plan(query: &str, bytes_max: usize) -> Result<SearchPlan, Failure> {
              reduce the query expression size or contact your system administrator"
         )));
     }
-    compile_search(query).map_err(|error| Failure::bad(error.response_text()))
+    compile_search(query).map_err(|error| Failure {
+        status: if error.is_of_client() {
+            StatusCode::BAD_REQUEST
+        } else {
+            StatusCode::INTERNAL_SERVER_ERROR
+        },
+        message: error.response_text().into(),
+    })
 }
 
 fn duration(params: &Params, name: &str) -> Result<Option<Duration>, Failure> {

@@ -1,13 +1,26 @@
-//! What is left of a query when it runs: numbered fields and tests on them.
+//! What is left of a query when it runs: numbered fields, and stages that work on them.
 //!
-//! `compile` makes plans of trees, `eval` runs them over the columns that a source prepared, with
-//! the help of `compare`; `predicate` is what sources may use to leave spans and blocks out; `tags`
-//! makes plans of the legacy tag search. A plan does not know where spans come from.
+//! ```text
+//! compile ─▶ SearchPlan ─ pipeline ─ spans ─ expression ─ predicate, compare
+//!                │           ├ group       ├ structure
+//!                │           └ aggregate   └ (items: of events and links)
+//!                └ needs: what sources may leave out
+//! ```
+//!
+//! `compile` makes plans of trees; `pipeline` runs them over the columns that a source prepared.
+//! `tags` makes plans of the legacy tag search. A plan does not know where spans come from.
 
+mod aggregate;
 mod compare;
 mod compile;
-mod eval;
+mod expression;
+mod group;
+mod items;
+mod needs;
+mod pipeline;
 mod predicate;
+mod spans;
+mod structure;
 mod tags;
 
 pub(crate) use compile::{plan, plan_pipeline};
@@ -15,12 +28,16 @@ pub use predicate::{Predicate, PredicateOp};
 pub(crate) use tags::{Tag, plan_tags};
 
 use self::compile::Compiler;
-use self::eval::{Expression, Input, Spans, is_true, select};
-use crate::ast::{Expr, Static};
+use self::expression::{At, Expression, is_true};
+use self::items::ItemCondition;
+use self::needs::Needs;
+use self::pipeline::Pipelines;
+use self::predicate::Column;
+use crate::ast::Expr;
 use crate::error::{EvalError, PlanError};
 use crate::field::{Field, Intrinsic};
 use crate::source::SpanColumns;
-use crate::value::Value;
+use crate::value::{Value, ValueRef};
 
 /// A search that is ready to run. It is immutable; shards may share one.
 #[derive(Clone, Debug)]
@@ -28,12 +45,11 @@ pub struct SearchPlan {
     fields: Vec<Field>,
     /// Whether result spans show the field of the same number.
     shown: Vec<bool>,
-    /// Joined by `|`.
-    stages: Vec<Spans>,
+    pipelines: Pipelines,
+    item_conditions: Vec<ItemCondition>,
+    needs: Needs,
     most_recent: bool,
     returns_spans: bool,
-    required: Vec<Predicate>,
-    needs: Vec<Vec<Predicate>>,
 }
 
 /// Spans of one trace that belong together in a result (contract §7, §10.2).
@@ -47,20 +63,11 @@ pub struct SpanSet {
 }
 
 impl SearchPlan {
-    fn new(compiler: Compiler, stages: Vec<Spans>, most_recent: bool) -> Self {
+    fn new(compiler: Compiler, pipelines: Pipelines, most_recent: bool) -> Self {
         let Compiler { fields, shown } = compiler;
-        let required = if stages.iter().all(|stage| matches!(stage, Spans::Filter(_))) {
-            stages.iter().flat_map(filter_conjuncts).collect()
-        } else {
-            Vec::new()
-        };
-        let needs = if required.is_empty() {
-            let all: Vec<_> = stages.iter().flat_map(needs_of).collect();
-            all
-        } else {
-            vec![required.clone()]
-        };
-        Self { fields, shown, stages, most_recent, returns_spans: true, required, needs }
+        let needs = Needs::of(&pipelines, &fields);
+        let item_conditions = items::conditions(&pipelines);
+        Self { fields, shown, pipelines, item_conditions, needs, most_recent, returns_spans: true }
     }
 
     /// The number of a field, if the plan reads it: its index in [`fields`](Self::fields).
@@ -78,10 +85,12 @@ impl SearchPlan {
             fields: std::mem::take(&mut self.fields),
             shown: std::mem::take(&mut self.shown),
         };
-        let read = compiler.fields.len();
-        let expression = compiler.expression(filter);
-        compiler.shown[read..].fill(false);
+        let shown = compiler.shown.clone();
+        let expression = compiler.whole_expression(filter);
+        compiler.shown = shown;
+        compiler.shown.resize(compiler.fields.len(), false);
         (self.fields, self.shown) = (compiler.fields, compiler.shown);
+        self.needs = Needs::of(&self.pipelines, &self.fields);
         Ok(SpanFilter { expression: expression? })
     }
 
@@ -95,25 +104,34 @@ impl SearchPlan {
         self.most_recent
     }
 
+    /// Whether the verdict on a span depends on more than that span: on its relations, on other
+    /// spans of the trace (aggregates, groups, `{…} && {…}`) or on facts of the whole trace
+    /// ([`Field::is_of_whole_trace`]), be it in the pipeline or in fields read beside it.
+    pub fn judges_whole_trace(&self) -> bool {
+        self.needs.judges_whole_trace
+    }
+
     /// Predicates joined by `&&` that every matching span satisfies, for leaving spans out before
-    /// evaluation. Empty when nothing is known, or when spans that do not match matter, too.
+    /// evaluation. Empty when nothing is known, or when spans that do not match matter, too. Never
+    /// about fields of the whole trace.
     pub fn required(&self) -> &[Predicate] {
-        &self.required
+        &self.needs.required
     }
 
     /// What a trace must hold to match: for each entry, some span that satisfies all its
-    /// predicates. `{ a } && { b }` has two entries. For leaving out traces, row groups and blocks.
+    /// predicates. `{ a } && { b }` has two entries. For leaving out traces, row groups and blocks;
+    /// of a trace in pieces, some piece must hold the span. Never about fields of the whole trace.
     pub fn needs(&self) -> &[Vec<Predicate>] {
-        &self.needs
+        &self.needs.of_trace
     }
 
     /// Whether nothing can match: `{ false }`.
     pub fn matches_nothing(&self) -> bool {
-        self.stages.iter().any(yields_nothing)
+        self.needs.matches_nothing
     }
 
     /// Evaluates one trace. `out` is cleared and then holds the sets of matching spans; empty means
-    /// that the trace does not match.
+    /// that the trace does not match. Sets come in an order that depends on the trace alone.
     ///
     /// # Errors
     /// The query asks for something that only shows when it runs (contract §6).
@@ -123,26 +141,25 @@ impl SearchPlan {
         out: &mut Vec<SpanSet>,
     ) -> Result<(), EvalError> {
         out.clear();
-        let mut spans = Vec::new();
-        self.matching_spans(trace, &mut spans);
-        if !spans.is_empty() {
-            out.push(SpanSet { spans, attributes: Vec::new() });
-        }
+        out.append(&mut self.pipelines.run(trace)?);
         Ok(())
     }
 
-    /// Evaluates one trace (or one piece of it). `out` is cleared and then holds the indexes of the
-    /// matching spans, ascending; empty means that the trace does not match.
-    pub fn matching_spans<C: SpanColumns>(&self, trace: &C, out: &mut Vec<u32>) {
-        out.clear();
-        let Some((first, later)) = self.stages.split_first() else { return };
-        let count = u32::try_from(trace.len()).unwrap_or(u32::MAX);
-        select(first, trace, Input::First(count), out);
-        let mut kept = Vec::new();
-        for stage in later {
-            kept.clear();
-            select(stage, trace, Input::These(out), &mut kept);
-            std::mem::swap(out, &mut kept);
+    /// The value of a field that a span gives to an answer. Of events and links it is that of the
+    /// first one that satisfies the query's conditions, or else has a value (§5.3).
+    pub fn shown_value<'a, C: SpanColumns>(
+        &self,
+        trace: &'a C,
+        span: u32,
+        field: usize,
+    ) -> ValueRef<'a> {
+        let what = &self.fields[field];
+        match what.list() {
+            None => trace.value(span as usize, field),
+            Some(list) => {
+                let column = Column::new(field, what);
+                items::shown(&self.item_conditions, trace, span, column, list)
+            }
         }
     }
 
@@ -178,49 +195,6 @@ pub struct SpanFilter {
 impl SpanFilter {
     /// Whether a span passes.
     pub fn accepts<C: SpanColumns>(&self, trace: &C, span: u32) -> bool {
-        is_true(&self.expression, trace, span as usize)
-    }
-}
-
-fn yields_nothing(stage: &Spans) -> bool {
-    match stage {
-        Spans::Filter(Expression::Constant(value)) => *value != Static::Bool(true),
-        Spans::Filter(_) => false,
-        Spans::All(parts) => parts.iter().any(yields_nothing),
-        Spans::Any(parts) => parts.iter().all(yields_nothing),
-    }
-}
-
-/// For each filter whose spans must exist: what such a span satisfies.
-fn needs_of(stage: &Spans) -> Vec<Vec<Predicate>> {
-    match stage {
-        Spans::Filter(_) => {
-            let conjuncts = filter_conjuncts(stage);
-            if conjuncts.is_empty() { Vec::new() } else { vec![conjuncts] }
-        }
-        Spans::All(parts) => parts.iter().flat_map(needs_of).collect(),
-        Spans::Any(_) => Vec::new(),
-    }
-}
-
-fn filter_conjuncts(stage: &Spans) -> Vec<Predicate> {
-    let mut conjuncts = Vec::new();
-    if let Spans::Filter(expression) = stage {
-        add_conjuncts(expression, &mut conjuncts);
-    }
-    conjuncts
-}
-
-fn add_conjuncts(expression: &Expression, conjuncts: &mut Vec<Predicate>) {
-    use crate::ast::ComparisonOp::Equal;
-    match expression {
-        Expression::Predicate(predicate) => conjuncts.push(predicate.clone()),
-        Expression::Field(column) => {
-            conjuncts.push(Predicate::compare(*column, Equal, Static::Bool(true)));
-        }
-        Expression::All(operands) => {
-            operands.iter().for_each(|operand| add_conjuncts(operand, conjuncts));
-        }
-        _ => {}
+        is_true(&self.expression, trace, At::span(span))
     }
 }

@@ -6,12 +6,15 @@ use regex::bytes::Regex;
 use super::compare::{Typing, compare};
 use crate::ast::{ComparisonOp, Static};
 use crate::field::{AttributeScope, Field, Intrinsic};
+use crate::source::SpanList;
 use crate::value::ValueRef;
 
 /// A field's number and how what the source lends is read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Column {
     pub field: usize,
+    /// The list of whose items it is read, one at a time.
+    pub list: Option<SpanList>,
     reading: Reading,
     pub typing: Typing,
 }
@@ -46,7 +49,7 @@ impl Column {
         };
         let is_attribute = matches!(what, Field::Attribute { .. });
         let typing = if is_attribute { Typing::Strict } else { Typing::Loose };
-        Self { field, reading, typing }
+        Self { field, list: what.list(), reading, typing }
     }
 
     /// What evaluation sees of a value that a source lends.
@@ -138,6 +141,10 @@ impl Predicate {
         Self { column, test: Test::Presence { present }, literal: Static::Nil }
     }
 
+    pub(super) fn column(&self) -> Column {
+        self.column
+    }
+
     /// Which field: an index into [`SearchPlan::fields`](crate::SearchPlan::fields).
     pub fn field(&self) -> usize {
         self.column.field
@@ -167,7 +174,8 @@ impl Predicate {
     }
 
     /// Whether a span with this value passes: exactly what evaluation answers. Sources call it for
-    /// dictionary entries, and with [`ValueRef::Missing`] for spans without the field.
+    /// dictionary entries, and with [`ValueRef::Missing`] for spans without the field. Of a field
+    /// of events or links, some item of the span must pass; without items none does.
     pub fn accepts(&self, value: ValueRef<'_>) -> bool {
         let value = self.column.read(value);
         match &self.test {

@@ -3,8 +3,10 @@
 
 use super::SearchPlan;
 use super::compile::Compiler;
-use super::eval::{Expression, Spans};
+use super::expression::Expression;
+use super::pipeline::{Pipelines, Stage};
 use super::predicate::Predicate;
+use super::spans::Spans;
 use crate::ast::{ComparisonOp, Static, Status};
 use crate::field::{AttributeScope, Field, Intrinsic};
 
@@ -21,11 +23,11 @@ pub(crate) fn plan_tags(tags: &[Tag<'_>]) -> SearchPlan {
     let mut compiler = Compiler::default();
     let mut filters: Vec<Spans> = tags.iter().map(|tag| Spans::Filter(compiler.tag(tag))).collect();
     let everything = || Spans::Filter(Expression::Constant(Static::Bool(true)));
-    let stage = match filters.len() {
+    let spans = match filters.len() {
         0 | 1 => filters.pop().unwrap_or_else(everything),
         _ => Spans::All(filters),
     };
-    let plan = SearchPlan::new(compiler, vec![stage], false);
+    let plan = SearchPlan::new(compiler, Pipelines::One(vec![Stage::Spans(spans)]), false);
     SearchPlan { returns_spans: false, ..plan }
 }
 
