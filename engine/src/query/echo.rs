@@ -64,7 +64,7 @@ fn set_attribute((key, value): &(String, traceql::Value)) -> KeyValue {
 /// The answer's form of span number `span`.
 fn span(plan: &SearchPlan, columns: &impl SpanColumns, span: u32, facts: &SpanFacts) -> Span {
     let attributes = plan.echoed().filter_map(|(field, key)| {
-        let value = Some(field_value(plan, columns, span as usize, field)?);
+        let value = Some(any_value(plan.shown_value(columns, span, field))?);
         Some(KeyValue { key: Bytes::copy_from_slice(key.as_bytes()), value })
     });
     Span {
@@ -74,20 +74,6 @@ fn span(plan: &SearchPlan, columns: &impl SpanColumns, span: u32, facts: &SpanFa
         duration_nanos: facts.duration_nanos,
         attributes: attributes.collect(),
     }
-}
-
-/// Of events and links the first one that has the field.
-fn field_value(
-    plan: &SearchPlan,
-    columns: &impl SpanColumns,
-    span: usize,
-    field: usize,
-) -> Option<AnyValue> {
-    let Some(list) = plan.fields()[field].list() else {
-        return any_value(columns.value(span, field));
-    };
-    let mut items = 0..columns.items(span, list);
-    items.find_map(|item| any_value(columns.item_value(span, item, field)))
 }
 
 fn name(plan: &SearchPlan, columns: &impl SpanColumns, span: u32) -> String {

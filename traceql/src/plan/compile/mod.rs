@@ -9,7 +9,6 @@ mod fold;
 
 use super::SearchPlan;
 use super::aggregate::{AggregateFilter, Measure};
-use super::expression::Expression;
 use super::group::Group;
 use super::pipeline::{Combination, Pipelines, Stage};
 use super::predicate::Column;
@@ -144,18 +143,18 @@ impl Compiler {
     }
 
     fn spanset(&mut self, spanset: &Spanset) -> Result<Spans, PlanError> {
-        let (op, left, right) = match spanset {
+        let (op, left, written_right) = match spanset {
             Spanset::Filter(expr) => return self.whole_expression(expr).map(Spans::Filter),
             Spanset::Binary { op, left, right } => (*op, self.spanset(left)?, right),
         };
-        let right = self.spanset(right)?;
+        let right = self.spanset(written_right)?;
         Ok(match (op, left) {
             (SpansetOp::And, Spans::All(parts)) => Spans::All(with(parts, right)),
             (SpansetOp::And, left) => Spans::All(vec![left, right]),
             (SpansetOp::Or, Spans::Any(parts)) => Spans::Any(with(parts, right)),
             (SpansetOp::Or, left) => Spans::Any(vec![left, right]),
             (SpansetOp::Structural { relation, take }, left) => {
-                let in_trees_alone = is_everything(&right);
+                let in_trees_alone = is_everything(written_right);
                 let structure = Structure { in_trees_alone, ..self.structure(relation, take) };
                 Spans::Structural { structure, left: Box::new(left), right: Box::new(right) }
             }
@@ -181,8 +180,8 @@ impl Compiler {
 }
 
 /// `{}`
-fn is_everything(spans: &Spans) -> bool {
-    matches!(spans, Spans::Filter(Expression::Constant(Static::Bool(true))))
+fn is_everything(spanset: &Spanset) -> bool {
+    matches!(spanset, Spanset::Filter(Expr::Static(Static::Bool(true))))
 }
 
 fn with(mut parts: Vec<Spans>, another: Spans) -> Vec<Spans> {
