@@ -78,7 +78,8 @@ fn announce(plan: &Plan, cores: u16) {
     let http: Vec<_> = receivers.otlp_http.iter().flat_map(|one| &one.addresses).collect();
     tracing::info!(
         version = build.version, revision = build.revision, cores,
-        api = ?plan.api.addresses, otlp_grpc = ?grpc, otlp_http = ?http,
+        api = ?plan.api.addresses, grpc_api = ?plan.api.grpc.addresses,
+        otlp_grpc = ?grpc, otlp_http = ?http,
         wal = %plan.engine.wal_path.display(), blocks = %plan.engine.blocks_path.display(),
         durability = ?plan.engine.durability,
         "starting"

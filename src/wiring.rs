@@ -14,8 +14,8 @@ use stringendo_config::settings::{
 use stringendo_engine::settings::BlockSettings;
 use stringendo_engine::{Durability, EngineSettings};
 use stringendo_net::{
-    ApiSettings, Cors, GrpcReceiver, HttpReceiver, ReceiverSettings, SearchSettings, SpanLog,
-    StatusPages, TenantSettings,
+    ApiSettings, Cors, GrpcReceiver, HttpReceiver, QueryGrpc, ReceiverSettings, SearchSettings,
+    SpanLog, StatusPages, TenantSettings,
 };
 
 use crate::addresses::to_bind;
@@ -102,12 +102,27 @@ pub fn api(settings: &Settings, cores: u16) -> io::Result<ApiSettings> {
         api_prefix: settings.http_api_prefix.clone(),
         path_prefix: server.http_path_prefix.clone(),
         tenant: tenant(settings),
+        multi_tenant_queries: settings.query_frontend.multi_tenant_queries_enabled,
+        grpc: query_grpc(settings, cores)?,
+        grpc_over_http: settings.stream_over_http_enabled,
         search: search(&settings.query_frontend),
         connections_max: usize_of(server.http_listen_conn_limit).div_ceil(usize::from(cores)),
         read_timeout: if head.is_zero() { server.http_server_read_timeout } else { head },
         idle_timeout: server.http_server_idle_timeout,
         query_timeout: settings.query_frontend.api_timeout,
         grace: server.graceful_shutdown_timeout,
+    })
+}
+
+fn query_grpc(settings: &Settings, cores: u16) -> io::Result<QueryGrpc> {
+    let server = &settings.server;
+    Ok(QueryGrpc {
+        addresses: to_bind(&Endpoint::new(&server.grpc_listen_address, server.grpc_listen_port))?,
+        connections_max: usize_of(server.grpc_listen_conn_limit).div_ceil(usize::from(cores)),
+        streams_max: server.grpc_server_max_concurrent_streams,
+        message_bytes_max: usize_of(server.grpc_server_max_recv_msg_size),
+        sent_bytes_max: usize_of(server.grpc_server_max_send_msg_size),
+        packet_bytes_max: usize_of(settings.query_frontend.max_grpc_streaming_packet_size),
     })
 }
 

@@ -163,6 +163,10 @@ fn query_frontend(raw: &Raw, settings: &mut Settings) -> Done {
     let expression_max = &mut q.max_query_expression_size_bytes;
     raw.read("query_frontend.max_query_expression_size_bytes", expression_max)?;
     raw.read("query_frontend.api_timeout", &mut q.api_timeout)?;
+    let packet_max = &mut q.max_grpc_streaming_packet_size;
+    raw.read("query_frontend.max_grpc_streaming_packet_size", packet_max)?;
+    let several = &mut q.multi_tenant_queries_enabled;
+    raw.read("query_frontend.multi_tenant_queries_enabled", several)?;
     let s = &mut q.search;
     raw.read("query_frontend.search.default_result_limit", &mut s.default_result_limit)?;
     raw.read("query_frontend.search.max_result_limit", &mut s.max_result_limit)?;

@@ -137,9 +137,8 @@ fn tls_is_refused_rather_than_ignored() {
 
 #[test]
 fn what_is_not_served_and_switched_off_is_silent() {
-    let off = "stream_over_http_enabled: false\nquery_frontend: {mcp_server: {enabled: false}}\n\
+    let off = "query_frontend: {mcp_server: {enabled: false}}\n\
                overrides: {per_tenant_override_config: ''}\n";
     assert!(checked(off).1.is_empty());
-    assert_eq!(checked("stream_over_http_enabled: true\n").1.len(), 1);
-    assert_eq!(checked("query_frontend: {multi_tenant_queries_enabled: false}\n").1.len(), 1);
+    assert_eq!(checked("query_frontend: {mcp_server: {enabled: true}}\n").1.len(), 1);
 }

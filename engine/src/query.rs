@@ -21,7 +21,9 @@ pub mod merge;
 pub mod metrics;
 pub mod progress;
 pub mod search;
+pub mod tenants;
 pub mod trace;
+pub mod trace_filter;
 pub mod trace_memory;
 
 /// A trace by id.

@@ -22,17 +22,20 @@ use format::{ChargedBody, Format};
 use params::Params;
 use route::{Route, Routes};
 
+mod counted;
 mod exposition;
-mod failure;
+pub mod failure;
 mod format;
+mod merge;
 mod operations;
-mod params;
+pub mod params;
 mod process;
 mod route;
-mod search;
+pub mod search;
 mod search_params;
 mod status_pages;
-mod trace;
+pub mod trace;
+mod trace_filter;
 
 /// The API on one core.
 pub struct Api {
@@ -64,6 +67,11 @@ impl Api {
         let routes = Routes::new(&settings.path_prefix, &settings.api_prefix);
         let tenants = Tenants::new(settings.tenant.clone());
         Self { node, settings, routes, tenants, pages, shutdown, was_ready: Cell::new(false) }
+    }
+
+    /// The engine.
+    pub fn node(&self) -> &Node {
+        &self.node
     }
 
     /// Answers one request, and counts it.
@@ -116,10 +124,13 @@ impl Api {
     }
 
     /// Runs a query: only when all data is there, and only for so long.
-    async fn query(
+    ///
+    /// # Errors
+    /// What the query says, or that it cannot be run now, or took too long.
+    pub async fn query<T>(
         &self,
-        answer: impl Future<Output = Result<Answer, Failure>>,
-    ) -> Result<Answer, Failure> {
+        answer: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         self.ensure_ready().await?;
         let limit = self.settings.query_timeout;
         if limit.is_zero() {
@@ -141,10 +152,22 @@ impl Api {
     ) -> Result<Answer, Failure> {
         let likely = match format {
             Format::Protobuf => encoded_len,
-            Format::Json => encoded_len.saturating_mul(limits::JSON_ANSWER_FACTOR),
+            Format::Json | Format::Llm => encoded_len.saturating_mul(limits::JSON_ANSWER_FACTOR),
         };
-        let memory = self.node.charge_answer(likely as u64)?;
-        Ok(format.answer(ChargedBody::sent_with(write(), memory)?))
+        Ok(format.answer(self.charged(likely, write)?))
+    }
+
+    /// Bytes to be sent, likely so many, charged until they were.
+    ///
+    /// # Errors
+    /// There is no memory for them.
+    pub fn charged(
+        &self,
+        likely_bytes: usize,
+        write: impl FnOnce() -> Vec<u8>,
+    ) -> Result<bytes::Bytes, Failure> {
+        let memory = self.node.charge_answer(likely_bytes as u64)?;
+        Ok(ChargedBody::sent_with(write(), memory)?)
     }
 }
 

@@ -1,8 +1,9 @@
-//! OTLP over gRPC: HTTP/2 connections, one task each and one per request (contract receivers.md
-//! §3.1).
+//! gRPC: HTTP/2 connections, one task each and one per request.
 //!
-//! From: `servers`, with accepted connections. To: [`export`], with requests.
-//! `h2` answers pings, keeps windows and refuses what breaks HTTP/2.
+//! From: `servers`, with accepted connections. To: a [`Service`], with requests: [`export`] for
+//! spans (contract receivers.md §3.1), `streaming` for queries (http-api.md §12). What services
+//! share is here, too: [`frame`] and [`receive`] for what comes in, [`reply`] and [`replies`] for
+//! what goes out. `h2` answers pings, keeps windows and refuses what breaks HTTP/2.
 
 use std::pin::pin;
 use std::rc::Rc;
@@ -15,26 +16,39 @@ use http::Request;
 use stringendo_ring::net::TcpStream;
 use stringendo_ring::{Class, sleep, spawn_detached, timeout};
 
-use crate::intake::Intake;
 use crate::limits;
 use crate::open::{Connections, Open};
 use crate::stop::StopSignal;
 
 mod deadline;
-mod export;
+pub mod export;
 mod frame;
-mod reply;
+pub mod receive;
+pub mod replies;
+pub mod reply;
+
+/// What a listener serves.
+pub trait Service: 'static {
+    /// Class of its calls.
+    const CLASS: Class;
+
+    /// Serves one request to its end.
+    fn call(
+        self: Rc<Self>,
+        request: Request<RecvStream>,
+        respond: SendResponse<Bytes>,
+    ) -> impl Future<Output = ()> + 'static;
+}
 
 /// One listener's part of a core.
-pub struct GrpcServer {
-    intake: Rc<Intake>,
-    message_bytes_max: usize,
+pub struct GrpcServer<S> {
+    service: Rc<S>,
     builder: h2::server::Builder,
 }
 
-impl GrpcServer {
-    /// Serves `intake`; `streams_max` 0 = our own limit.
-    pub fn new(intake: Rc<Intake>, message_bytes_max: usize, streams_max: u32) -> Self {
+impl<S: Service> GrpcServer<S> {
+    /// Serves `service`; `streams_max` 0 = our own limit.
+    pub fn new(service: Rc<S>, streams_max: u32) -> Self {
         let streams = if streams_max == 0 { limits::STREAMS_MAX } else { streams_max };
         let mut builder = h2::server::Builder::new();
         builder
@@ -43,7 +57,7 @@ impl GrpcServer {
             .max_frame_size(limits::FRAME_BYTES_MAX)
             .max_header_list_size(limits::HEADER_BYTES_MAX as u32)
             .max_concurrent_streams(streams);
-        Self { intake, message_bytes_max, builder }
+        Self { service, builder }
     }
 
     /// Serves one connection to its end; after `stop` only what is in flight.
@@ -82,13 +96,13 @@ impl GrpcServer {
     }
 
     fn begin_call(
-        self: &Rc<Self>,
+        &self,
         calls: &Connections,
         request: Request<RecvStream>,
         respond: SendResponse<Bytes>,
     ) {
-        let (call, open) = (export::call(Rc::clone(self), request, respond), calls.open());
-        spawn_detached(Class::Ack, async move {
+        let (call, open) = (Rc::clone(&self.service).call(request, respond), calls.open());
+        spawn_detached(S::CLASS, async move {
             call.await;
             drop(open);
         });

@@ -3,7 +3,8 @@
 //! ```text
 //!  4317 ─ servers ─ grpc ──────┐                         ┌─ Node::ingest
 //!  4318 ─ servers ─ otlp_http ─┴─ inflate ─ intake ──────┤
-//!  3200 ─ servers ─ http1 ─ api (params, search, trace…) ┴─ Node::trace, search, metrics, flush
+//!  3200 ─ servers ─ http1 ─ api (params, search, trace…) ┼─ Node::trace, search, metrics, flush
+//!  9095 ─ servers ─ grpc ─ streaming ─ api ──────────────┘
 //! ```
 //!
 //! Each core runs the same listeners ([`servers`]) and serves what it accepts from start to end.
@@ -28,12 +29,13 @@ pub mod settings;
 mod span_log;
 pub mod status;
 mod stop;
+mod streaming;
 mod tenant;
 mod warnings;
 
 pub use servers::{ApiServer, ReceiverServer, ShutdownRequest};
 pub use settings::{
-    ApiSettings, BuildInfo, Cors, GrpcReceiver, HttpReceiver, ReceiverSettings, SearchSettings,
-    SpanLog, StatusPages, TenantSettings,
+    ApiSettings, BuildInfo, Cors, GrpcReceiver, HttpReceiver, QueryGrpc, ReceiverSettings,
+    SearchSettings, SpanLog, StatusPages, TenantSettings,
 };
 pub use stop::{StopSignal, StopTrigger, stop_signal};

@@ -35,8 +35,14 @@ pub const CONNECTIONS_MAX: usize = 2048;
 /// between two turns of its tasks.
 pub const CONNECTION_BYTES: u64 = 48 << 10;
 
-/// Part of a core's budget that connections to the receivers may take, and as much for the API.
-pub const CONNECTIONS_BUDGET_SHARE: f64 = 0.15;
+/// Part of a core's budget that connections to the receivers may take.
+pub const RECEIVERS_BUDGET_SHARE: f64 = 0.15;
+
+/// The same for the API over HTTP…
+pub const API_BUDGET_SHARE: f64 = 0.1;
+
+/// …and over gRPC, of which a client has one connection for all its calls.
+pub const GRPC_API_BUDGET_SHARE: f64 = 0.05;
 
 /// An HTTP/2 connection is asked for a sign of life this often…
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(300);
@@ -52,6 +58,15 @@ pub const BODY_SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// Longest time to receive one request however steadily it trickles.
 pub const BODY_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// A streamed answer of which the client takes nothing for so long is broken off.
+pub const REPLY_SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// A stream shows what is new this often (contract http-api.md §12.1).
+pub const STREAM_INTERVAL: Duration = Duration::from_millis(500);
+
+/// `Health/Watch` looks for a change this often.
+pub const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Of a body that its request is refused for or without, so much is read and dropped…
 pub const DISCARD_BYTES_MAX: u64 = 64 << 20;

@@ -30,10 +30,10 @@ pub struct Open {
 }
 
 impl Connections {
-    /// Connections: at most `open_max` at once, and no more than their part of `budget`, to which
-    /// the buffers of each are charged.
-    pub fn new(open_max: usize, budget: Rc<Budget>) -> Self {
-        let bytes_max = budget.share(limits::CONNECTIONS_BUDGET_SHARE);
+    /// Connections: at most `open_max` at once, and no more than their `share` of `budget`, to
+    /// which the buffers of each are charged.
+    pub fn new(open_max: usize, budget: Rc<Budget>, share: f64) -> Self {
+        let bytes_max = budget.share(share);
         let affordable = (bytes_max / limits::CONNECTION_BYTES) as usize;
         Self::with(open_max.min(affordable), Some(budget))
     }

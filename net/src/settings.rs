@@ -92,6 +92,12 @@ pub struct ApiSettings {
     pub path_prefix: String,
     /// Tenants.
     pub tenant: TenantSettings,
+    /// `query_frontend.multi_tenant_queries_enabled`: several tenants may be read at once.
+    pub multi_tenant_queries: bool,
+    /// Queries over gRPC.
+    pub grpc: QueryGrpc,
+    /// `stream_over_http_enabled`: gRPC is served on the API's addresses, too.
+    pub grpc_over_http: bool,
     /// Limits of searches.
     pub search: SearchSettings,
     /// Connections at once per core; 0 = our own limit.
@@ -104,6 +110,36 @@ pub struct ApiSettings {
     pub query_timeout: Duration,
     /// How long requests in flight may take after the stop.
     pub grace: Duration,
+}
+
+/// Queries over gRPC (contract http-api.md §12).
+#[derive(Clone, Debug)]
+pub struct QueryGrpc {
+    /// Every address to bind.
+    pub addresses: Vec<SocketAddr>,
+    /// Connections at once per core; 0 = our own limit.
+    pub connections_max: usize,
+    /// Calls in flight on one connection; 0 = our own limit.
+    pub streams_max: u32,
+    /// Largest message taken, compressed and decompressed.
+    pub message_bytes_max: usize,
+    /// Largest message sent.
+    pub sent_bytes_max: usize,
+    /// `query_frontend.max_grpc_streaming_packet_size`: answers above it come in several messages.
+    pub packet_bytes_max: usize,
+}
+
+impl Default for QueryGrpc {
+    fn default() -> Self {
+        Self {
+            addresses: Vec::new(),
+            connections_max: 0,
+            streams_max: 100,
+            message_bytes_max: 16 << 20,
+            sent_bytes_max: 16 << 20,
+            packet_bytes_max: 1 << 20,
+        }
+    }
 }
 
 /// Limits of searches (contract http-api.md §4).

@@ -19,10 +19,16 @@ use stringendo_proto::walk::WalkError;
 pub enum Code {
     /// Success.
     Ok = 0,
+    /// The client has gone.
+    Cancelled = 1,
+    /// Nothing of the others.
+    Unknown = 2,
     /// The client's fault, for good.
     InvalidArgument = 3,
     /// Too slow.
     DeadlineExceeded = 4,
+    /// There is no such thing.
+    NotFound = 5,
     /// Too large, or no room now.
     ResourceExhausted = 8,
     /// No such service, method or encoding.
@@ -31,6 +37,25 @@ pub enum Code {
     Internal = 13,
     /// Try again later or elsewhere.
     Unavailable = 14,
+    /// No tenant.
+    Unauthenticated = 16,
+}
+
+impl Code {
+    /// The code of a query that HTTP answers with this status (contract http-api.md §1.1, §1.2).
+    pub fn of_query(http: StatusCode) -> Self {
+        match http.as_u16() {
+            400 => Self::InvalidArgument,
+            401 => Self::Unauthenticated,
+            404 => Self::NotFound,
+            429 => Self::ResourceExhausted,
+            499 => Self::Cancelled,
+            // Not served yet.
+            501 => Self::Unimplemented,
+            500..=599 => Self::Internal,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 /// A request that is not served.

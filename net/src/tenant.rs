@@ -27,14 +27,36 @@ impl Tenants {
         if !self.settings.multitenancy {
             return Ok(self.single.clone());
         }
+        parse(self.named(headers)?)
+    }
+
+    /// The tenants whose data is read: several are joined by `|`. Each once, in order.
+    ///
+    /// # Errors
+    /// As [`Tenants::of`].
+    pub fn of_reader(&self, headers: &HeaderMap) -> Result<Vec<TenantId>, Refusal> {
+        if !self.settings.multitenancy {
+            return Ok(vec![self.single.clone()]);
+        }
+        let each = self.named(headers)?.split('|').map(parse);
+        let mut tenants = each.collect::<Result<Vec<_>, _>>()?;
+        tenants.sort();
+        tenants.dedup();
+        Ok(tenants)
+    }
+
+    fn named<'a>(&self, headers: &'a HeaderMap) -> Result<&'a str, Refusal> {
         let mut named = headers.get_all(self.settings.header.as_str()).iter();
         let name = named.next().filter(|name| !name.is_empty()).ok_or_else(Refusal::no_tenant)?;
         if named.next().is_some() {
             return Err(invalid(format!("several {} headers", self.settings.header)));
         }
-        let name = name.to_str().map_err(|_| invalid("tenant ID is not ASCII".to_owned()))?;
-        TenantId::parse(name).map_err(|error| invalid(error.to_string()))
+        name.to_str().map_err(|_| invalid("tenant ID is not ASCII".to_owned()))
     }
+}
+
+fn parse(name: &str) -> Result<TenantId, Refusal> {
+    TenantId::parse(name).map_err(|error| invalid(error.to_string()))
 }
 
 fn invalid(message: String) -> Refusal {

@@ -4,6 +4,7 @@
 //! From: `engine`'s answers, as messages. To: `net`, which sends the bytes. [`crate::api_json`]
 //! reads traces back.
 
+mod llm;
 mod metrics;
 mod search;
 mod trace;
@@ -35,6 +36,20 @@ pub fn trace_v2(answer: &TraceByIdResponse) -> Vec<u8> {
     });
     object.message_if_set("metrics", answer.metrics.as_ref(), put_metrics);
     object.enum_unless_zero("status", answer.status, &PARTIAL_STATUS);
+    object.string_unless_empty("message", answer.message.as_bytes());
+    object.end();
+    out
+}
+
+/// The same for language models; the status is always there.
+pub fn trace_v2_llm(answer: &TraceByIdResponse) -> Vec<u8> {
+    const STATUS: [&str; 2] = ["COMPLETE", "PARTIAL"];
+    let mut out = Vec::new();
+    let mut object = Object::begin(&mut out);
+    object.message_if_set("trace", answer.trace.as_ref(), llm::put_trace);
+    object.message_if_set("metrics", answer.metrics.as_ref(), put_metrics);
+    let status = STATUS[usize::from(answer.status != 0)];
+    object.string_unless_empty("status", status.as_bytes());
     object.string_unless_empty("message", answer.message.as_bytes());
     object.end();
     out

@@ -1,4 +1,5 @@
-//! `google.rpc.Status` and the details that we send with it (contract receivers.md §2.4, §3.2).
+//! What gRPC itself defines: `google.rpc.Status` and the details that we send with it (contract
+//! receivers.md §2.4, §3.2), and health checks.
 
 use prost::Message;
 
@@ -44,4 +45,26 @@ pub struct Duration {
     /// Rest in nanoseconds.
     #[prost(int32, tag = "2")]
     pub nanos: i32,
+}
+
+/// `grpc.health.v1.HealthCheckResponse`.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct HealthCheckResponse {
+    /// Whether the service serves.
+    #[prost(enumeration = "ServingStatus", tag = "1")]
+    pub status: i32,
+}
+
+/// `grpc.health.v1.HealthCheckResponse.ServingStatus`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
+#[repr(i32)]
+pub enum ServingStatus {
+    /// Not known.
+    Unknown = 0,
+    /// Yes.
+    Serving = 1,
+    /// No.
+    NotServing = 2,
+    /// There is no such service.
+    ServiceUnknown = 3,
 }

@@ -7,6 +7,7 @@ use prost::Message;
 use crate::otlp::{KeyValue, TracesData};
 
 mod metrics;
+pub mod request;
 
 pub use metrics::{
     Exemplar, InstantSeries, QueryInstantResponse, QueryRangeResponse, Sample, TimeSeries,

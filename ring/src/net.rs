@@ -4,6 +4,7 @@
 //! holds unread bytes, so an idle connection costs no buffer. They go to `h2` or hyper, which
 //! know the protocols; nothing here does.
 
+use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs};
 use std::pin::Pin;
@@ -162,6 +163,36 @@ impl TcpStream {
             ready!(unread.poll_fill(|buf| socket.poll_read(context, buf)))?;
         }
         Poll::Ready(Ok(self.unread.bytes()))
+    }
+
+    /// Whether the peer's first bytes are these; they stay unread. Waits until that is known, which
+    /// is as soon as a byte differs.
+    ///
+    /// # Errors
+    /// From the operating system.
+    pub async fn begins_with(&mut self, expected: &[u8]) -> io::Result<bool> {
+        poll_fn(|context| self.poll_begins_with(expected, context)).await
+    }
+
+    fn poll_begins_with(
+        &mut self,
+        expected: &[u8],
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<bool>> {
+        loop {
+            let known = self.unread.bytes();
+            let compared = known.len().min(expected.len());
+            if known[..compared] != expected[..compared] {
+                return Poll::Ready(Ok(false));
+            }
+            if compared == expected.len() {
+                return Poll::Ready(Ok(true));
+            }
+            let Self { socket, unread } = self;
+            if ready!(unread.poll_more(|buf| socket.poll_read(context, buf)))? == 0 {
+                return Poll::Ready(Ok(false));
+            }
+        }
     }
 
     /// Marks the first `count` received bytes as read.

@@ -40,14 +40,17 @@ impl Options {
     pub fn yaml(&self, dir: &Path, ports: &Ports) -> String {
         let (blocks, wal) = (dir.join("blocks"), dir.join("wal"));
         let (blocks, wal) = (blocks.display(), wal.display());
-        let Ports { api, otlp_grpc, otlp_http, .. } = ports;
+        let Ports { api, otlp_grpc, otlp_http, grpc_api, .. } = ports;
         let Self { cores, budget_mib, segment_mib, block_age, .. } = self;
         let (budget, segment) = (budget_mib << 20, segment_mib << 20);
         format!(
             "\
+stream_over_http_enabled: true
 server:
   http_listen_address: 127.0.0.1
   http_listen_port: {api}
+  grpc_listen_address: 127.0.0.1
+  grpc_listen_port: {grpc_api}
 distributor:
   receivers:
     otlp:

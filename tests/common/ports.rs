@@ -5,9 +5,9 @@ use std::net::{Ipv4Addr, TcpListener};
 
 /// Below the range from which the system takes ports for outgoing connections.
 const FIRST: u16 = 20_000;
-const GROUPS: u16 = 2_000;
+const GROUPS: u16 = 1_600;
 /// The port that marks a group as taken, and those of the server.
-const GROUP_PORTS: u16 = 4;
+const GROUP_PORTS: u16 = 5;
 
 /// The ports of one server, on 127.0.0.1.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct Ports {
     pub otlp_grpc: u16,
     /// OTLP over HTTP.
     pub otlp_http: u16,
+    /// Queries over gRPC.
+    pub grpc_api: u16,
     /// Bound without sharing, so that no other test takes the group.
     _mark: TcpListener,
 }
@@ -36,7 +38,8 @@ impl Ports {
         let _mark = bind(first)?;
         let rest: Option<Vec<_>> = (first + 1..first + GROUP_PORTS).map(bind).collect();
         rest?;
-        Some(Self { api: first + 1, otlp_grpc: first + 2, otlp_http: first + 3, _mark })
+        let (api, otlp_grpc, otlp_http, grpc_api) = (first + 1, first + 2, first + 3, first + 4);
+        Some(Self { api, otlp_grpc, otlp_http, grpc_api, _mark })
     }
 }
 

@@ -49,21 +49,23 @@ pub struct Ports {
     pub otlp_grpc: u16,
     /// OTLP over HTTP.
     pub otlp_http: u16,
+    /// Queries over gRPC.
+    pub grpc: u16,
 }
 
 impl Ports {
-    /// Three that are free now.
+    /// As many as it takes that are free now.
     ///
     /// # Errors
     /// From the operating system.
     pub fn free() -> Result<Self, XtaskError> {
         let listen = || TcpListener::bind(("127.0.0.1", 0));
-        let all = [listen(), listen(), listen()];
+        let all = [listen(), listen(), listen(), listen()];
         // All are held at once, so that no two are the same.
         let ports: Result<Vec<u16>, _> =
             all.iter().flatten().map(|listener| Ok(listener.local_addr()?.port())).collect();
         match ports.what(|| "a free port".to_owned())?[..] {
-            [http, otlp_grpc, otlp_http] => Ok(Self { http, otlp_grpc, otlp_http }),
+            [http, otlp_grpc, otlp_http, grpc] => Ok(Self { http, otlp_grpc, otlp_http, grpc }),
             _ => failed("no free ports on 127.0.0.1"),
         }
     }
@@ -278,11 +280,13 @@ pub fn cpus() -> Result<Vec<usize>, XtaskError> {
 fn yaml(options: &ServerOptions, ports: Ports) -> String {
     let ServerOptions { cores, durability, segment_bytes, budget_bytes, block_bytes, .. } = options;
     let (data, age_ms) = (options.data.display(), options.block_age.as_millis());
-    let Ports { http, otlp_grpc, otlp_http } = ports;
+    let Ports { http, otlp_grpc, otlp_http, grpc } = ports;
     format!(
         "server:
   http_listen_address: 127.0.0.1
   http_listen_port: {http}
+  grpc_listen_address: 127.0.0.1
+  grpc_listen_port: {grpc}
 distributor:
   retry_after_on_resource_exhausted: 1s
   receivers:

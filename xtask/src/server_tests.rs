@@ -10,9 +10,9 @@ fn samples_are_found_by_their_whole_name() {
 
 #[test]
 fn free_ports_differ() {
-    let Ports { http, otlp_grpc, otlp_http } = Ports::free().unwrap();
-    let mut ports = vec![http, otlp_grpc, otlp_http];
+    let Ports { http, otlp_grpc, otlp_http, grpc } = Ports::free().unwrap();
+    let mut ports = vec![http, otlp_grpc, otlp_http, grpc];
     ports.sort_unstable();
     ports.dedup();
-    assert_eq!(ports.len(), 3);
+    assert_eq!(ports.len(), 4);
 }

@@ -51,11 +51,11 @@ pub(super) const QUERY_FRONTEND: &[Row] = &[
     served("trace_by_id", Block(TRACE_BY_ID)),
     later("metrics", Block(METRICS)),
     later("max_outstanding_per_tenant max_batch_size max_retries response_consumers", SIZE),
-    later("max_grpc_streaming_packet_size", SIZE),
+    served("max_grpc_streaming_packet_size", SIZE),
     later("query_end_cutoff", SPAN),
     later("log_query_request_headers", TEXT),
     later("url_deny_list allowed_headers skip_ast_transformations", TEXTS),
-    later("multi_tenant_queries_enabled", BOOL),
+    served("multi_tenant_queries_enabled", BOOL),
     none("rf1_after", TEXT),
     none("tolerate_failed_blocks", SIZE),
     later(

@@ -10,7 +10,7 @@ pub(super) const ROWS: &[Row] = &[
     served("target http_api_prefix", TEXT),
     served("multitenancy_enabled", BOOL),
     alias("auth_enabled", BOOL, "multitenancy_enabled"),
-    later("stream_over_http_enabled", BOOL),
+    served("stream_over_http_enabled", BOOL),
     served("shutdown_delay", SPAN),
     none("enable_go_runtime_metrics span_profiling", BOOL),
     none("use_otel_tracer search_enabled metrics_generator_enabled", BOOL),

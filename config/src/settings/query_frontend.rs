@@ -13,6 +13,10 @@ pub struct QueryFrontend {
     /// Time one API request may take; zero is no limit.
     #[serde(serialize_with = "as_text")]
     pub api_timeout: Duration,
+    /// Answers over gRPC above so many bytes come in several messages.
+    pub max_grpc_streaming_packet_size: u64,
+    /// Whether several tenants may be read at once (`a|b`).
+    pub multi_tenant_queries_enabled: bool,
     /// Limits of searches.
     pub search: Search,
 }
@@ -22,6 +26,8 @@ impl Default for QueryFrontend {
         Self {
             max_query_expression_size_bytes: 131_072,
             api_timeout: Duration::ZERO,
+            max_grpc_streaming_packet_size: 1 << 20,
+            multi_tenant_queries_enabled: true,
             search: Search::default(),
         }
     }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use stringendo_engine::QueryError;
 
 use crate::http1::{Answer, text};
-use crate::status::{self, Refusal};
+use crate::status::{self, Code, Refusal};
 
 /// Status and text.
 #[derive(Debug, PartialEq)]
@@ -61,5 +61,13 @@ impl From<Refusal> for Failure {
             return Self { status: StatusCode::UNAUTHORIZED, message: "no org id\n".into() };
         }
         Self { status: refusal.http, message: refusal.message }
+    }
+}
+
+/// The same over gRPC.
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        let message = failure.message.trim_end().to_owned();
+        Refusal::new("query", Code::of_query(failure.status), failure.status, message)
     }
 }

@@ -25,16 +25,32 @@ pub enum Format {
     Protobuf,
     /// JSON.
     Json,
+    /// JSON for language models; plain JSON where there is none.
+    Llm,
 }
 
 impl Format {
-    /// What `Accept` asks for, tested by substring; JSON otherwise.
+    /// What `Accept` asks for, tested by substring in this order; JSON otherwise.
     pub fn of(headers: &HeaderMap) -> Self {
         let accepts = |mime: &str| {
             let mut values = headers.get_all(header::ACCEPT).iter();
             values.any(|value| value.to_str().is_ok_and(|value| value.contains(mime)))
         };
-        if accepts("application/protobuf") { Self::Protobuf } else { Self::Json }
+        if accepts("application/protobuf") {
+            Self::Protobuf
+        } else if !accepts("application/json") && accepts("application/vnd.grafana.llm") {
+            Self::Llm
+        } else {
+            Self::Json
+        }
+    }
+
+    /// The same where there is no form for language models.
+    pub fn without_llm(headers: &HeaderMap) -> Self {
+        match Self::of(headers) {
+            Self::Llm => Self::Json,
+            other => other,
+        }
     }
 
     /// An answer of this content type, exactly.
@@ -42,6 +58,7 @@ impl Format {
         let mime = match self {
             Self::Protobuf => "application/protobuf",
             Self::Json => "application/json",
+            Self::Llm => "application/vnd.grafana.llm+json",
         };
         let mut answer = Response::new(Full::new(body.into()));
         answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(mime));

@@ -10,7 +10,10 @@ fn accept_is_tested_by_substring_and_protobuf_first() {
     assert_eq!(format("application/json, application/protobuf;q=0.1"), Format::Protobuf);
     assert_eq!(format("xapplication/protobufx"), Format::Protobuf);
     assert_eq!(format("application/json"), Format::Json);
-    assert_eq!(format("application/vnd.grafana.llm"), Format::Json);
+    assert_eq!(format("application/vnd.grafana.llm"), Format::Llm);
+    assert_eq!(format("application/vnd.grafana.llm, application/json"), Format::Json);
+    let llm = headers(header::ACCEPT, "application/vnd.grafana.llm");
+    assert_eq!(Format::without_llm(&llm), Format::Json);
     assert_eq!(format("*/*"), Format::Json);
     assert_eq!(Format::of(&HeaderMap::new()), Format::Json);
 }

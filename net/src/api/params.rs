@@ -22,6 +22,22 @@ impl Params {
         Self(params)
     }
 
+    /// Sets a parameter; an empty value leaves it absent.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        let value = value.into();
+        self.0.retain(|(known, _)| known != name);
+        if !value.is_empty() {
+            self.0.push((name.to_owned(), value));
+        }
+    }
+
+    /// Sets a parameter; 0 leaves it absent, as in protobuf.
+    pub fn set_number(&mut self, name: &str, number: impl Into<u64>) {
+        let number = number.into();
+        let text = if number == 0 { String::new() } else { number.to_string() };
+        self.set(name, text);
+    }
+
     /// The value of `name`.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)

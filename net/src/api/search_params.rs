@@ -61,7 +61,11 @@ fn plan(params: &Params, settings: &SearchSettings) -> Result<SearchPlan, Failur
     }
 }
 
-fn search_plan(query: &str, bytes_max: usize) -> Result<SearchPlan, Failure> {
+/// Compiles TraceQL of at most so many bytes.
+///
+/// # Errors
+/// 400 with what is wrong.
+pub fn search_plan(query: &str, bytes_max: usize) -> Result<SearchPlan, Failure> {
     if query.len() > bytes_max {
         return Err(Failure::bad(format!(
             "TraceQL expression exceeds the configured maximum size of {bytes_max} bytes, \

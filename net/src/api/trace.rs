@@ -6,34 +6,25 @@ use http::{HeaderMap, Response, StatusCode};
 use prost::Message;
 use stringendo_engine::query::memory::{Held, Kept};
 use stringendo_engine::query::trace::{TraceAnswer, TraceCost};
+use stringendo_engine::query::trace_filter::TraceFilter;
 use stringendo_engine::{QueryError, TenantId, TraceRequest};
 use stringendo_proto::otlp::TracesData;
 use stringendo_proto::tempopb::{PartialStatus, TraceByIdMetrics, TraceByIdResponse};
 use stringendo_proto::{TraceId, render_json};
 use uuid::Uuid;
 
+use super::counted::QueryCount;
 use super::failure::Failure;
 use super::format::Format;
 use super::params::Params;
-use super::{Api, Call};
+use super::{Api, Call, trace_filter};
 use crate::http1::Answer;
-
-/// Parameters that change what v2 returns, and that we cannot honour yet.
-const V2_NOT_SERVED: [&str; 8] = [
-    "q",
-    "keep_hierarchy",
-    "match_depth",
-    "ancestor_depth",
-    "span_pruning",
-    "span_pruning_group_by",
-    "span_pruning_min_spans",
-    "span_pruning_max_parent_depth",
-];
 
 impl Api {
     /// `/api/traces/{id}`: 404 without a body if there is no such trace.
     pub(super) async fn trace_v1(&self, id: &str, call: &Call) -> Result<Answer, Failure> {
-        let Held { value: answer, kept: _kept } = self.find_trace(id, call).await?;
+        let asked = request(id, &call.params)?;
+        let Held { value: answer, kept: _kept } = self.find_trace(&asked, &call.headers).await?;
         let Some(trace) = answer.trace else {
             let mut answer = Response::new(Default::default());
             *answer.status_mut() = StatusCode::NOT_FOUND;
@@ -43,46 +34,76 @@ impl Api {
         if bytes as u64 > limit {
             return Err(QueryError::TraceTooLarge { limit }.into());
         }
-        let format = Format::of(&call.headers);
+        let format = Format::without_llm(&call.headers);
         self.written(format, bytes, || match format {
             Format::Protobuf => trace.encode_to_vec(),
-            Format::Json => render_json::trace_v1(&trace),
+            Format::Json | Format::Llm => render_json::trace_v1(&trace),
         })
     }
 
     /// `/api/v2/traces/{id}`: always an answer, with what is missing in it.
     pub(super) async fn trace_v2(&self, id: &str, call: &Call) -> Result<Answer, Failure> {
-        if let Some(name) = V2_NOT_SERVED.iter().find(|name| call.params.get(name).is_some()) {
-            return Err(Failure::bad(format!("parameter {name} is not supported yet")));
-        }
-        let (response, _kept) = match self.find_trace(id, call).await {
-            Ok(answer) => (v2_response(answer.value, self.trace_bytes_max()), answer.kept),
-            Err(failure) if failure.status == StatusCode::UNPROCESSABLE_ENTITY => {
-                let message = failure.message.into_owned();
-                let nothing = partial(TracesData::default(), TraceCost::default(), message);
-                (nothing, Kept::default())
-            }
-            Err(failure) => return Err(failure),
-        };
+        let asked = request(id, &call.params)?;
+        let filter = trace_filter::filter(&call.params, &self.settings.search)?;
+        let Held { value: response, kept: _kept } =
+            self.trace_response(&asked, filter.as_ref(), &call.headers).await?;
         let format = Format::of(&call.headers);
         self.written(format, response.encoded_len(), || match format {
             Format::Protobuf => response.encode_to_vec(),
             Format::Json => render_json::trace_v2(&response),
+            Format::Llm => render_json::trace_v2_llm(&response),
         })
     }
 
-    async fn find_trace(&self, id: &str, call: &Call) -> Result<Held<TraceAnswer>, Failure> {
-        let tenant = self.query_tenant(&call.headers)?;
-        let request = request(id, &call.params)?;
-        let outcome = self.node.trace(&tenant, &request).await;
-        let bytes = outcome.as_ref().map_or(0, |answer| answer.value.cost.inspected_bytes);
-        self.node.count_query(&tenant, "traces", outcome.is_ok(), bytes);
-        Ok(outcome?)
+    /// The answer of v2, which a trace that is too large has, too.
+    ///
+    /// # Errors
+    /// Not a tenant, the query cannot be run, or a place cannot be read.
+    pub async fn trace_response(
+        &self,
+        asked: &TraceRequest,
+        filter: Option<&TraceFilter>,
+        headers: &HeaderMap,
+    ) -> Result<Held<TraceByIdResponse>, Failure> {
+        let Held { value: mut answer, kept } = match self.find_trace(asked, headers).await {
+            Ok(answer) => answer,
+            Err(failure) if failure.status == StatusCode::UNPROCESSABLE_ENTITY => {
+                let message = failure.message.into_owned();
+                let nothing = partial(TracesData::default(), TraceCost::default(), message);
+                return Ok(Held { value: nothing, kept: Kept::default() });
+            }
+            Err(failure) => return Err(failure),
+        };
+        let mut missing = Vec::new();
+        if let (Some(filter), Some(trace)) = (filter, &mut answer.trace)
+            && self.node.filter_trace(trace, &asked.trace_id, filter)?
+        {
+            missing.push(trace_filter::FILTERED.to_owned());
+        }
+        let value = v2_response(answer, self.trace_bytes_max(), missing);
+        Ok(Held { value, kept })
     }
 
-    /// The tenant whose data is asked for.
-    pub(super) fn query_tenant(&self, headers: &HeaderMap) -> Result<TenantId, Failure> {
-        Ok(self.tenants.of(headers)?)
+    async fn find_trace(
+        &self,
+        asked: &TraceRequest,
+        headers: &HeaderMap,
+    ) -> Result<Held<TraceAnswer>, Failure> {
+        let tenants = self.query_tenants(headers)?;
+        let counts: Vec<_> =
+            tenants.iter().map(|tenant| QueryCount::begin(&self.node, tenant, "traces")).collect();
+        let answer = self.node.trace_of_all(&tenants, asked).await?;
+        let share = answer.value.cost.inspected_bytes / counts.len() as u64;
+        counts.into_iter().for_each(|count| count.completed(share));
+        Ok(answer)
+    }
+
+    /// The tenants whose data is asked for: at least one.
+    pub(super) fn query_tenants(&self, headers: &HeaderMap) -> Result<Vec<TenantId>, Failure> {
+        if !self.settings.multi_tenant_queries {
+            return Ok(vec![self.tenants.of(headers)?]);
+        }
+        Ok(self.tenants.of_reader(headers)?)
     }
 
     fn trace_bytes_max(&self) -> u64 {
@@ -93,8 +114,11 @@ impl Api {
     }
 }
 
-/// Reads the id and all parameters.
-fn request(id: &str, params: &Params) -> Result<TraceRequest, Failure> {
+/// Reads the id and the parameters that both versions have.
+///
+/// # Errors
+/// 400 with what is wrong.
+pub fn request(id: &str, params: &Params) -> Result<TraceRequest, Failure> {
     let trace_id = TraceId::parse_hex(id).map_err(|error| Failure::bad(error.to_string()))?;
     let time_hint_unix_nanos = time_hint(params)?;
     let (live, in_blocks) = match params.get("mode").unwrap_or("all") {
@@ -128,17 +152,20 @@ fn time_hint(params: &Params) -> Result<Option<Range<u64>>, Failure> {
     Ok(Some(start.map_or(0, nanos)..end.map_or(u64::MAX, nanos)))
 }
 
-fn v2_response(answer: TraceAnswer, bytes_max: u64) -> TraceByIdResponse {
+fn v2_response(answer: TraceAnswer, bytes_max: u64, mut missing: Vec<String>) -> TraceByIdResponse {
     let cost = answer.cost;
     let mut trace = answer.trace.unwrap_or_default();
-    if !cut_to(&mut trace, bytes_max) {
-        return TraceByIdResponse {
-            trace: Some(trace),
-            metrics: Some(metrics(cost)),
-            ..TraceByIdResponse::default()
-        };
+    if cut_to(&mut trace, bytes_max) {
+        missing.push(QueryError::TraceTooLarge { limit: bytes_max }.to_string());
     }
-    partial(trace, cost, QueryError::TraceTooLarge { limit: bytes_max }.to_string())
+    if !missing.is_empty() {
+        return partial(trace, cost, missing.join("; "));
+    }
+    TraceByIdResponse {
+        trace: Some(trace),
+        metrics: Some(metrics(cost)),
+        ..TraceByIdResponse::default()
+    }
 }
 
 fn partial(trace: TracesData, cost: TraceCost, message: String) -> TraceByIdResponse {

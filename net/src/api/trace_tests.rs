@@ -51,9 +51,11 @@ fn block_bounds_are_uuids() {
 fn a_trace_beyond_the_limit_is_cut_and_says_so() {
     let part = ResourceSpans { schema_url: vec![b'x'; 100].into(), ..Default::default() };
     let trace = Some(TracesData { resource_spans: vec![part; 3] });
-    let whole = v2_response(TraceAnswer { trace: trace.clone(), ..Default::default() }, 1000);
+    let whole =
+        v2_response(TraceAnswer { trace: trace.clone(), ..Default::default() }, 1000, Vec::new());
     assert_eq!((whole.status, whole.trace.unwrap().resource_spans.len()), (0, 3));
-    let cut = v2_response(TraceAnswer { trace, ..Default::default() }, 250);
+    let filtered = vec!["less".to_owned()];
+    let cut = v2_response(TraceAnswer { trace, ..Default::default() }, 250, filtered);
     assert_eq!((cut.status, cut.trace.unwrap().resource_spans.len()), (1, 2));
-    assert_eq!(cut.message, "trace exceeds max size (max bytes: 250)");
+    assert_eq!(cut.message, "less; trace exceeds max size (max bytes: 250)");
 }

@@ -1,4 +1,4 @@
-//! Answers of gRPC calls: headers, an empty message, trailers.
+//! What answers of gRPC calls are made of: headers, trailers, and whole answers that are short.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -31,9 +31,17 @@ const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-en
 pub fn success(respond: &mut SendResponse<Bytes>) -> Result<(), h2::Error> {
     let mut stream = respond.send_response(head(), false)?;
     stream.send_data(Bytes::from_static(EMPTY_MESSAGE), false)?;
-    let mut trailers = HeaderMap::with_capacity(1);
-    trailers.insert(GRPC_STATUS, HeaderValue::from_static("0"));
-    stream.send_trailers(trailers)
+    stream.send_trailers(trailers(Ok(())))
+}
+
+/// What comes behind the last message.
+pub fn trailers(outcome: Result<(), &Refusal>) -> HeaderMap {
+    let mut trailers = HeaderMap::with_capacity(2);
+    match outcome {
+        Ok(()) => drop(trailers.insert(GRPC_STATUS, HeaderValue::from_static("0"))),
+        Err(refusal) => put_status(&mut trailers, refusal),
+    }
+    trailers
 }
 
 /// Says what is wrong, in headers alone.
@@ -56,7 +64,8 @@ pub fn not_grpc(respond: &mut SendResponse<Bytes>, status: StatusCode) -> Result
     respond.send_response(response, true).map(drop)
 }
 
-fn head() -> Response<()> {
+/// Headers of an answer with messages.
+pub fn head() -> Response<()> {
     let mut response = Response::new(());
     let grpc = HeaderValue::from_static("application/grpc");
     response.headers_mut().insert(header::CONTENT_TYPE, grpc);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use h2::client::SendRequest;
+use h2::client::{ResponseFuture, SendRequest};
 use http::{HeaderMap, Method, Request};
 use stringendo_ring::net::TcpStream;
 use stringendo_ring::{Class, spawn_detached};
@@ -35,6 +35,21 @@ impl Client {
     /// Sends a whole message to `Export`.
     pub async fn export(&self, message: &[u8]) -> Outcome {
         self.call(EXPORT, &[], &[framed(0, message).into()]).await
+    }
+
+    /// Calls a method with one message; what it answers is cancelled when the future is dropped.
+    pub async fn begin(&self, path: &str, message: &[u8]) -> ResponseFuture {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("http://test{path}"))
+            .header("te", "trailers")
+            .header("content-type", "application/grpc")
+            .body(())
+            .expect("a request");
+        let mut sender = self.0.clone().ready().await.expect("ready");
+        let (response, mut stream) = sender.send_request(request, false).expect("sent");
+        stream.send_data(framed(0, message).into(), true).expect("sent");
+        response
     }
 
     /// Sends these DATA frames.
@@ -74,6 +89,20 @@ impl Client {
         let code = header("grpc-status").map_or(-1, |code| code.parse().expect("a number"));
         let message = header("grpc-message").unwrap_or_default().to_owned();
         Outcome { http, code, message, headers, body }
+    }
+}
+
+impl Outcome {
+    /// The messages that were answered.
+    pub fn messages<M: prost::Message + Default>(&self) -> Vec<M> {
+        let (mut messages, mut rest) = (Vec::new(), &self.body[..]);
+        while let [0, a, b, c, d, more @ ..] = rest {
+            let (message, more) = more.split_at(u32::from_be_bytes([*a, *b, *c, *d]) as usize);
+            messages.push(M::decode(message).expect("a message"));
+            rest = more;
+        }
+        assert!(rest.is_empty(), "{} bytes too many", rest.len());
+        messages
     }
 }
 

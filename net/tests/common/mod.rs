@@ -13,7 +13,7 @@ use bytes::Bytes;
 use stringendo_engine::settings::BlockSettings;
 use stringendo_engine::{Durability, EngineSettings, Node, boot};
 use stringendo_net::{
-    ApiServer, ApiSettings, BuildInfo, GrpcReceiver, HttpReceiver, ReceiverServer,
+    ApiServer, ApiSettings, BuildInfo, GrpcReceiver, HttpReceiver, QueryGrpc, ReceiverServer,
     ReceiverSettings, SearchSettings, StatusPages, StopTrigger, TenantSettings, stop_signal,
 };
 use stringendo_ring::{Class, Clock, RingOptions, sleep, spawn, spawn_detached};
@@ -26,6 +26,8 @@ pub mod spans;
 #[derive(Clone)]
 pub struct Server {
     pub api: SocketAddr,
+    /// Queries over gRPC.
+    pub queries: SocketAddr,
     pub grpc: SocketAddr,
     pub http: SocketAddr,
     pub node: Node,
@@ -75,6 +77,9 @@ fn settings(dir: &Path) -> Settings {
         api_prefix: String::new(),
         path_prefix: String::new(),
         tenant: TenantSettings::default(),
+        multi_tenant_queries: true,
+        grpc: QueryGrpc { addresses: vec![free_address()], ..QueryGrpc::default() },
+        grpc_over_http: true,
         search: SearchSettings::default(),
         connections_max: 0,
         read_timeout: Duration::from_secs(30),
@@ -173,6 +178,7 @@ async fn start(
     let served = spawn(Class::Ack, receivers.run(node.clone(), signal));
     let server = Server {
         api: settings.api.addresses[0],
+        queries: settings.api.grpc.addresses[0],
         grpc: settings.receivers.otlp_grpc[0].addresses[0],
         http: settings.receivers.otlp_http[0].addresses[0],
         node: node.clone(),

@@ -87,6 +87,26 @@ impl ReadAhead {
         Poll::Ready(Ok(()))
     }
 
+    /// Receives more behind what is unread, for who looks at bytes before they are read. 0 bytes
+    /// at the end of the stream, and when the buffer is full.
+    pub(super) fn poll_more(
+        &mut self,
+        receive: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if self.is_empty() {
+            ready!(self.poll_fill(receive))?;
+            return Poll::Ready(Ok(self.filled));
+        }
+        let rest =
+            self.buffer.as_deref_mut().map_or_else(Default::default, |b| &mut b[self.filled..]);
+        if rest.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let count = ready!(receive(rest))?;
+        self.filled += count;
+        Poll::Ready(Ok(count))
+    }
+
     fn release(&mut self) {
         (self.read, self.filled) = (0, 0);
         self.buffer.take().into_iter().for_each(give_back);

@@ -1,0 +1,60 @@
+//! Parameters of `/api/v2/traces/{id}` that ask for some spans of a trace (contract http-api.md
+//! §3.2).
+
+use stringendo_engine::query::trace_filter::TraceFilter;
+
+use super::failure::Failure;
+use super::params::Params;
+use super::search_params::search_plan;
+use crate::settings::SearchSettings;
+
+/// What an answer says that lacks spans for this reason.
+pub const FILTERED: &str = "trace filtered by query";
+
+/// Of what `trace_by_id.span_pruning_enabled` would allow.
+const NOT_SERVED: [&str; 4] = [
+    "span_pruning",
+    "span_pruning_group_by",
+    "span_pruning_min_spans",
+    "span_pruning_max_parent_depth",
+];
+
+/// Reads the filter, if there is one. The other parameters mean nothing without `q`.
+///
+/// # Errors
+/// 400 with what is wrong.
+pub fn filter(params: &Params, settings: &SearchSettings) -> Result<Option<TraceFilter>, Failure> {
+    if let Some(name) = NOT_SERVED.iter().find(|name| params.get(name).is_some()) {
+        return Err(Failure::bad(format!("parameter {name} is not supported yet")));
+    }
+    let keep_hierarchy = boolean(params, "keep_hierarchy")?;
+    let descendants = depth(params, "match_depth", Some(0))?;
+    let ancestors = depth(params, "ancestor_depth", None)?;
+    let Some(query) = params.get("q") else { return Ok(None) };
+    let plan = search_plan(query, settings.query_bytes_max)?;
+    let ancestors = if keep_hierarchy { ancestors } else { Some(0) };
+    Ok(Some(TraceFilter { plan, ancestors, descendants }))
+}
+
+/// A number of levels; -1 is all, which is `None`.
+fn depth(params: &Params, name: &str, default: Option<u32>) -> Result<Option<u32>, Failure> {
+    let bad = |value: i32| Failure::bad(format!("invalid {name}: must be at least -1: {value}"));
+    match params.typed::<i32>(name)? {
+        None => Ok(default),
+        Some(-1) => Ok(None),
+        Some(depth) => u32::try_from(depth).map(Some).map_err(|_| bad(depth)),
+    }
+}
+
+/// A truth value in any of Go's spellings.
+fn boolean(params: &Params, name: &str) -> Result<bool, Failure> {
+    match params.get(name) {
+        None | Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
+        Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
+        Some(other) => Err(Failure::bad(format!("invalid {name}: not a boolean: {other:?}"))),
+    }
+}
+
+#[cfg(test)]
+#[path = "trace_filter_tests.rs"]
+mod tests;

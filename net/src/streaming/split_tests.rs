@@ -1,0 +1,34 @@
+use stringendo_proto::tempopb::{SearchMetrics, TraceSearchMetadata};
+
+use super::*;
+
+#[test]
+fn entries_fill_packets_in_order() {
+    let sizes = groups(vec![4, 4, 4, 9, 1], 10, |entry| *entry);
+    assert_eq!(sizes, [vec![4, 4], vec![4], vec![9, 1]]);
+}
+
+#[test]
+fn an_entry_that_is_too_large_has_a_packet_of_its_own() {
+    assert_eq!(groups(vec![1, 20, 1], 10, |entry| *entry), [vec![1], vec![20], vec![1]]);
+}
+
+#[test]
+fn an_empty_answer_is_one_packet() {
+    assert_eq!(groups(Vec::<usize>::new(), 10, |entry| *entry), [Vec::<usize>::new()]);
+}
+
+#[test]
+fn every_packet_of_a_search_carries_the_cost() {
+    let trace = |name: &str| TraceSearchMetadata {
+        root_trace_name: name.repeat(60),
+        ..TraceSearchMetadata::default()
+    };
+    let metrics = Some(SearchMetrics { completed_jobs: 3, ..SearchMetrics::default() });
+    let answer = SearchResponse { traces: vec![trace("a"), trace("b")], metrics };
+    let packets: Vec<_> = search(answer.clone(), 100).collect();
+    assert_eq!(packets.len(), 2);
+    assert!(packets.iter().all(|packet| packet.metrics == metrics));
+    let traces: Vec<_> = packets.into_iter().flat_map(|packet| packet.traces).collect();
+    assert_eq!(traces, answer.traces);
+}
