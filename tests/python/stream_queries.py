@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""Queries over gRPC with the real client library, compared with the answers over HTTP.
+
+    stream_queries.py API_URL GRPC_ADDRESS...
+
+Needs grpcio and grpcio-tools. Each address is asked everything; the server must hold spans and
+receive none meanwhile. Prints what was compared; ends with 1 at the first difference.
+"""
+
+import json
+import os
+import re
+import sys
+import time
+import urllib.parse
+import urllib.request
+
+import grpc
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+pb, services = grpc.protos_and_services("query.proto")
+
+# Reads every span and matches none.
+SLOW = '{ name =~ ".*[xyz].*[0-9].*[xyz]" || .nothing =~ ".*a.*b" }'
+ALL = "{ }"
+LIMIT = 500
+
+
+def get(api, path, **parameters):
+    url = f"{api}{path}?{urllib.parse.urlencode(parameters)}"
+    with urllib.request.urlopen(url) as answer:
+        return json.load(answer)
+
+
+def metric(api, name, *labels):
+    """The sum of the series that carry all labels."""
+    with urllib.request.urlopen(f"{api}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    fits = (line for line in lines if re.match(rf"{name}[{{ ]", line))
+    return sum(float(line.split()[-1]) for line in fits if all(label in line for label in labels))
+
+
+def until(what, holds):
+    for _ in range(400):
+        if holds():
+            return
+        time.sleep(0.05)
+    raise SystemExit(f"never: {what}")
+
+
+def same(what, found, expected):
+    if found != expected:
+        raise SystemExit(f"{what} differ:\n{found}\n{expected}")
+
+
+def any_value(value):
+    kind = value.WhichOneof("value")
+    if kind == "array_value":
+        return [any_value(item) for item in value.array_value.values]
+    return getattr(value, kind) if kind else None
+
+
+def json_value(value):
+    if "arrayValue" in value:
+        return [json_value(item) for item in value["arrayValue"].get("values", [])]
+    if "intValue" in value:
+        return int(value["intValue"])
+    return next(iter(value.values()), None)
+
+
+def trace_of_message(trace):
+    spans = [
+        (span.spanID, span.startTimeUnixNano, span.durationNanos,
+         [(pair.key, any_value(pair.value)) for pair in span.attributes])
+        for found in trace.spanSets
+        for span in found.spans
+    ]
+    return (trace.rootServiceName, trace.rootTraceName, trace.startTimeUnixNano, trace.durationMs,
+            [found.matched for found in trace.spanSets], spans,
+            {name: (one.spanCount, one.errorCount) for name, one in trace.serviceStats.items()})
+
+
+def trace_of_json(trace):
+    spans = [
+        (span["spanID"], int(span["startTimeUnixNano"]), int(span.get("durationNanos", 0)),
+         [(pair["key"], json_value(pair["value"])) for pair in span.get("attributes", [])])
+        for found in trace.get("spanSets", [])
+        for span in found.get("spans", [])
+    ]
+    stats = trace.get("serviceStats", {})
+    return (trace["rootServiceName"], trace.get("rootTraceName", ""),
+            int(trace["startTimeUnixNano"]), trace.get("durationMs", 0),
+            [found["matched"] for found in trace.get("spanSets", [])], spans,
+            {name: (one["spanCount"], one.get("errorCount", 0)) for name, one in stats.items()})
+
+
+def search_request(query, start, end):
+    return pb.SearchRequest(Query=query, start=start, end=end, Limit=LIMIT, SpansPerSpanSet=3)
+
+
+def newest(traces):
+    """The client's part: what was shown early may have been pushed out by newer traces since."""
+    def order(item):
+        return -item[1][2], item[0].zfill(32)
+
+    return dict(sorted(traces.items(), key=order)[:LIMIT])
+
+
+def search(api, stub, start, end):
+    for query in [ALL, "{ status = error } | select(resource.service.name)", SLOW]:
+        expected = get(api, "/api/search", q=query, start=start, end=end, limit=LIMIT, spss=3)
+        expected = {found["traceID"]: trace_of_json(found) for found in expected["traces"]}
+        added_up, messages = {}, 0
+        for message in stub.Search(search_request(query, start, end)):
+            messages += 1
+            added_up.update((found.traceID, trace_of_message(found)) for found in message.traces)
+        same(query, newest(added_up), expected)
+        same("jobs", message.metrics.completedJobs, message.metrics.totalJobs)
+        print(f"{query}: {len(expected)} traces in {messages} messages")
+
+
+def cancel(api, stub, start, end):
+    calls = ("tempo_request_duration_seconds_count", 'method="gRPC"', 'status_code="cancel"')
+    queries = ("tempo_query_frontend_queries_total", 'op="search"', 'result="canceled"')
+    before, queries_before = metric(api, *calls), metric(api, *queries)
+    # One that had its answer before it was cancelled does not count.
+    for _ in range(50):
+        call = stub.Search(search_request(SLOW, start, end))
+        time.sleep(0.05)
+        call.cancel()
+    until("a search is cancelled", lambda: metric(api, *calls) > before)
+    until("a query is counted as cancelled", lambda: metric(api, *queries) > queries_before)
+    at_work = ("tempo_inflight_requests", 'method="gRPC"')
+    until("nothing is at work", lambda: metric(api, *at_work) == 0)
+    held = ("stringendo_memory_used_bytes", 'use="query"')
+    until("nothing is read any more", lambda: metric(api, *held) == 0)
+    print(f"cancelled: {metric(api, *calls) - before:.0f}")
+
+
+def fails(call, code, text):
+    try:
+        for _ in call:
+            pass
+    except grpc.RpcError as error:
+        same("code", error.code(), code)
+        if text not in error.details():
+            raise SystemExit(f"{text!r} is not in {error.details()!r}")
+        return
+    raise SystemExit(f"{code} was expected")
+
+
+def errors(stub, start, end):
+    code = grpc.StatusCode
+    wrong = search_request("{ .a = ", start, end)
+    fails(stub.Search(wrong), code.INVALID_ARGUMENT, "parse error at line 1")
+    backwards = search_request(ALL, end, start)
+    fails(stub.Search(backwards), code.INVALID_ARGUMENT, "must be before end")
+    late = stub.Search(search_request(SLOW, start, end), timeout=0.001)
+    fails(late, code.DEADLINE_EXCEEDED, "")
+    print("errors: as they should be")
+
+
+def main():
+    api, addresses = sys.argv[1], sys.argv[2:]
+    now = int(time.time())
+    start, end = now - 3600, now + 60
+    for address in addresses:
+        print(address)
+        with grpc.insecure_channel(address) as channel:
+            stub = services.StreamingQuerierStub(channel)
+            search(api, stub, start, end)
+            errors(stub, start, end)
+            cancel(api, stub, start, end)
+
+
+if __name__ == "__main__":
+    main()
