@@ -38,6 +38,9 @@ pub struct ConnectionLimits {
     pub idle: Duration,
     /// Longest request line and headers; the size of its buffer.
     pub head_bytes_max: usize,
+    /// A client that closes its side may still want its answer. Otherwise it has gone away, and
+    /// what is being answered is dropped.
+    pub half_close: bool,
 }
 
 /// What a connection does.
@@ -104,7 +107,7 @@ pub async fn serve<H, F>(
             Ok::<_, Infallible>(answer)
         }
     });
-    let mut connection = pin!(builder(allowed.head_bytes_max).serve_connection(stream, service));
+    let mut connection = pin!(builder(allowed).serve_connection(stream, service));
     let (stopped, exhausted) = (pin!(stop.stopped()), pin!(activity.exhausted()));
     match select(connection.as_mut(), select(stopped, exhausted)).await {
         Either::Left((outcome, _)) => log_end(outcome),
@@ -116,15 +119,15 @@ pub async fn serve<H, F>(
     }
 }
 
-fn builder(head_bytes_max: usize) -> http1::Builder {
+fn builder(allowed: ConnectionLimits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     // hyper's own timers need a runtime that it knows.
     builder
         .header_read_timeout(None)
-        .half_close(true)
+        .half_close(allowed.half_close)
         // Each connection keeps a buffer of this size; 400 KiB is hyper's default.
-        .max_buf_size(head_bytes_max)
-        .max_header_size(head_bytes_max);
+        .max_buf_size(allowed.head_bytes_max)
+        .max_header_size(allowed.head_bytes_max);
     builder
 }
 

@@ -116,6 +116,7 @@ impl Door {
             first: settings.read_timeout,
             idle: settings.idle_timeout,
             head_bytes_max: limits::HTTP1_HEAD_BYTES_MAX,
+            half_close: false,
         };
         let (grpc, over_http) = (settings.grpc.clone(), settings.grpc_over_http);
         let api = Rc::new(Api::new(node, settings, pages, shutdown));
@@ -244,6 +245,7 @@ async fn run_http(
         first: limits::BODY_SILENCE_MAX,
         idle: limits::IDLE_MAX,
         head_bytes_max: limits::RECEIVER_HEAD_BYTES_MAX,
+        half_close: true,
     };
     let clock = intake.node().clock();
     let server = Rc::new(OtlpHttpServer::new(intake, receiver));

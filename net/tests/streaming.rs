@@ -5,6 +5,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::time::Duration;
 
 use common::grpc::{Client, Outcome, framed};
 use common::{Server, Settings, http, spans, with_server};
@@ -13,7 +14,9 @@ use stringendo_engine::budget::{Charge, Use};
 use stringendo_proto::rpc::HealthCheckResponse;
 use stringendo_proto::tempopb::request::{SearchRequest, TraceByIdRequest};
 use stringendo_proto::tempopb::{SearchResponse, TraceByIdResponse, TraceSearchMetadata};
+use stringendo_ring::net::TcpStream;
 use stringendo_ring::{sleep, timeout};
+use tokio::io::AsyncWriteExt;
 
 const SEARCH: &str = "/tempopb.StreamingQuerier/Search";
 const START: u64 = 1_700_000_000;
@@ -179,16 +182,48 @@ fn a_cancelled_search_ends_and_is_counted() {
             );
             let counted = async {
                 while metric(&server, calls).await != 1.0 {
-                    sleep(std::time::Duration::from_millis(10)).await;
+                    sleep(Duration::from_millis(10)).await;
                 }
             };
-            timeout(std::time::Duration::from_secs(20), counted).await.expect("cancelled");
+            timeout(Duration::from_secs(20), counted).await.expect("cancelled");
             assert_eq!(metric(&server, queries).await, 1.0);
             let in_flight = r#"tempo_inflight_requests{method="gRPC",route="#;
             let in_flight = format!("{in_flight}\"{SEARCH}\"}}");
             assert_eq!(metric(&server, &in_flight).await, 0.0);
             drop(hog);
             assert_eq!(call(&client, SEARCH, &all_traces()).await.code, 0);
+        },
+    );
+}
+
+#[test]
+fn a_search_over_http_whose_client_goes_away_ends_and_is_counted() {
+    with_server(
+        1,
+        |_| {},
+        |server| async move {
+            sent(&server, 3).await;
+            let _hog = hold_up_searches(&server);
+            let mut stream = TcpStream::connect(server.api).await.unwrap();
+            let request = "GET /api/search?q=%7B%7D HTTP/1.1\r\nHost: test\r\n\r\n";
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let searches = r#"tempo_inflight_requests{method="GET",route="api_search"}"#;
+            while metric(&server, searches).await != 1.0 {
+                sleep(Duration::from_millis(5)).await;
+            }
+            drop(stream);
+            let queries = concat!(
+                r#"tempo_query_frontend_queries_total"#,
+                r#"{tenant="single-tenant",op="search",result="canceled"}"#
+            );
+            let counted = async {
+                while metric(&server, queries).await != 1.0 {
+                    sleep(Duration::from_millis(10)).await;
+                }
+            };
+            // Sooner than it would be refused for want of memory.
+            timeout(Duration::from_secs(5), counted).await.expect("cancelled");
+            assert_eq!(metric(&server, searches).await, 0.0);
         },
     );
 }
