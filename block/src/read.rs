@@ -7,7 +7,6 @@
 //! → [`BlockReader::read_row`]. Nothing here trusts the file: a damaged one gives
 //! [`ReadError::Damaged`], and the memory that it can demand is limited.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -21,8 +20,8 @@ mod any_json;
 mod assemble;
 pub(crate) mod columns;
 mod cursor;
-mod footer;
-mod page;
+pub(crate) mod footer;
+pub(crate) mod page;
 mod rle;
 pub(crate) mod stream;
 mod thrift;
@@ -31,8 +30,9 @@ pub(crate) mod values;
 use columns::{Column, Columns};
 use cursor::{BadRow, RowCursors};
 use footer::{Chunk, Footer, PageSpot, RowGroup};
-use page::ColumnKind;
-use stream::{ColumnStream, DecodeBudget};
+use page::{ColumnKind, PageKind, decode_dictionary_page};
+use stream::{ColumnStream, DecodeBudget, Parts};
+use values::{BadPage, Dictionary};
 
 /// Bytes after the footer: its length and `PAR1`.
 const TAIL_BYTES: u64 = 8;
@@ -79,24 +79,26 @@ pub enum ReadError {
 /// Byte ranges of `data.parquet` that were fetched.
 #[derive(Clone, Debug, Default)]
 pub struct Fetched {
+    /// By offset.
     parts: Vec<(u64, Bytes)>,
 }
 
 impl Fetched {
     /// Adds the bytes found at `offset`.
     pub fn insert(&mut self, offset: u64, bytes: Bytes) {
-        self.parts.push((offset, bytes));
+        let at = self.parts.partition_point(|(other, _)| *other <= offset);
+        self.parts.insert(at, (offset, bytes));
     }
 
     /// The bytes of `range`, if one fetched part holds all of it.
     pub fn get(&self, range: &Range<u64>) -> Option<Bytes> {
-        let (offset, part) = self.parts.iter().find(|(offset, part)| {
-            *offset <= range.start && range.end <= offset + part.len() as u64
-        })?;
+        let before = self.parts.partition_point(|(offset, _)| *offset <= range.start);
+        let holds = |(offset, part): &&(u64, Bytes)| range.end <= offset + part.len() as u64;
+        let (offset, part) = self.parts[..before].iter().rev().find(holds)?;
         Some(part.slice((range.start - offset) as usize..(range.end - offset) as usize))
     }
 
-    fn need(&self, range: &Range<u64>) -> Result<Bytes, ReadError> {
+    pub(crate) fn need(&self, range: &Range<u64>) -> Result<Bytes, ReadError> {
         // Nothing is asked for where a damaged footer says that a column has no bytes.
         if range.is_empty() {
             return Ok(Bytes::new());
@@ -118,10 +120,13 @@ pub struct IdProbe {
 #[derive(Debug)]
 pub struct BlockReader {
     meta: BlockMeta,
-    footer: Footer,
+    pub(crate) footer: Footer,
     pub(crate) columns: Arc<Columns>,
     groups: assemble::Groups,
+    /// What a trace read by id needs.
     row_columns: Vec<Column>,
+    /// All that are read; their offset indexes are kept.
+    indexed_columns: Vec<Column>,
 }
 
 impl BlockReader {
@@ -151,13 +156,14 @@ impl BlockReader {
         let mut parsed = footer::parse(bytes, range.start)?;
         let columns = Arc::new(Columns::find(&parsed.leaves, &meta.dedicated_columns)?);
         let row_columns = columns.for_rows();
+        let indexed_columns = columns.all();
         let mut fetched = Fetched::default();
         fetched.insert(fetched_at, footer.clone());
         for group in &mut parsed.row_groups {
-            load_page_index(group, &row_columns, &fetched);
+            load_page_index(group, &indexed_columns, &fetched);
         }
         let groups = assemble::Groups::new(&columns);
-        Ok(Self { meta, footer: parsed, columns, groups, row_columns })
+        Ok(Self { meta, footer: parsed, columns, groups, row_columns, indexed_columns })
     }
 
     /// The block's meta.
@@ -200,14 +206,14 @@ impl BlockReader {
             let chunk = &group.chunks[*column];
             chunk.offset_index.clone().filter(|_| chunk.pages.is_none())
         };
-        join_ranges(self.row_columns.iter().filter_map(missing).collect())
+        join_ranges(self.indexed_columns.iter().filter_map(missing).collect())
     }
 
     /// The reader with the offset indexes of a row group, from what was fetched.
     #[must_use]
     pub fn with_page_index(mut self, row_group: usize, fetched: &Fetched) -> Self {
         if let Some(group) = self.footer.row_groups.get_mut(row_group) {
-            load_page_index(group, &self.row_columns, fetched);
+            load_page_index(group, &self.indexed_columns, fetched);
         }
         self
     }
@@ -282,7 +288,8 @@ impl BlockReader {
         }
         let mut ranges = Vec::new();
         for column in &self.row_columns {
-            ranges.extend(row_parts(&group.chunks[*column], row).0);
+            let parts = page_parts(&group.chunks[*column], group.rows, |rows| rows.contains(&row));
+            ranges.extend(parts.into_iter().map(|part| part.range));
         }
         Ok(join_ranges(ranges))
     }
@@ -316,8 +323,8 @@ impl BlockReader {
         let mut budget = DecodeBudget::within(decoded_bytes_max);
         let mut streams = Vec::with_capacity(self.row_columns.len());
         for column in &self.row_columns {
-            let (ranges, first_row) = row_parts(&group.chunks[*column], row);
-            let mut stream = self.stream_of(row_group, *column, &ranges, first_row, fetched)?;
+            let parts = page_parts(&group.chunks[*column], group.rows, |rows| rows.contains(&row));
+            let mut stream = self.stream_of(row_group, *column, &parts, fetched)?;
             stream.seek(row, &mut budget)?;
             let entries = stream.row(row).map_or(0, |slice| slice.values_present(stream.max_def()));
             budget.take(entries * ENTRY_BYTES)?;
@@ -342,16 +349,69 @@ impl BlockReader {
 
     /// Smallest start and largest end of a row group's traces, as far as statistics say.
     pub(crate) fn time_bounds(&self, row_group: usize) -> (Option<u64>, Option<u64>) {
-        let number = |bytes: &Option<Vec<u8>>| {
-            let bytes: [u8; 8] = bytes.as_ref()?.as_slice().try_into().ok()?;
-            Some(u64::from_le_bytes(bytes))
+        let start = self.bounds(row_group, self.columns.start);
+        let end = self.bounds(row_group, self.columns.end);
+        (start.and_then(|bounds| number(&bounds.min)), end.and_then(|bounds| number(&bounds.max)))
+    }
+
+    /// Largest start and smallest end of a row group's traces, as far as statistics say.
+    pub(crate) fn inner_time_bounds(&self, row_group: usize) -> (Option<u64>, Option<u64>) {
+        let start = self.bounds(row_group, self.columns.start);
+        let end = self.bounds(row_group, self.columns.end);
+        (start.and_then(|bounds| number(&bounds.max)), end.and_then(|bounds| number(&bounds.min)))
+    }
+
+    fn bounds(&self, row_group: usize, column: Column) -> Option<&footer::Bounds> {
+        Some(&self.footer.row_groups.get(row_group)?.chunks[column].bounds)
+    }
+
+    /// The dictionary of a column, which is at `range`, unless there is another page.
+    pub(crate) fn dictionary(
+        &self,
+        row_group: usize,
+        column: Column,
+        range: &Range<u64>,
+        fetched: &Fetched,
+        budget: &mut DecodeBudget,
+    ) -> Result<Option<Dictionary>, ReadError> {
+        let kind = self.kind(row_group, column)?;
+        let mut parts = Parts::default();
+        parts.push(None, fetched.need(range)?);
+        let bad = |BadPage(what): BadPage| {
+            damaged(format!("dictionary of column {}: {what}", self.footer.leaves[column].path))
         };
-        let group = self.footer.row_groups.get(row_group);
-        let bounds = |column: Column| group.map(|group| &group.chunks[column].bounds);
-        (
-            bounds(self.columns.start).and_then(|bounds| number(&bounds.min)),
-            bounds(self.columns.end).and_then(|bounds| number(&bounds.max)),
-        )
+        let Some(page) = parts.take_page().map_err(bad)? else { return Ok(None) };
+        if page.header.kind != PageKind::Dictionary {
+            return Ok(None);
+        }
+        budget.take(page.header.memory_bytes())?;
+        budget.read_bytes += page.bytes as u64;
+        decode_dictionary_page(&kind, &page.header, &page.body).map(Some).map_err(bad)
+    }
+
+    /// A column as a stream of the wanted rows.
+    pub(crate) fn stream_of_rows(
+        &self,
+        row_group: usize,
+        column: Column,
+        wants: impl Fn(&Range<u64>) -> bool,
+        fetched: &Fetched,
+    ) -> Result<ColumnStream, ReadError> {
+        let group = self.row_group(row_group)?;
+        let parts = page_parts(&group.chunks[column], group.rows, wants);
+        self.stream_of(row_group, column, &parts, fetched)
+    }
+
+    /// Where the pages of a column that hold wanted rows are.
+    pub(crate) fn ranges_of_rows(
+        &self,
+        row_group: usize,
+        column: Column,
+        wants: impl Fn(&Range<u64>) -> bool,
+    ) -> Vec<Range<u64>> {
+        let Some(group) = self.footer.row_groups.get(row_group) else { return Vec::new() };
+        let parts = page_parts(&group.chunks[column], group.rows, wants);
+        parts.into_iter().map(|part| part.range).collect()
     }
 
     /// A whole column chunk as a stream.
@@ -362,27 +422,39 @@ impl BlockReader {
         fetched: &Fetched,
     ) -> Result<ColumnStream, ReadError> {
         let range = self.row_group(row_group)?.chunks[column].range.clone();
-        self.stream_of(row_group, column, &[range], 0, fetched)
+        self.stream_of(row_group, column, &[PartRange { range, first_row: Some(0) }], fetched)
     }
 
     fn stream_of(
         &self,
         row_group: usize,
         column: Column,
-        ranges: &[Range<u64>],
-        first_row: u64,
+        ranges: &[PartRange],
         fetched: &Fetched,
     ) -> Result<ColumnStream, ReadError> {
+        let mut parts = Parts::default();
+        for part in ranges {
+            parts.push(part.first_row, fetched.need(&part.range)?);
+        }
+        let kind = self.kind(row_group, column)?;
+        Ok(ColumnStream::new(Arc::clone(&self.footer.leaves[column].path), kind, parts))
+    }
+
+    /// What the pages of a column decode to.
+    pub(crate) fn kind(&self, row_group: usize, column: Column) -> Result<ColumnKind, ReadError> {
         let leaf = &self.footer.leaves[column];
         let chunk = &self.row_group(row_group)?.chunks[column];
         let (Some(codec), Some(physical)) = (chunk.codec, leaf.physical) else {
             return Err(ReadError::Unsupported(format!("codec or type of column {}", leaf.path)));
         };
-        let kind = ColumnKind { physical, codec, max_rep: leaf.max_rep, max_def: leaf.max_def };
-        let parts: Result<VecDeque<Bytes>, ReadError> =
-            ranges.iter().map(|range| fetched.need(range)).collect();
-        Ok(ColumnStream::new(Arc::clone(&leaf.path), kind, parts?, first_row))
+        Ok(ColumnKind { physical, codec, max_rep: leaf.max_rep, max_def: leaf.max_def })
     }
+}
+
+/// A bound of a column of 64-bit numbers.
+fn number(bytes: &Option<Vec<u8>>) -> Option<u64> {
+    let bytes: [u8; 8] = bytes.as_ref()?.as_slice().try_into().ok()?;
+    Some(u64::from_le_bytes(bytes))
 }
 
 fn damaged(what: String) -> ReadError {
@@ -433,18 +505,43 @@ fn load_page_index(group: &mut RowGroup, columns: &[Column], fetched: &Fetched) 
     }
 }
 
-/// The parts of a chunk that hold `row` (dictionary and data page, or all), and the first row
-/// there.
-fn row_parts(chunk: &Chunk, row: u64) -> (Vec<Range<u64>>, u64) {
-    let pages = chunk.pages.as_deref().unwrap_or(&[]);
-    let after = pages.partition_point(|page| page.first_row <= row);
-    let (Some(first), Some(page)) = (pages.first(), pages[..after].last()) else {
-        return (vec![chunk.range.clone()], 0);
+/// A part of a chunk: whole pages one after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct PartRange {
+    pub(crate) range: Range<u64>,
+    /// First row of its first data page; `None` for a dictionary alone.
+    pub(crate) first_row: Option<u64>,
+}
+
+/// The parts of a chunk that hold the wanted rows: its dictionary and some data pages, or all where
+/// it is not known where pages begin. `wants` is asked for ranges of rows.
+pub(crate) fn page_parts(
+    chunk: &Chunk,
+    rows: u64,
+    wants: impl Fn(&Range<u64>) -> bool,
+) -> Vec<PartRange> {
+    let Some(pages) = chunk.pages.as_deref().filter(|pages| !pages.is_empty()) else {
+        return vec![PartRange { range: chunk.range.clone(), first_row: Some(0) }];
     };
-    let data = page.offset..page.offset + u64::from(page.length);
-    let dictionary = chunk.range.start..first.offset;
-    let parts = if dictionary.is_empty() { vec![data] } else { vec![dictionary, data] };
-    (parts, page.first_row)
+    let dictionary = chunk.range.start..pages[0].offset;
+    let mut parts = Vec::new();
+    for (number, page) in pages.iter().enumerate() {
+        let end = pages.get(number + 1).map_or(rows, |next| next.first_row);
+        if !wants(&(page.first_row..end)) {
+            continue;
+        }
+        if parts.is_empty() && !dictionary.is_empty() {
+            parts.push(PartRange { range: dictionary.clone(), first_row: None });
+        }
+        let range = page.offset..page.offset + u64::from(page.length);
+        match parts.last_mut() {
+            Some(last) if last.range.end == range.start && last.first_row.is_some() => {
+                last.range.end = range.end;
+            }
+            _ => parts.push(PartRange { range, first_row: Some(page.first_row) }),
+        }
+    }
+    parts
 }
 
 /// Sorts ranges and joins those that are close together.

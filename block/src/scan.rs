@@ -16,12 +16,22 @@ use crate::read::{BlockReader, Fetched, ReadError, join_ranges};
 
 mod attributes;
 mod items;
+mod lookup;
+mod needs;
+mod pages;
 mod plan;
+mod probe;
 mod row;
+mod rows;
+mod sift;
 mod spans;
 
+pub use lookup::Lookup;
+pub use needs::{Accepts, Needs, Scalar, ScanNeed, ScanTest, ValueTypes, Wanted};
+pub use pages::SiftCounts;
 use plan::Plan;
 use row::Streams;
+pub use sift::{Candidates, Sift};
 
 /// A batch ends with the trace that brings it to this many spans: about a millisecond of work.
 const BATCH_SPANS: usize = 1024;
@@ -137,6 +147,8 @@ pub struct ScanRequest {
     pub start_unix_nanos: u64,
     /// Traces that start after this are left out (inclusive).
     pub end_unix_nanos: u64,
+    /// What a trace must hold; only [`BlockReader::look_up`] and [`BlockReader::sift`] look at it.
+    pub needs: Needs,
 }
 
 impl ScanRequest {
@@ -188,6 +200,9 @@ pub struct ScannedTrace {
     pub service_stats: Vec<(bytes::Bytes, u32, u32)>,
     /// Its spans in [`ScanBatch`].
     pub spans: Range<usize>,
+    /// Which needs it may satisfy, as far as is known: bit `i` is the need of number `i` (of the
+    /// first 64).
+    pub needs_met: u64,
 }
 
 /// Some traces of a row group with the requested columns.
@@ -245,6 +260,7 @@ pub struct RowGroupScan {
     request: ScanRequest,
     plan: Plan,
     streams: Streams,
+    candidates: Candidates,
     next_row: u64,
     rows: u64,
     spans: u64,
@@ -293,10 +309,14 @@ impl RowGroupScan {
         }
         let mut batch = ScanBatch::default();
         batch.columns.resize_with(self.request.fields.len(), Vec::new);
-        let stop = self.rows.min(self.next_row + BATCH_ROWS);
-        while self.next_row < stop && batch.span_ids.len() < BATCH_SPANS {
-            let row = self.next_row;
-            self.next_row += 1;
+        let mut rows = 0;
+        while rows < BATCH_ROWS && batch.span_ids.len() < BATCH_SPANS {
+            let Some(row) = self.next_candidate() else {
+                self.next_row = self.rows;
+                break;
+            };
+            rows += 1;
+            self.next_row = row + 1;
             self.scan_row(row, &mut batch)?;
         }
         self.spans += batch.span_ids.len() as u64;
@@ -306,6 +326,14 @@ impl RowGroupScan {
     /// Spans and bytes decoded so far.
     pub fn inspected(&self) -> (u64, u64) {
         (self.spans, self.streams.read_bytes())
+    }
+
+    fn next_candidate(&self) -> Option<u64> {
+        let row = match &self.candidates.rows {
+            None => Some(self.next_row),
+            Some(candidates) => candidates.next(self.next_row),
+        };
+        row.filter(|row| *row < self.rows)
     }
 
     fn scan_row(&mut self, row: u64, batch: &mut ScanBatch) -> Result<(), ReadError> {
@@ -324,6 +352,7 @@ impl RowGroupScan {
             root_service: self.streams.trace_bytes(self.columns.root_service, row)?,
             service_stats: row::service_stats(&mut self.streams, &self.columns, row)?,
             spans: first_span..batch.span_ids.len(),
+            needs_met: self.candidates.needs_met(row),
         });
         Ok(())
     }
@@ -333,12 +362,27 @@ impl BlockReader {
     /// Ranges to fetch before [`BlockReader::scan`]; empty if the row group cannot hold a trace in
     /// the requested time (a scan then gives no batch and needs no bytes).
     pub fn scan_ranges(&self, row_group: usize, request: &ScanRequest) -> Vec<Range<u64>> {
-        if !self.may_hold_time(row_group, request) {
+        self.candidate_ranges(row_group, request, &Candidates::all())
+    }
+
+    /// The same for candidates alone: only pages that hold one.
+    pub fn candidate_ranges(
+        &self,
+        row_group: usize,
+        request: &ScanRequest,
+        candidates: &Candidates,
+    ) -> Vec<Range<u64>> {
+        if !self.may_hold_time(row_group, request) || candidates.is_empty() {
             return Vec::new();
         }
         let plan = Plan::new(&self.columns, &request.fields);
-        let range = |column: usize| self.chunk_range(row_group, column);
-        join_ranges(plan.needed(&self.columns).into_iter().filter_map(range).collect())
+        let ranges = plan.needed(&self.columns).into_iter().flat_map(|column| {
+            match &candidates.rows {
+                None => self.chunk_range(row_group, column).into_iter().collect(),
+                Some(rows) => self.ranges_of_rows(row_group, column, |range| rows.any_in(range)),
+            }
+        });
+        join_ranges(ranges.collect())
     }
 
     /// Begins a scan of one row group.
@@ -351,13 +395,35 @@ impl BlockReader {
         request: &ScanRequest,
         fetched: &Fetched,
     ) -> Result<RowGroupScan, ReadError> {
+        self.scan_candidates(row_group, request, &Candidates::all(), fetched)
+    }
+
+    /// Begins a scan of candidates alone, from the bytes of [`BlockReader::candidate_ranges`].
+    ///
+    /// # Errors
+    /// Ranges missing from `fetched`, or damaged columns.
+    pub fn scan_candidates(
+        &self,
+        row_group: usize,
+        request: &ScanRequest,
+        candidates: &Candidates,
+        fetched: &Fetched,
+    ) -> Result<RowGroupScan, ReadError> {
         let rows = self.rows(row_group)?;
-        let rows = if self.may_hold_time(row_group, request) { rows } else { 0 };
+        let has_rows = self.may_hold_time(row_group, request) && !candidates.is_empty();
+        let rows = if has_rows { rows } else { 0 };
         let plan = Plan::new(&self.columns, &request.fields);
         let mut streams = Streams::default();
         if rows > 0 {
             for column in plan.needed(&self.columns) {
-                streams.insert(column, self.stream(row_group, column, fetched)?);
+                let stream = match &candidates.rows {
+                    None => self.stream(row_group, column, fetched)?,
+                    Some(rows) => {
+                        let wants = |range: &Range<u64>| rows.any_in(range);
+                        self.stream_of_rows(row_group, column, wants, fetched)?
+                    }
+                };
+                streams.insert(column, stream);
             }
         }
         Ok(RowGroupScan {
@@ -365,6 +431,7 @@ impl BlockReader {
             request: request.clone(),
             plan,
             streams,
+            candidates: candidates.clone(),
             next_row: 0,
             rows,
             spans: 0,

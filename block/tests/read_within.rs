@@ -13,7 +13,7 @@ fn request() -> ScanRequest {
     let attribute =
         |key: &str| ScanField::Attribute { scope: AttributeScope::Span, key: key.to_owned() };
     let fields = vec![ScanField::Name, attribute("http.method"), attribute("http.status_code")];
-    ScanRequest { fields, start_unix_nanos: 0, end_unix_nanos: u64::MAX }
+    ScanRequest { fields, end_unix_nanos: u64::MAX, ..ScanRequest::default() }
 }
 
 type Found = Vec<(TraceId, Vec<Vec<ColumnValue>>)>;

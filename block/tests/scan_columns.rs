@@ -18,7 +18,7 @@ use stringendo_proto::otlp::{
 use support::{Block, read_trace, recorded_traces, tempo_block};
 
 fn all_time(fields: Vec<ScanField>) -> ScanRequest {
-    ScanRequest { fields, start_unix_nanos: 0, end_unix_nanos: u64::MAX }
+    ScanRequest { fields, end_unix_nanos: u64::MAX, ..ScanRequest::default() }
 }
 
 fn scan(

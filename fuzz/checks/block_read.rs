@@ -148,7 +148,7 @@ fn scan_all(reader: &BlockReader, data: &Bytes) {
         attribute(AttributeScope::Event, "exception.type"),
         attribute(AttributeScope::Link, "k"),
     ];
-    let request = ScanRequest { fields, start_unix_nanos: 0, end_unix_nanos: u64::MAX };
+    let request = ScanRequest { fields, end_unix_nanos: u64::MAX, ..ScanRequest::default() };
     for row_group in 0..reader.row_groups().min(8) {
         let fetched = fetch(data, &reader.scan_ranges(row_group, &request));
         let mut scan = match reader.scan(row_group, &request, &fetched) {

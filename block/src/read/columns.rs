@@ -333,6 +333,16 @@ impl AttrColumns {
 }
 
 impl Columns {
+    /// Every column.
+    pub(crate) fn all(&self) -> Vec<Column> {
+        let span = &self.span;
+        let mut columns = self.for_rows();
+        columns.extend([self.start, self.end, self.duration, self.root_service, self.root_name]);
+        columns.extend([self.stats_service, self.stats_spans, self.stats_errors]);
+        columns.extend([span.parent, span.left, span.right, span.child_count]);
+        columns
+    }
+
     /// What a trace read by id needs.
     pub(crate) fn for_rows(&self) -> Vec<Column> {
         let (resource, scope, span) = (&self.resource, &self.scope, &self.span);

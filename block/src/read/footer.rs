@@ -54,6 +54,10 @@ pub(crate) struct Chunk {
     /// `None` for a codec that is not read.
     pub(crate) codec: Option<Codec>,
     pub(crate) bounds: Bounds,
+    /// Where its dictionary page is, if it has one.
+    pub(crate) dictionary: Option<Range<u64>>,
+    /// Whether it is known that every value is an entry of the dictionary.
+    pub(crate) is_all_codes: bool,
     pub(crate) offset_index: Option<Range<u64>>,
     /// The offset index, once known.
     pub(crate) pages: Option<Vec<PageSpot>>,
@@ -119,6 +123,14 @@ struct RawChunk {
     index_offset: u64,
     index_length: u64,
     bounds: Bounds,
+    /// Encodings of its pages, as far as the file says.
+    pages: Vec<RawPageCount>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct RawPageCount {
+    kind: i64,
+    encoding: i64,
 }
 
 fn read_file<'a>(thrift: &mut Thrift<'a>) -> Result<RawFile<'a>, BadThrift> {
@@ -200,10 +212,24 @@ fn read_chunk_meta(thrift: &mut Thrift<'_>, chunk: &mut RawChunk) -> Result<(), 
             (9, kind::I64) => chunk.data_offset = t.unsigned()?,
             (11, kind::I64) => chunk.dictionary_offset = t.unsigned()?,
             (12, kind::STRUCT) => chunk.bounds = read_bounds(t)?,
+            (13, kind::LIST) => chunk.pages = read_list(t, 4, read_page_count)?,
             _ => t.skip(ty)?,
         }
         Ok(())
     })
+}
+
+fn read_page_count(thrift: &mut Thrift<'_>) -> Result<RawPageCount, BadThrift> {
+    let mut count = RawPageCount::default();
+    thrift.each_field(|t, id, ty| {
+        match (id, ty) {
+            (1, kind::I32) => count.kind = t.int()?,
+            (2, kind::I32) => count.encoding = t.int()?,
+            _ => t.skip(ty)?,
+        }
+        Ok(())
+    })?;
+    Ok(count)
 }
 
 /// Only `min_value` and `max_value`: the order of the older fields is not defined.
@@ -344,9 +370,42 @@ fn check_chunk(raw: RawChunk, leaf: &Leaf, data_end: u64) -> Option<Chunk> {
         0 => None,
         length => Some(within(raw.index_offset, length, data_end)?),
     };
-    let keeps_bounds = matches!(&*leaf.path, "TraceID" | "StartTimeUnixNano" | "EndTimeUnixNano");
-    let bounds = if keeps_bounds { raw.bounds } else { Bounds::default() };
-    Some(Chunk { range, codec: codec(raw.codec), bounds, offset_index, pages: None })
+    let dictionary = match raw.dictionary_offset {
+        0 => None,
+        offset if offset < raw.data_offset => Some(offset..raw.data_offset.min(range.end)),
+        _ => None,
+    };
+    let bounds = if BOUNDED.contains(&&*leaf.path) { raw.bounds } else { Bounds::default() };
+    Some(Chunk {
+        range,
+        codec: codec(raw.codec),
+        bounds,
+        is_all_codes: dictionary.is_some() && has_only_codes(&raw.pages),
+        dictionary,
+        offset_index,
+        pages: None,
+    })
+}
+
+/// Columns whose bounds are of use.
+const BOUNDED: [&str; 9] = [
+    "TraceID",
+    "StartTimeUnixNano",
+    "EndTimeUnixNano",
+    "DurationNano",
+    "rs.ss.Spans.Kind",
+    "rs.ss.Spans.StartTimeUnixNano",
+    "rs.ss.Spans.DurationNano",
+    "rs.ss.Spans.StatusCode",
+    "rs.ss.Spans.Events.TimeSinceStartNano",
+];
+
+/// Whether all data pages are said to hold codes of a dictionary.
+fn has_only_codes(pages: &[RawPageCount]) -> bool {
+    const DATA: [i64; 2] = [0, 3];
+    const CODES: [i64; 2] = [2, 8];
+    let mut data = pages.iter().filter(|page| DATA.contains(&page.kind)).peekable();
+    data.peek().is_some() && data.all(|page| CODES.contains(&page.encoding))
 }
 
 fn within(start: u64, length: u64, end: u64) -> Option<Range<u64>> {

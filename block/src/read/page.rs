@@ -9,7 +9,9 @@ use bytes::Bytes;
 
 use super::rle::decode_hybrid;
 use super::thrift::{BadThrift, Thrift, kind};
-use super::values::{BadPage, Dictionary, Physical, Values, decode, decode_dictionary};
+use super::values::{
+    BadPage, Dictionary, Physical, Values, decode, decode_code_list, decode_dictionary, is_codes,
+};
 
 /// Largest page when decompressed. Data pages are some 256 KiB; a dictionary has no limit in Tempo
 /// but that of its row group (100 MB by default).
@@ -185,6 +187,64 @@ impl Page {
     }
 }
 
+/// A data page whose levels and values are not decoded yet.
+#[derive(Debug)]
+pub(crate) struct RawPage {
+    header: PageHeader,
+    rep: Bytes,
+    def: Bytes,
+    data: Bytes,
+}
+
+/// Checks and decompresses a data page from the bytes after its header.
+pub(crate) fn open_page(
+    column: &ColumnKind,
+    header: &PageHeader,
+    body: &Bytes,
+) -> Result<RawPage, BadPage> {
+    check_crc(header, body)?;
+    match header.kind {
+        PageKind::DataV2 => split_v2(column, header, body),
+        PageKind::DataV1 => split_v1(column, header, body),
+        _ => Err(BadPage("no data page")),
+    }
+}
+
+impl RawPage {
+    /// Its levels.
+    pub(crate) fn levels(&self, column: &ColumnKind) -> Result<Levels, BadPage> {
+        let levels = |bytes: &[u8], max| level_run(bytes, max, self.header.values);
+        Levels::new(column, levels(&self.rep, column.max_rep)?, levels(&self.def, column.max_def)?)
+    }
+
+    /// How many values are there, as its header says (V2 only).
+    pub(crate) fn present(&self) -> Option<usize> {
+        let is_v2 = self.header.kind == PageKind::DataV2;
+        is_v2.then(|| self.header.values.saturating_sub(self.header.nulls))
+    }
+
+    /// Whether its values are codes of a dictionary.
+    pub(crate) fn has_codes(&self) -> bool {
+        is_codes(self.header.encoding)
+    }
+
+    /// Its `present` values as codes of a dictionary.
+    pub(crate) fn codes(&self, present: usize) -> Result<Vec<u32>, BadPage> {
+        decode_code_list(&self.data, present)
+    }
+
+    /// Its `present` values.
+    pub(crate) fn values(
+        &self,
+        column: &ColumnKind,
+        present: usize,
+        dictionary: Option<&Dictionary>,
+    ) -> Result<Values, BadPage> {
+        let encoding = self.header.encoding;
+        decode(column.physical, encoding, &self.data, present, dictionary, PAGE_BYTES_MAX)
+    }
+}
+
 /// Decodes a data page from the bytes after its header.
 pub(crate) fn decode_page(
     column: &ColumnKind,
@@ -192,20 +252,14 @@ pub(crate) fn decode_page(
     body: &Bytes,
     dictionary: Option<&Dictionary>,
 ) -> Result<Page, BadPage> {
-    check_crc(header, body)?;
-    let (levels, data) = match header.kind {
-        PageKind::DataV2 => split_v2(column, header, body)?,
-        PageKind::DataV1 => split_v1(column, header, body)?,
-        _ => return Err(BadPage("no data page")),
-    };
-    let (row_levels, row_values) = row_positions(column, &levels)?;
+    let raw = open_page(column, header, body)?;
+    let Levels { rep, def, row_levels, row_values } = raw.levels(column)?;
     if header.rows.is_some_and(|rows| rows != row_levels.len() - 1) {
         return Err(BadPage("rows are not as many as the header says"));
     }
     let present = row_values.last().map_or(0, |end| *end as usize);
-    let values =
-        decode(column.physical, header.encoding, &data, present, dictionary, PAGE_BYTES_MAX)?;
-    Ok(Page { rep: levels.rep, def: levels.def, values, row_levels, row_values })
+    let values = raw.values(column, present, dictionary)?;
+    Ok(Page { rep, def, values, row_levels, row_values })
 }
 
 /// Decodes a dictionary page from the bytes after its header.
@@ -230,51 +284,49 @@ fn check_crc(header: &PageHeader, body: &[u8]) -> Result<(), BadPage> {
     }
 }
 
-struct Levels {
-    rep: Vec<u8>,
-    def: Vec<u8>,
+/// The levels of a page.
+#[derive(Debug)]
+pub(crate) struct Levels {
+    pub(crate) rep: Vec<u8>,
+    pub(crate) def: Vec<u8>,
+    /// Per row where its levels begin; one more for the end.
+    pub(crate) row_levels: Vec<u32>,
+    /// Per row where its values begin; one more for the end.
+    pub(crate) row_values: Vec<u32>,
 }
 
-fn split_v2(
-    column: &ColumnKind,
-    header: &PageHeader,
-    body: &Bytes,
-) -> Result<(Levels, Bytes), BadPage> {
+fn split_v2(column: &ColumnKind, header: &PageHeader, body: &Bytes) -> Result<RawPage, BadPage> {
     let levels_len = header.rep_len.saturating_add(header.def_len);
     if levels_len > body.len() || levels_len > header.uncompressed_len {
         return Err(BadPage("levels are longer than the page"));
     }
-    let rep = level_run(&body[..header.rep_len], column.max_rep, header.values)?;
-    let def = level_run(&body[header.rep_len..levels_len], column.max_def, header.values)?;
     let data = body.slice(levels_len..);
     let data = match header.is_compressed {
         true => decompress(column.codec, &data, header.uncompressed_len - levels_len)?,
         false => data,
     };
-    Ok((Levels { rep, def }, data))
+    let (rep, def) = (body.slice(..header.rep_len), body.slice(header.rep_len..levels_len));
+    Ok(RawPage { header: *header, rep, def, data })
 }
 
-fn split_v1(
-    column: &ColumnKind,
-    header: &PageHeader,
-    body: &Bytes,
-) -> Result<(Levels, Bytes), BadPage> {
+fn split_v1(column: &ColumnKind, header: &PageHeader, body: &Bytes) -> Result<RawPage, BadPage> {
     let body = decompress(column.codec, body, header.uncompressed_len)?;
-    let (rep, used) = prefixed_levels(&body, column.max_rep, header.values)?;
-    let body = body.slice(used..);
-    let (def, used) = prefixed_levels(&body, column.max_def, header.values)?;
-    Ok((Levels { rep, def }, body.slice(used..)))
+    let (rep, body) = prefixed(body, column.max_rep)?;
+    let (def, data) = prefixed(body, column.max_def)?;
+    Ok(RawPage { header: *header, rep, def, data })
 }
 
-/// Levels with a length before them, and how many bytes they take.
-fn prefixed_levels(bytes: &[u8], max: u8, count: usize) -> Result<(Vec<u8>, usize), BadPage> {
+/// Levels that have their length before them, and what follows.
+fn prefixed(bytes: Bytes, max: u8) -> Result<(Bytes, Bytes), BadPage> {
     if max == 0 {
-        return Ok((vec![0; count], 0));
+        return Ok((Bytes::new(), bytes));
     }
     let (length, rest) = bytes.split_first_chunk::<4>().ok_or(BadPage("levels are cut short"))?;
     let length = u32::from_le_bytes(*length) as usize;
-    let levels = rest.get(..length).ok_or(BadPage("levels are cut short"))?;
-    Ok((level_run(levels, max, count)?, 4 + length))
+    if length > rest.len() {
+        return Err(BadPage("levels are cut short"));
+    }
+    Ok((bytes.slice(4..4 + length), bytes.slice(4 + length..)))
 }
 
 fn level_run(bytes: &[u8], max: u8, count: usize) -> Result<Vec<u8>, BadPage> {
@@ -290,24 +342,37 @@ fn level_run(bytes: &[u8], max: u8, count: usize) -> Result<Vec<u8>, BadPage> {
     }
 }
 
-/// Where rows begin, in levels and in values. A page begins with a row, as every known writer does.
-fn row_positions(column: &ColumnKind, levels: &Levels) -> Result<(Vec<u32>, Vec<u32>), BadPage> {
-    if levels.rep.first().is_some_and(|rep| *rep != 0) {
-        return Err(BadPage("page begins inside a row"));
-    }
-    let mut row_levels = Vec::new();
-    let mut row_values = Vec::new();
-    let mut value = 0_u32;
-    for (at, (rep, def)) in levels.rep.iter().zip(&levels.def).enumerate() {
-        if *rep == 0 {
-            row_levels.push(at as u32);
-            row_values.push(value);
+impl Levels {
+    /// Finds where rows begin, in levels and in values. A page begins with a row, as every known
+    /// writer does.
+    fn new(column: &ColumnKind, rep: Vec<u8>, def: Vec<u8>) -> Result<Self, BadPage> {
+        if rep.first().is_some_and(|rep| *rep != 0) {
+            return Err(BadPage("page begins inside a row"));
         }
-        value += u32::from(*def == column.max_def);
+        let mut row_levels = Vec::new();
+        let mut row_values = Vec::new();
+        let mut value = 0_u32;
+        for (at, (rep, def)) in rep.iter().zip(&def).enumerate() {
+            if *rep == 0 {
+                row_levels.push(at as u32);
+                row_values.push(value);
+            }
+            value += u32::from(*def == column.max_def);
+        }
+        row_levels.push(rep.len() as u32);
+        row_values.push(value);
+        Ok(Self { rep, def, row_levels, row_values })
     }
-    row_levels.push(levels.rep.len() as u32);
-    row_values.push(value);
-    Ok((row_levels, row_values))
+
+    /// How many rows there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.row_levels.len() - 1
+    }
+
+    /// How many values there are.
+    pub(crate) fn present(&self) -> usize {
+        self.row_values.last().map_or(0, |end| *end as usize)
+    }
 }
 
 fn decompress(codec: Codec, bytes: &Bytes, expected_len: usize) -> Result<Bytes, BadPage> {

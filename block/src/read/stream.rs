@@ -107,13 +107,50 @@ impl RowSlice<'_> {
     }
 }
 
+/// Whole pages in file order, not all of a chunk.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    /// With the first row of the first data page in it, unless that follows the part before.
+    parts: VecDeque<(Option<u64>, Bytes)>,
+}
+
+/// A page as it is in the file.
+pub(crate) struct FoundPage {
+    pub(crate) header: PageHeader,
+    pub(crate) body: Bytes,
+    /// Length, header included.
+    pub(crate) bytes: usize,
+    /// Its first row, if it does not follow the page before.
+    pub(crate) first_row: Option<u64>,
+}
+
+impl Parts {
+    pub(crate) fn push(&mut self, first_row: Option<u64>, bytes: Bytes) {
+        self.parts.push_back((first_row, bytes));
+    }
+
+    /// The next page.
+    pub(crate) fn take_page(&mut self) -> Result<Option<FoundPage>, BadPage> {
+        while self.parts.front().is_some_and(|(_, part)| part.is_empty()) {
+            self.parts.pop_front();
+        }
+        let Some((first_row, part)) = self.parts.front_mut() else { return Ok(None) };
+        let (header, header_len) = PageHeader::read(part)?;
+        let bytes = header_len + header.compressed_len;
+        let body = part.split_to(bytes).slice(header_len..);
+        let is_data = matches!(header.kind, PageKind::DataV1 | PageKind::DataV2);
+        let first_row = if is_data { first_row.take() } else { None };
+        Ok(Some(FoundPage { header, body, bytes, first_row }))
+    }
+}
+
 /// One column of one row group.
 #[derive(Debug)]
 pub(crate) struct ColumnStream {
     name: Arc<str>,
     kind: ColumnKind,
-    /// Bytes that were not looked at yet.
-    parts: VecDeque<Bytes>,
+    /// Pages that were not looked at yet.
+    parts: Parts,
     dictionary: Option<Dictionary>,
     dictionary_bytes: usize,
     page: Option<Page>,
@@ -124,13 +161,8 @@ pub(crate) struct ColumnStream {
 }
 
 impl ColumnStream {
-    /// `parts` are whole pages in file order; `first_row` is that of the first data page.
-    pub(crate) fn new(
-        name: Arc<str>,
-        kind: ColumnKind,
-        parts: VecDeque<Bytes>,
-        first_row: u64,
-    ) -> Self {
+    /// A column whose pages are `parts`.
+    pub(crate) fn new(name: Arc<str>, kind: ColumnKind, parts: Parts) -> Self {
         Self {
             name,
             kind,
@@ -139,8 +171,8 @@ impl ColumnStream {
             dictionary_bytes: 0,
             page: None,
             page_bytes: 0,
-            page_first_row: first_row,
-            next_row: first_row,
+            page_first_row: 0,
+            next_row: 0,
         }
     }
 
@@ -186,36 +218,34 @@ impl ColumnStream {
         self.page.as_ref().map(|page| (self.page_first_row, page.rows()))
     }
 
+    /// Gives back what it held.
+    pub(crate) fn release(self, budget: &mut DecodeBudget) {
+        budget.give_back(self.page_bytes + self.dictionary_bytes);
+    }
+
     fn damaged(&self, row: u64, BadPage(what): BadPage) -> ReadError {
         ReadError::Damaged(format!("column {} at or before row {row}: {what}", self.name))
     }
 
     fn next_page(&mut self, wanted_row: u64, budget: &mut DecodeBudget) -> Result<(), NoPage> {
-        let (header, body, page_bytes) = self.take_page()?;
+        let FoundPage { header, body, bytes: page_bytes, first_row } =
+            self.parts.take_page()?.ok_or(BadPage("column ends too soon"))?;
+        self.next_row = first_row.unwrap_or(self.next_row);
         match header.kind {
             PageKind::Other => Ok(()),
             PageKind::Dictionary => self.load_dictionary(&header, &body, page_bytes, budget),
             PageKind::DataV1 | PageKind::DataV2 => {
                 let rows = header.rows.unwrap_or(usize::MAX) as u64;
-                if header.rows.is_some() && wanted_row - self.next_row >= rows {
+                let Some(ahead) = wanted_row.checked_sub(self.next_row) else {
+                    return Err(BadPage("row is not among the pages at hand").into());
+                };
+                if header.rows.is_some() && ahead >= rows {
                     self.next_row += rows;
                     return Ok(());
                 }
                 self.load_data(&header, &body, page_bytes, budget)
             }
         }
-    }
-
-    /// The next page's header, body and length with its header.
-    fn take_page(&mut self) -> Result<(PageHeader, Bytes, usize), BadPage> {
-        while self.parts.front().is_some_and(Bytes::is_empty) {
-            self.parts.pop_front();
-        }
-        let part = self.parts.front_mut().ok_or(BadPage("column ends too soon"))?;
-        let (header, header_len) = PageHeader::read(part)?;
-        let page_len = header_len + header.compressed_len;
-        let page = part.split_to(page_len);
-        Ok((header, page.slice(header_len..), page_len))
     }
 
     fn load_dictionary(

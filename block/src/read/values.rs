@@ -120,6 +120,16 @@ pub(crate) enum Dictionary {
     Float(Vec<f64>),
 }
 
+impl Dictionary {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Bytes(values) => values.len(),
+            Self::Int(values) => values.len(),
+            Self::Float(values) => values.len(),
+        }
+    }
+}
+
 /// Encodings by their numbers in Parquet.
 mod encoding {
     pub(super) const PLAIN: u8 = 0;
@@ -221,12 +231,23 @@ fn decode_plain_strings(body: &Bytes, count: usize) -> Result<Values, BadPage> {
     Ok(Values::Bytes(ByteValues { data: body.clone(), spans }))
 }
 
-fn decode_codes(body: &[u8], count: usize, dictionary: &Dictionary) -> Result<Values, BadPage> {
+/// Whether values of this encoding are codes of a dictionary.
+pub(crate) fn is_codes(page_encoding: u8) -> bool {
+    matches!(page_encoding, encoding::PLAIN_DICTIONARY | encoding::RLE_DICTIONARY)
+}
+
+/// Decodes `count` codes; whether they are in the dictionary is for the caller to check.
+pub(crate) fn decode_code_list(body: &[u8], count: usize) -> Result<Vec<u32>, BadPage> {
     let mut codes: Vec<u32> = Vec::new();
     if count > 0 {
         let (bit_width, packed) = body.split_first().ok_or(BadPage("codes are cut short"))?;
         decode_hybrid(packed, *bit_width, count, &mut codes)?;
     }
+    Ok(codes)
+}
+
+fn decode_codes(body: &[u8], count: usize, dictionary: &Dictionary) -> Result<Values, BadPage> {
+    let codes = decode_code_list(body, count)?;
     let highest = codes.iter().max().map_or(0, |code| *code as usize + 1);
     let in_range = |len: usize| {
         if highest > len { Err(BadPage("code beyond the dictionary")) } else { Ok(()) }

@@ -356,7 +356,7 @@ fn join(is_array: bool, found: Found) -> ColumnValue {
 
 /// Wanted keys, looked up in a dictionary once.
 #[derive(Debug, Default)]
-struct KeyMatcher {
+pub(super) struct KeyMatcher {
     keys: Vec<Bytes>,
     /// Address of the dictionary that `codes` are of; it lives as long as the scan.
     dictionary: Option<usize>,
@@ -365,7 +365,12 @@ struct KeyMatcher {
 }
 
 impl KeyMatcher {
-    fn prepare(&mut self, values: &Values) {
+    /// For a single key.
+    pub(super) fn of(key: Bytes) -> Self {
+        Self { keys: vec![key], ..Self::default() }
+    }
+
+    pub(super) fn prepare(&mut self, values: &Values) {
         let Values::Codes { dictionary, .. } = values else { return };
         let address = Arc::as_ptr(dictionary) as usize;
         if self.dictionary == Some(address) {
@@ -380,7 +385,7 @@ impl KeyMatcher {
         self.keys.iter().position(|wanted| wanted == key)
     }
 
-    fn key(&self, values: &Values, at: usize) -> Option<usize> {
+    pub(super) fn key(&self, values: &Values, at: usize) -> Option<usize> {
         match values {
             Values::Codes { codes, .. } => self.codes[codes[at] as usize].map(|key| key as usize),
             other => self.position(other.byte_slice(at)),

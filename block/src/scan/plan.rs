@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::attributes::AttrGroup;
 use super::{AttributeScope, ItemList, ScanField};
 use crate::meta::DedicatedType;
-use crate::read::columns::{Column, Columns, DedicatedLeaf, level};
+use crate::read::columns::{AttrColumns, Column, Columns, DedicatedLeaf, level};
 
 /// Where the value of a field is.
 #[derive(Clone, Copy, Debug)]
@@ -126,13 +126,7 @@ impl Plan {
 }
 
 fn new_group(columns: &Columns, scope: AttributeScope) -> AttrGroup {
-    let (owner_level, attrs) = match scope {
-        AttributeScope::Resource => (level::RESOURCE, &columns.resource.attrs),
-        AttributeScope::Scope => (level::SCOPE, &columns.scope.attrs),
-        AttributeScope::Span => (level::SPAN, &columns.span.attrs),
-        AttributeScope::Event => (level::EVENT, &columns.event.attrs),
-        AttributeScope::Link => (level::LINK, &columns.link.attrs),
-    };
+    let (owner_level, attrs) = attr_columns(columns, scope);
     let service_name = match scope {
         AttributeScope::Resource => Some(columns.resource.service_name),
         _ => None,
@@ -140,7 +134,19 @@ fn new_group(columns: &Columns, scope: AttributeScope) -> AttrGroup {
     AttrGroup::new(scope, owner_level, attrs.clone(), service_name)
 }
 
-fn dedicated_of(columns: &Columns, scope: AttributeScope) -> &[DedicatedLeaf] {
+/// The columns of a scope's generic attributes, and the repetition level of their owner.
+pub(super) fn attr_columns(columns: &Columns, scope: AttributeScope) -> (u8, &AttrColumns) {
+    match scope {
+        AttributeScope::Resource => (level::RESOURCE, &columns.resource.attrs),
+        AttributeScope::Scope => (level::SCOPE, &columns.scope.attrs),
+        AttributeScope::Span => (level::SPAN, &columns.span.attrs),
+        AttributeScope::Event => (level::EVENT, &columns.event.attrs),
+        AttributeScope::Link => (level::LINK, &columns.link.attrs),
+    }
+}
+
+/// The columns of their own that attributes of a scope have.
+pub(super) fn dedicated_of(columns: &Columns, scope: AttributeScope) -> &[DedicatedLeaf] {
     match scope {
         AttributeScope::Resource => &columns.resource.dedicated,
         AttributeScope::Span => &columns.span.dedicated,

@@ -43,6 +43,8 @@ pub struct BlockRead<'a> {
     open: &'a OpenBlock,
     ranges: Vec<Range<u64>>,
     decoded_bytes_max: u64,
+    /// What the reader brought along.
+    held_bytes: u64,
     fetched: Fetched,
     memory: Option<Charge>,
 }
@@ -59,10 +61,26 @@ impl<'a> BlockRead<'a> {
         decoding: Decoding,
         reads: &mut Reads,
     ) -> Result<Self, StoreError> {
+        Self::fetch_holding(shard, open, ranges, decoding, 0, reads).await
+    }
+
+    /// The same for who holds `held_bytes` already, from which it knows what to fetch; they are
+    /// charged along.
+    ///
+    /// # Errors
+    /// As [`BlockRead::fetch`].
+    pub async fn fetch_holding(
+        shard: &'a Shard,
+        open: &'a OpenBlock,
+        ranges: Vec<Range<u64>>,
+        decoding: Decoding,
+        held_bytes: u64,
+        reads: &mut Reads,
+    ) -> Result<Self, StoreError> {
         let ranges = open.to_fetch(ranges);
         let decoded_bytes_max = decoding.likely_bytes(bytes_of(&ranges));
         let (fetched, memory) = (Fetched::default(), None);
-        let mut read = Self { shard, open, ranges, decoded_bytes_max, fetched, memory };
+        let mut read = Self { shard, open, ranges, decoded_bytes_max, held_bytes, fetched, memory };
         read.fit_limit(0)?;
         read.fetch_again(reads).await?;
         Ok(read)
@@ -116,7 +134,8 @@ impl<'a> BlockRead<'a> {
 
     /// A guess is cut to what can be had, but not below the `needed` bytes.
     fn fit_limit(&mut self, needed: u64) -> Result<(), QueryError> {
-        let (fetched, limit) = (bytes_of(&self.ranges), self.shard.memory_to_read_max());
+        let fetched = bytes_of(&self.ranges).saturating_add(self.held_bytes);
+        let limit = self.shard.memory_to_read_max();
         let bytes = fetched.saturating_add(needed);
         if bytes > limit {
             return Err(QueryError::NeedsTooMuch { bytes, limit });
@@ -126,7 +145,8 @@ impl<'a> BlockRead<'a> {
     }
 
     async fn fetch_again(&mut self, reads: &mut Reads) -> Result<(), StoreError> {
-        let bytes = bytes_of(&self.ranges).saturating_add(self.decoded_bytes_max);
+        let held = bytes_of(&self.ranges).saturating_add(self.held_bytes);
+        let bytes = held.saturating_add(self.decoded_bytes_max);
         let memory = self.shard.memory_to_read(bytes).await?;
         self.fetched = self.open.fetch(&self.ranges, &memory, reads).await?;
         self.memory = Some(memory);

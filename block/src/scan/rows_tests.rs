@@ -1,0 +1,38 @@
+use super::RowSet;
+
+fn set(rows: &[u64]) -> RowSet {
+    let mut set = RowSet::default();
+    rows.iter().for_each(|row| set.insert(*row));
+    set
+}
+
+#[test]
+fn rows_are_found_in_order() {
+    let set = set(&[300, 0, 63, 64, 129]);
+    let mut found = Vec::new();
+    let mut row = 0;
+    while let Some(next) = set.next(row) {
+        found.push(next);
+        row = next + 1;
+    }
+    assert_eq!(found, [0, 63, 64, 129, 300]);
+    assert_eq!(set.count(), 5);
+    assert_eq!(set.next(u64::MAX), None);
+}
+
+#[test]
+fn ranges_are_looked_at_without_their_end() {
+    let set = set(&[64, 200]);
+    assert!(set.any_in(&(64..65)) && set.any_in(&(0..65)) && set.any_in(&(65..201)));
+    assert!(!set.any_in(&(0..64)) && !set.any_in(&(65..200)) && !set.any_in(&(201..9999)));
+    assert!(!set.any_in(&(64..64)));
+}
+
+#[test]
+fn sets_are_joined() {
+    let mut joined = set(&[1]);
+    joined.add(&set(&[1, 100]));
+    assert_eq!(joined, set(&[1, 100]));
+    assert!(joined.contains(100) && !joined.contains(2) && !joined.contains(1000));
+    assert!(!joined.is_empty() && RowSet::default().is_empty());
+}
