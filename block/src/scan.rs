@@ -376,12 +376,11 @@ impl BlockReader {
             return Vec::new();
         }
         let plan = Plan::new(&self.columns, &request.fields);
-        let ranges = plan.needed(&self.columns).into_iter().flat_map(|column| {
-            match &candidates.rows {
+        let ranges =
+            plan.needed(&self.columns).into_iter().flat_map(|column| match &candidates.rows {
                 None => self.chunk_range(row_group, column).into_iter().collect(),
                 Some(rows) => self.ranges_of_rows(row_group, column, |range| rows.any_in(range)),
-            }
-        });
+            });
         join_ranges(ranges.collect())
     }
 

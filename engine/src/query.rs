@@ -8,8 +8,10 @@ use stringendo_traceql::SearchPlan;
 use uuid::Uuid;
 
 pub mod block_columns;
+pub mod block_needs;
 pub mod block_read;
 pub mod block_search;
+pub mod block_sift;
 pub mod block_trace;
 pub mod collect;
 pub mod echo;

@@ -222,8 +222,9 @@ impl Asking<'_> {
 fn passing(dictionary: &Dictionary, accepts: &Accepts) -> CodeSet {
     let mut codes = CodeSet::default();
     match dictionary {
-        Dictionary::Bytes(values) => (0..values.len())
-            .for_each(|at| codes.push(accepts(Scalar::Bytes(values.get(at))))),
+        Dictionary::Bytes(values) => {
+            (0..values.len()).for_each(|at| codes.push(accepts(Scalar::Bytes(values.get(at)))))
+        }
         Dictionary::Int(values) => {
             values.iter().for_each(|value| codes.push(accepts(Scalar::Int(*value))));
         }

@@ -102,8 +102,7 @@ impl Finder<'_> {
         if self.wanted == Wanted::AnyNeed && is_of_whole_trace(field) {
             return None;
         }
-        let may_be_missing =
-            field.list().is_some() || matches!(field, ScanField::Attribute { .. });
+        let may_be_missing = field.list().is_some() || matches!(field, ScanField::Attribute { .. });
         if may_be_missing && (test.accepts)(Scalar::Missing) {
             return None;
         }

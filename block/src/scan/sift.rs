@@ -245,9 +245,7 @@ impl<'a> Sift<'a> {
         let kind = reader.kind(self.row_group, probe.column)?;
         let keys = match &probe.keyed {
             None => None,
-            Some(keyed) => {
-                Some(reader.stream(self.row_group, keyed.key_column, self.fetched)?)
-            }
+            Some(keyed) => Some(reader.stream(self.row_group, keyed.key_column, self.fetched)?),
         };
         let name = Arc::clone(&reader.footer.leaves[probe.column].path);
         Ok(PageSift::new(name, kind, parts, probe, keys))

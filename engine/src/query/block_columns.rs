@@ -1,15 +1,15 @@
 //! The columns of a scanned block as a plan's fields.
 
 use stringendo_block::scan::{
-    AttributeScope as BlockScope, ColumnValue, ItemList, ScanBatch, ScanField, ScanRequest,
-    ScannedTrace,
+    AttributeScope as BlockScope, ColumnValue, ItemList, ScanBatch, ScanField, ScanNeed,
+    ScanRequest, ScannedTrace, Wanted,
 };
 use stringendo_proto::SpanId;
 use stringendo_traceql::{
-    AttributeScope, Field, Intrinsic, SpanColumns, SpanList, Value, ValueRef,
+    AttributeScope, Field, Intrinsic, Predicate, SpanColumns, SpanList, Value, ValueRef,
 };
 
-use super::SearchRequest;
+use super::{SearchRequest, block_needs};
 use crate::live::value::Cell;
 
 /// Which scanned columns make up a plan's field.
@@ -24,6 +24,16 @@ enum Source {
     Items(ItemList, usize),
 }
 
+impl Source {
+    /// The columns that the value may be in.
+    fn columns(self) -> Vec<usize> {
+        match self {
+            Self::One(column) | Self::Children(column, _) | Self::Items(_, column) => vec![column],
+            Self::Either(first, second) => vec![first, second],
+        }
+    }
+}
+
 /// A plan's fields, and the request for their columns.
 pub struct FieldMap {
     fields: Vec<(Field, Source)>,
@@ -34,19 +44,44 @@ impl FieldMap {
     /// The map for a search.
     pub fn of(search: &SearchRequest) -> Self {
         Self::of_fields(search.plan.fields(), search.start_unix_nanos, search.end_unix_nanos)
+            .needing(search.plan.needs())
     }
 
     /// The map for these fields of traces in the given time.
     pub fn of_fields(fields: &[Field], start_unix_nanos: u64, end_unix_nanos: u64) -> Self {
         let mut map = Self {
             fields: Vec::new(),
-            request: ScanRequest { fields: Vec::new(), start_unix_nanos, end_unix_nanos },
+            request: ScanRequest { start_unix_nanos, end_unix_nanos, ..ScanRequest::default() },
         };
         for field in fields {
             let source = map.source(field);
             map.fields.push((field.clone(), source));
         }
         map
+    }
+
+    /// Says what a trace must hold ([`SearchPlan::needs`](stringendo_traceql::SearchPlan::needs)):
+    /// with [`super::block_sift`], pieces that cannot satisfy any of the needs are left out.
+    #[must_use]
+    pub fn needing(mut self, needs: &[Vec<Predicate>]) -> Self {
+        self.request.needs.needs = needs.iter().map(|need| self.need(need)).collect();
+        self
+    }
+
+    /// Says that every row of the scanned blocks is a whole trace, so that it must satisfy all
+    /// needs, those that only a whole trace can tell included.
+    #[must_use]
+    pub fn of_whole_traces(mut self) -> Self {
+        self.request.needs.wanted = Wanted::AllNeeds;
+        self
+    }
+
+    fn need(&self, need: &[Predicate]) -> ScanNeed {
+        let test = |predicate: &Predicate| {
+            let (field, source) = &self.fields[predicate.field()];
+            block_needs::test(predicate, field, source.columns())
+        };
+        need.iter().map(test).collect()
     }
 
     /// What to scan.
@@ -257,7 +292,8 @@ fn missing<'a>(field: &Field) -> Cell<'a> {
     Cell::Ref(if field.is_service_name() { ValueRef::Str(&[]) } else { ValueRef::Missing })
 }
 
-fn text<'a>(field: &Field, bytes: &'a [u8]) -> Cell<'a> {
+/// Bytes of a column as a field's value.
+pub fn text<'a>(field: &Field, bytes: &'a [u8]) -> Cell<'a> {
     let hex = |text: String| Cell::Owned(Value::Str(text.into_bytes().into()));
     let span_id = || SpanId(bytes.try_into().unwrap_or_default());
     let trace_id = || stringendo_proto::TraceId(bytes.try_into().unwrap_or_default());
@@ -279,7 +315,8 @@ fn digits(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-fn number_of(field: &Field, number: i64) -> ValueRef<'static> {
+/// An integer of a column as a field's value.
+pub fn number_of(field: &Field, number: i64) -> ValueRef<'static> {
     match field {
         Field::Intrinsic(Intrinsic::Status) => ValueRef::Status(number as i32),
         Field::Intrinsic(Intrinsic::Kind) => ValueRef::Kind(number as i32),

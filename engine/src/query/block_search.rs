@@ -10,6 +10,7 @@ use stringendo_traceql::SpanSet;
 use super::SearchRequest;
 use super::block_columns::{BlockColumns, FieldMap};
 use super::block_read::{self, BlockRead, Decoding};
+use super::block_sift::{self, Sifted};
 use super::collect::{Findings, FoundTrace, Newest, SearchCost};
 use super::echo::{self, SpanFacts};
 use super::memory::Charged;
@@ -76,15 +77,19 @@ impl BlockSearch<'_> {
         open: &OpenBlock,
         row_group: usize,
     ) -> Result<(), StoreError> {
-        let ranges = open.reader().scan_ranges(row_group, self.fields.request());
+        let (request, reads) = (self.fields.request(), &mut self.cost.reads);
+        let Sifted { candidates, counts } =
+            block_sift::sift(shard, open, row_group, request, reads).await?;
+        self.cost.bytes += counts.bytes;
+        let ranges = open.reader().candidate_ranges(row_group, request, &candidates);
         if ranges.is_empty() {
             return Ok(());
         }
-        let reads = &mut self.cost.reads;
         let mut read = BlockRead::fetch(shard, open, ranges, Decoding::Columns, reads).await?;
         let mut row = 0;
         loop {
-            let scan = open.reader().scan(row_group, self.fields.request(), read.fetched())?;
+            let (request, fetched) = (self.fields.request(), read.fetched());
+            let scan = open.reader().scan_candidates(row_group, request, &candidates, fetched)?;
             let mut scan = scan.within(row, read.decoded_bytes_max());
             let outcome = self.scan(&mut scan).await;
             row = scan.next_row();
