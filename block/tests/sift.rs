@@ -222,7 +222,7 @@ impl Asks {
             Self::Equal(ColumnValue::Int(int)) => {
                 (ValueTypes { ints: true, ..none }, i128::from(*int)..=i128::from(*int))
             }
-            Self::Equal(_) => (ValueTypes { floats: true, bools: true, ..none }, 1..=0),
+            Self::Equal(_) => (ValueTypes { floats: true, bools: true, ..none }, 0..=0),
         };
         let asks = self.clone();
         ScanTest {

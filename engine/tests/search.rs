@@ -37,6 +37,13 @@ const QUERIES: &[(&str, usize)] = &[
     (r#"{ trace:id = "00000000000000000000000000000001" }"#, 1),
     ("{ .d.nan = 1.5 || .i.max > 9223372036854775806 }", 1),
     ("{ span.a.int = 2 }", 1),
+    (r#"{ event:name = "exception" }"#, 1),
+    ("{ event:timeSinceStart > 1ms }", 1),
+    ("{ event.exception.type != nil }", 1),
+    (r#"{ event.exception.type =~ ".*E.*" || event.k = "v" }"#, 0),
+    (r#"{ link:traceID != "" }"#, 1),
+    (r#"{ link:spanID =~ "[0-9a-f]{16}" }"#, 1),
+    (r#"{ link.opentracing.ref_type = "child_of" || link.k != nil }"#, 0),
     ("{ span.user.id != nil && resource.host.name = nil }", 50),
 ];
 

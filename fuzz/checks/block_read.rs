@@ -8,12 +8,14 @@
 //! - odd: the bytes of `data.parquet`.
 
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use stringendo_block::meta::{BlockMeta, DedicatedColumn, DedicatedScope, DedicatedType};
-use stringendo_block::read::{BlockReader, Fetched, ReadError};
-use stringendo_block::scan::{AttributeScope, ScanField, ScanRequest};
+use stringendo_block::read::{BlockReader, DECODED_BYTES_MAX, Fetched, ReadError};
+use stringendo_block::scan::{
+    AttributeScope, Candidates, Needs, Scalar, ScanField, ScanRequest, ScanTest, ValueTypes, Wanted,
+};
 use stringendo_proto::TraceId;
 
 /// Batches and rows that are looked at per row group.
@@ -148,14 +150,64 @@ fn scan_all(reader: &BlockReader, data: &Bytes) {
         attribute(AttributeScope::Event, "exception.type"),
         attribute(AttributeScope::Link, "k"),
     ];
-    let request = ScanRequest { fields, end_unix_nanos: u64::MAX, ..ScanRequest::default() };
+    let fields_tested = 0..fields.len();
+    let test = |field: usize| ScanTest {
+        fields: vec![field],
+        types: ValueTypes::ALL,
+        numbers: 0..=i128::MAX,
+        accepts: Arc::new(move |value| match value {
+            Scalar::Bytes(text) => text.len() % 3 == field % 3,
+            Scalar::Int(number) => number % 2 == 0,
+            Scalar::Missing => false,
+            // Of some attributes the key suffices.
+            _ => field.is_multiple_of(2),
+        }),
+    };
+    let needs = fields_tested.map(|field| vec![test(field), test(0)]).collect();
+    let needs = Needs { wanted: Wanted::AllNeeds, needs };
+    let mut request = ScanRequest { fields, end_unix_nanos: u64::MAX, ..ScanRequest::default() };
+    scan_rows(reader, data, &request, |_| Some(Candidates::all()));
+    request.needs = needs;
+    request.start_unix_nanos = 1;
+    for wanted in [Wanted::AllNeeds, Wanted::AnyNeed] {
+        request.needs.wanted = wanted;
+        scan_rows(reader, data, &request, |row_group| sift(reader, data, row_group, &request));
+    }
+}
+
+fn sift(
+    reader: &BlockReader,
+    data: &Bytes,
+    row_group: usize,
+    request: &ScanRequest,
+) -> Option<Candidates> {
+    let fetched = fetch(data, &reader.lookup_ranges(row_group, request));
+    let lookup = asked_for(reader.look_up(row_group, request, &fetched, DECODED_BYTES_MAX))?;
+    let fetched = fetch(data, &reader.sift_ranges(row_group, request, &lookup));
+    let mut sift = reader.sift(row_group, request, &lookup, &fetched, DECODED_BYTES_MAX);
+    while asked_for(sift.step())? {}
+    Some(sift.candidates())
+}
+
+/// `None` for damage; what was not fetched must not be needed.
+fn asked_for<T>(outcome: Result<T, ReadError>) -> Option<T> {
+    match outcome {
+        Err(ReadError::NotFetched(range)) => panic!("{range:?} was not asked for"),
+        outcome => outcome.ok(),
+    }
+}
+
+fn scan_rows(
+    reader: &BlockReader,
+    data: &Bytes,
+    request: &ScanRequest,
+    candidates: impl Fn(usize) -> Option<Candidates>,
+) {
     for row_group in 0..reader.row_groups().min(8) {
-        let fetched = fetch(data, &reader.scan_ranges(row_group, &request));
-        let mut scan = match reader.scan(row_group, &request, &fetched) {
-            Err(ReadError::NotFetched(range)) => panic!("{range:?} was not asked for"),
-            Err(_) => continue,
-            Ok(scan) => scan,
-        };
+        let Some(candidates) = candidates(row_group) else { continue };
+        let fetched = fetch(data, &reader.candidate_ranges(row_group, request, &candidates));
+        let scan = reader.scan_candidates(row_group, request, &candidates, &fetched);
+        let Some(mut scan) = asked_for(scan) else { continue };
         for _ in 0..STEPS {
             let Ok(Some(batch)) = scan.next_batch() else { break };
             let values = |field: &ScanField| match field.list() {

@@ -189,6 +189,8 @@ impl<'a> PageSift<'a> {
                 Some(keys) => keys.any(levels, at, of_row, row, budget)?,
             };
             if passes {
+                // A damaged header can claim any number of rows.
+                budget.take(out.growth(row))?;
                 out.insert(row);
             }
         }

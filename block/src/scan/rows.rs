@@ -19,6 +19,12 @@ impl RowSet {
         self.words[word] |= 1 << (row % BITS);
     }
 
+    /// Bytes of memory that it takes to insert `row`.
+    pub(crate) fn growth(&self, row: u64) -> usize {
+        let words = (row / BITS) as usize + 1;
+        words.saturating_sub(self.words.len()) * size_of::<u64>()
+    }
+
     pub(crate) fn contains(&self, row: u64) -> bool {
         self.words.get((row / BITS) as usize).is_some_and(|word| word >> (row % BITS) & 1 == 1)
     }

@@ -63,7 +63,7 @@ impl Candidates {
         }
         let met = self.by_need.iter().filter(|(_, rows)| rows.contains(row));
         // What is beyond the mask is not known.
-        met.fold(0, |mask, (need, _)| mask | u32::try_from(*need).map_or(0, |n| bit(n)))
+        met.fold(0, |mask, (need, _)| mask | u32::try_from(*need).map_or(0, bit))
     }
 }
 
