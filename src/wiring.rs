@@ -14,8 +14,8 @@ use stringendo_config::settings::{
 use stringendo_engine::settings::BlockSettings;
 use stringendo_engine::{Durability, EngineSettings};
 use stringendo_net::{
-    ApiSettings, Cors, GrpcReceiver, HttpReceiver, QueryGrpc, ReceiverSettings, SearchSettings,
-    SpanLog, StatusPages, TenantSettings,
+    ApiSettings, Cors, GrpcReceiver, HttpReceiver, MetricsSettings, QueryGrpc, ReceiverSettings,
+    SearchSettings, SpanLog, StatusPages, TenantSettings,
 };
 
 use crate::addresses::to_bind;
@@ -106,6 +106,7 @@ pub fn api(settings: &Settings, cores: u16) -> io::Result<ApiSettings> {
         grpc: query_grpc(settings, cores)?,
         grpc_over_http: settings.stream_over_http_enabled,
         search: search(&settings.query_frontend),
+        metrics: metrics(&settings.query_frontend),
         connections_max: usize_of(server.http_listen_conn_limit).div_ceil(usize::from(cores)),
         read_timeout: if head.is_zero() { server.http_server_read_timeout } else { head },
         idle_timeout: server.http_server_idle_timeout,
@@ -136,6 +137,18 @@ fn search(frontend: &config::QueryFrontend) -> SearchSettings {
         spans_per_span_set_max: search.max_spans_per_span_set,
         query_bytes_max: usize_of(frontend.max_query_expression_size_bytes),
         ..SearchSettings::default()
+    }
+}
+
+fn metrics(frontend: &config::QueryFrontend) -> MetricsSettings {
+    let metrics = &frontend.metrics;
+    MetricsSettings {
+        range_max: metrics.max_duration,
+        intervals_max: metrics.max_intervals,
+        exemplars_max: usize_of(metrics.max_exemplars),
+        series_max: usize_of(metrics.max_response_series),
+        end_cutoff: frontend.query_end_cutoff,
+        query_bytes_max: usize_of(frontend.max_query_expression_size_bytes),
     }
 }
 

@@ -173,7 +173,13 @@ fn query_frontend(raw: &Raw, settings: &mut Settings) -> Done {
     raw.read("query_frontend.search.max_duration", &mut s.max_duration)?;
     let spans_default = &mut s.default_spans_per_span_set;
     raw.read("query_frontend.search.default_spans_per_span_set", spans_default)?;
-    raw.read("query_frontend.search.max_spans_per_span_set", &mut s.max_spans_per_span_set)
+    raw.read("query_frontend.search.max_spans_per_span_set", &mut s.max_spans_per_span_set)?;
+    raw.read("query_frontend.query_end_cutoff", &mut q.query_end_cutoff)?;
+    let m = &mut q.metrics;
+    raw.read("query_frontend.metrics.max_duration", &mut m.max_duration)?;
+    raw.read("query_frontend.metrics.max_intervals", &mut m.max_intervals)?;
+    raw.read("query_frontend.metrics.max_exemplars", &mut m.max_exemplars)?;
+    raw.read("query_frontend.metrics.max_response_series", &mut m.max_response_series)
 }
 
 fn overrides(raw: &Raw, settings: &mut Settings) -> Done {

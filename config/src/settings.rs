@@ -20,7 +20,7 @@ mod stringendo;
 pub use distributor::{Cors, Distributor, OtlpGrpc, OtlpHttp, Receivers, SpanLog};
 pub use live_store::LiveStore;
 pub use overrides::{GlobalLimits, IngestionLimits, Overrides, RateStrategy, TenantLimits};
-pub use query_frontend::{QueryFrontend, Search};
+pub use query_frontend::{QueryFrontend, QueryMetrics, Search};
 pub use server::{LogFormat, LogLevel, Server};
 pub use storage::{
     Backend, Block, ColumnScope, ColumnType, DedicatedColumn, Local, Storage, Trace, WalPath,

@@ -96,12 +96,12 @@ async fn metrics(node: &Node, case: &Case, plan: MetricsPlan) -> serde_json::Val
     };
     let axis = axis.expect("a range");
     let request = MetricsRequest { plan: Arc::new(plan), axis, exemplars: 100, series_max: 0 };
-    let (tenant, progress) = (TenantId::single(), MetricsProgress::default());
+    let (tenants, progress) = ([TenantId::single()], MetricsProgress::default());
     if is_instant {
-        let answer = node.metrics_instant(&tenant, &request, &progress).await;
+        let answer = node.metrics_instant(&tenants, &request, &progress).await;
         return golden::instant(&answer.expect("an answer").value);
     }
-    let answer = node.metrics_range(&tenant, &request, &progress).await;
+    let answer = node.metrics_range(&tenants, &request, &progress).await;
     golden::series(&answer.expect("an answer").value)
 }
 

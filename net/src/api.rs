@@ -27,6 +27,8 @@ mod exposition;
 pub mod failure;
 mod format;
 mod merge;
+pub mod metrics;
+mod metrics_params;
 mod operations;
 pub mod params;
 mod process;
@@ -107,6 +109,8 @@ impl Api {
             Route::Trace(id) => self.query(self.trace_v1(id, call)).await,
             Route::TraceV2(id) => self.query(self.trace_v2(id, call)).await,
             Route::Search => self.query(self.search(call)).await,
+            Route::MetricsRange => self.query(self.metrics_range(call)).await,
+            Route::MetricsInstant => self.query(self.metrics_instant(call)).await,
             Route::Echo => Ok(text(StatusCode::OK, "echo\n")),
             Route::BuildInfo => Ok(self.build_info()),
             Route::Ready => Ok(self.ready().await),

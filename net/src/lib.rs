@@ -35,7 +35,7 @@ mod warnings;
 
 pub use servers::{ApiServer, ReceiverServer, ShutdownRequest};
 pub use settings::{
-    ApiSettings, BuildInfo, Cors, GrpcReceiver, HttpReceiver, QueryGrpc, ReceiverSettings,
-    SearchSettings, SpanLog, StatusPages, TenantSettings,
+    ApiSettings, BuildInfo, Cors, GrpcReceiver, HttpReceiver, MetricsSettings, QueryGrpc,
+    ReceiverSettings, SearchSettings, SpanLog, StatusPages, TenantSettings,
 };
 pub use stop::{StopSignal, StopTrigger, stop_signal};

@@ -100,6 +100,8 @@ pub struct ApiSettings {
     pub grpc_over_http: bool,
     /// Limits of searches.
     pub search: SearchSettings,
+    /// Limits of metrics queries.
+    pub metrics: MetricsSettings,
     /// Connections at once per core; 0 = our own limit.
     pub connections_max: usize,
     /// How long a new connection may take until its first request; zero = no limit.
@@ -171,6 +173,36 @@ impl Default for SearchSettings {
             spans_per_span_set_max: 100,
             query_bytes_max: 131_072,
             default_range: Duration::from_secs(15 * 60),
+        }
+    }
+}
+
+/// Limits of metrics queries (contract http-api.md §6.1).
+#[derive(Clone, Debug)]
+pub struct MetricsSettings {
+    /// `metrics.max_duration`: longest range; zero = off.
+    pub range_max: Duration,
+    /// `metrics.max_intervals`; 0 = off.
+    pub intervals_max: u64,
+    /// `metrics.max_exemplars`.
+    pub exemplars_max: usize,
+    /// `metrics.max_response_series`; 0 = off.
+    pub series_max: usize,
+    /// `query_end_cutoff`: how far back from now a query may reach at most.
+    pub end_cutoff: Duration,
+    /// `max_query_expression_size_bytes`.
+    pub query_bytes_max: usize,
+}
+
+impl Default for MetricsSettings {
+    fn default() -> Self {
+        Self {
+            range_max: Duration::from_secs(24 * 3600),
+            intervals_max: 10_000,
+            exemplars_max: 100,
+            series_max: 0,
+            end_cutoff: Duration::from_secs(30),
+            query_bytes_max: 131_072,
         }
     }
 }

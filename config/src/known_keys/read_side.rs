@@ -49,10 +49,10 @@ pub(super) const QUERY_FRONTEND: &[Row] = &[
     served("api_timeout", SPAN),
     served("search", Block(SEARCH)),
     served("trace_by_id", Block(TRACE_BY_ID)),
-    later("metrics", Block(METRICS)),
+    served("metrics", Block(METRICS)),
     later("max_outstanding_per_tenant max_batch_size max_retries response_consumers", SIZE),
     served("max_grpc_streaming_packet_size", SIZE),
-    later("query_end_cutoff", SPAN),
+    served("query_end_cutoff", SPAN),
     later("log_query_request_headers", TEXT),
     later("url_deny_list allowed_headers skip_ast_transformations", TEXTS),
     served("multi_tenant_queries_enabled", BOOL),
@@ -89,8 +89,9 @@ const TRACE_BY_ID: &[Row] = &[
 ];
 
 const METRICS: &[Row] = &[
-    served("concurrent_jobs target_bytes_per_job max_exemplars max_response_series", SIZE),
-    served("streaming_shards max_intervals", SIZE),
-    served("max_duration query_backend_after interval", SPAN),
+    served("max_intervals max_exemplars max_response_series", SIZE),
+    served("max_duration", SPAN),
+    later("concurrent_jobs target_bytes_per_job streaming_shards", SIZE),
+    later("query_backend_after interval", SPAN),
     Row::Of(SLO),
 ];

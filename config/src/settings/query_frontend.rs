@@ -17,8 +17,13 @@ pub struct QueryFrontend {
     pub max_grpc_streaming_packet_size: u64,
     /// Whether several tenants may be read at once (`a|b`).
     pub multi_tenant_queries_enabled: bool,
+    /// How far back from now metrics queries may reach at most.
+    #[serde(serialize_with = "as_text")]
+    pub query_end_cutoff: Duration,
     /// Limits of searches.
     pub search: Search,
+    /// Limits of metrics queries.
+    pub metrics: QueryMetrics,
 }
 
 impl Default for QueryFrontend {
@@ -28,7 +33,9 @@ impl Default for QueryFrontend {
             api_timeout: Duration::ZERO,
             max_grpc_streaming_packet_size: 1 << 20,
             multi_tenant_queries_enabled: true,
+            query_end_cutoff: Duration::from_secs(30),
             search: Search::default(),
+            metrics: QueryMetrics::default(),
         }
     }
 }
@@ -57,6 +64,31 @@ impl Default for Search {
             max_duration: Duration::from_secs(168 * 3600),
             default_spans_per_span_set: 3,
             max_spans_per_span_set: 100,
+        }
+    }
+}
+
+/// Limits of metrics queries.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct QueryMetrics {
+    /// Longest time range, end − start; zero is no bound.
+    #[serde(serialize_with = "as_text")]
+    pub max_duration: Duration,
+    /// Most intervals of a range; 0 is no bound.
+    pub max_intervals: u64,
+    /// Most exemplars of an answer.
+    pub max_exemplars: u64,
+    /// Most series of an answer; 0 is no bound.
+    pub max_response_series: u64,
+}
+
+impl Default for QueryMetrics {
+    fn default() -> Self {
+        Self {
+            max_duration: Duration::from_secs(24 * 3600),
+            max_intervals: 10_000,
+            max_exemplars: 100,
+            max_response_series: 0,
         }
     }
 }

@@ -80,17 +80,18 @@ impl MetricsRequest {
 type Answers = Vec<Option<Result<Held<MetricsFindings>, QueryError>>>;
 
 impl Node {
-    /// Answers a range query, and shows in `progress` (a new one) what it costs meanwhile.
+    /// Answers a range query over the data of these tenants together, and shows in `progress` (a new
+    /// one) what it costs meanwhile.
     ///
     /// # Errors
     /// When a block could not be read, the query cannot be evaluated, or there is no memory.
     pub async fn metrics_range(
         &self,
-        tenant: &TenantId,
+        tenants: &[TenantId],
         request: &MetricsRequest,
         progress: &MetricsProgress,
     ) -> Result<Held<QueryRangeResponse>, QueryError> {
-        let mut found = self.metrics_series(tenant, request, progress).await?;
+        let mut found = self.metrics_series(tenants, request, progress).await?;
         found.memory.grow(answer::range_bytes(&found.value))?;
         let value = answer::range(request, found.value, progress.so_far());
         Ok(Held { value, kept: found.memory.keep() })
@@ -102,11 +103,11 @@ impl Node {
     /// As [`Node::metrics_range`].
     pub async fn metrics_instant(
         &self,
-        tenant: &TenantId,
+        tenants: &[TenantId],
         request: &MetricsRequest,
         progress: &MetricsProgress,
     ) -> Result<Held<QueryInstantResponse>, QueryError> {
-        let mut found = self.metrics_series(tenant, request, progress).await?;
+        let mut found = self.metrics_series(tenants, request, progress).await?;
         found.memory.grow(answer::range_bytes(&found.value))?;
         let value = answer::instant(request, found.value, progress.so_far());
         Ok(Held { value, kept: found.memory.keep() })
@@ -114,12 +115,12 @@ impl Node {
 
     async fn metrics_series(
         &self,
-        tenant: &TenantId,
+        tenants: &[TenantId],
         request: &MetricsRequest,
         progress: &MetricsProgress,
     ) -> Result<Charged<Vec<Series>>, QueryError> {
         let mut sum = Sum::new(request.accumulators(), self.charge_answer(0)?);
-        if request.can_match() {
+        for tenant in tenants.iter().filter(|_| request.can_match()) {
             progress.add_jobs(self.cores().count());
             let live = self.live_metrics(tenant, request).await;
             sum.take_all(live, progress)?;

@@ -14,6 +14,10 @@ pub enum Route {
     TraceV2(String),
     /// Search.
     Search,
+    /// Metrics over time.
+    MetricsRange,
+    /// Metrics over the whole of a range.
+    MetricsInstant,
     /// For Grafana's "Save & test".
     Echo,
     /// Build info.
@@ -105,8 +109,8 @@ fn api_route(path: &str) -> Route {
         ["api", "v2", "search", "tag", .., "values"] => {
             Route::NotServed("api_v2_search_tag_tagname_values")
         }
-        ["api", "metrics", "query_range"] => Route::NotServed("api_metrics_query_range"),
-        ["api", "metrics", "query"] => Route::NotServed("api_metrics_query"),
+        ["api", "metrics", "query_range"] => Route::MetricsRange,
+        ["api", "metrics", "query"] => Route::MetricsInstant,
         ["api", "metrics", "summary"] => Route::NotServed("api_metrics_summary"),
         _ => Route::Unknown,
     }
@@ -149,6 +153,8 @@ fn label(route: &Route) -> &'static str {
         Route::Trace(_) => "api_traces_traceid",
         Route::TraceV2(_) => "api_v2_traces_traceid",
         Route::Search => "api_search",
+        Route::MetricsRange => "api_metrics_query_range",
+        Route::MetricsInstant => "api_metrics_query",
         Route::Echo => "api_echo",
         Route::BuildInfo => "api_status_buildinfo",
         Route::Overrides => "api_overrides",

@@ -66,12 +66,7 @@ fn plan(params: &Params, settings: &SearchSettings) -> Result<SearchPlan, Failur
 /// # Errors
 /// 400 with what is wrong.
 pub fn search_plan(query: &str, bytes_max: usize) -> Result<SearchPlan, Failure> {
-    if query.len() > bytes_max {
-        return Err(Failure::bad(format!(
-            "TraceQL expression exceeds the configured maximum size of {bytes_max} bytes, \
-             reduce the query expression size or contact your system administrator"
-        )));
-    }
+    ensure_length(query, bytes_max)?;
     compile_search(query).map_err(|error| Failure {
         status: if error.is_of_client() {
             StatusCode::BAD_REQUEST
@@ -80,6 +75,20 @@ pub fn search_plan(query: &str, bytes_max: usize) -> Result<SearchPlan, Failure>
         },
         message: error.response_text().into(),
     })
+}
+
+/// Refuses a query that is too long.
+///
+/// # Errors
+/// 400.
+pub fn ensure_length(query: &str, bytes_max: usize) -> Result<(), Failure> {
+    if query.len() <= bytes_max {
+        return Ok(());
+    }
+    Err(Failure::bad(format!(
+        "TraceQL expression exceeds the configured maximum size of {bytes_max} bytes, \
+         reduce the query expression size or contact your system administrator"
+    )))
 }
 
 fn duration(params: &Params, name: &str) -> Result<Option<Duration>, Failure> {

@@ -13,8 +13,9 @@ use bytes::Bytes;
 use stringendo_engine::settings::BlockSettings;
 use stringendo_engine::{Durability, EngineSettings, Node, boot};
 use stringendo_net::{
-    ApiServer, ApiSettings, BuildInfo, GrpcReceiver, HttpReceiver, QueryGrpc, ReceiverServer,
-    ReceiverSettings, SearchSettings, StatusPages, StopTrigger, TenantSettings, stop_signal,
+    ApiServer, ApiSettings, BuildInfo, GrpcReceiver, HttpReceiver, MetricsSettings, QueryGrpc,
+    ReceiverServer, ReceiverSettings, SearchSettings, StatusPages, StopTrigger, TenantSettings,
+    stop_signal,
 };
 use stringendo_ring::{Class, Clock, RingOptions, sleep, spawn, spawn_detached};
 
@@ -81,6 +82,7 @@ fn settings(dir: &Path) -> Settings {
         grpc: QueryGrpc { addresses: vec![free_address()], ..QueryGrpc::default() },
         grpc_over_http: true,
         search: SearchSettings::default(),
+        metrics: MetricsSettings::default(),
         connections_max: 0,
         read_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(120),
