@@ -3,7 +3,8 @@
 /// Number of buckets: powers of two from 2 to 2^64.
 pub(super) const BUCKETS: usize = 64;
 
-/// The bucket of a number: the smallest power of two that is not smaller. Numbers below 2 have none.
+/// The bucket of a number: the smallest power of two that is not smaller. Numbers below 2 have
+/// none.
 pub(super) fn bucket_of(value: u64) -> Option<usize> {
     let below = value.checked_sub(1).filter(|below| *below > 0)?;
     Some(below.ilog2() as usize)

@@ -6,8 +6,8 @@
 //! spans of a trace ─ Accumulator::observe ─▶ merge (across cores) ─▶ MetricsPlan::finish ─▶ Series
 //! ```
 //!
-//! `axis` cuts time into intervals, `groups` tells series apart by their labels, `accumulate` counts
-//! and sums per series and interval (`buckets`: histograms and quantiles), `compare` does what
+//! `axis` cuts time into intervals, `groups` tells series apart by their labels, `accumulate`
+//! counts and sums per series and interval (`buckets`: histograms and quantiles), `compare` does what
 //! `compare()` asks, `exemplar` picks spans to show, `second` and `math` work on finished series.
 //!
 //! It does not know where spans come from, what time it is, nor how answers are written.
