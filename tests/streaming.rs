@@ -10,7 +10,9 @@ use common::{Options, Server, load, python};
 #[test]
 #[ignore = "needs Python packages: cargo xtask test"]
 fn streams_of_the_python_client_add_up_and_end_when_they_are_cancelled() {
-    let server = Server::start(Options::with_cores(2));
+    // Metrics of what was sent a moment ago.
+    let more_yaml = "query_frontend: {query_end_cutoff: 0s}\n";
+    let server = Server::start(Options { cores: 2, more_yaml, ..Options::default() });
     let ledger = load::ledger(&server, "streams");
     load::send(load::options(&server, &ledger, Duration::from_secs(1)));
     server.flush();

@@ -29,6 +29,7 @@ use crate::settings::QueryGrpc;
 use crate::status::{Code, Refusal};
 
 mod health;
+mod metrics;
 mod search;
 mod split;
 mod trace;
@@ -136,6 +137,8 @@ impl QueryService {
         let call = Call { headers, message, replies };
         match head.uri.path() {
             "/tempopb.StreamingQuerier/Search" => self.search(&call).await,
+            "/tempopb.StreamingQuerier/MetricsQueryRange" => self.metrics_range(&call).await,
+            "/tempopb.StreamingQuerier/MetricsQueryInstant" => self.metrics_instant(&call).await,
             "/tempopb.Querier/FindTraceByID" => self.find_trace(&call).await,
             "/grpc.health.v1.Health/Check" => self.check_health(&call).await,
             "/grpc.health.v1.Health/Watch" => self.watch_health(&call).await,

@@ -15,13 +15,22 @@ pub struct Options {
     pub segment_mib: u64,
     /// When live data becomes a block by itself.
     pub block_age: &'static str,
+    /// More lines of the configuration file.
+    pub more_yaml: &'static str,
     /// More arguments of the command line.
     pub arguments: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cores: 1, budget_mib: 128, segment_mib: 16, block_age: "1h", arguments: Vec::new() }
+        Self {
+            cores: 1,
+            budget_mib: 128,
+            segment_mib: 16,
+            block_age: "1h",
+            more_yaml: "",
+            arguments: Vec::new(),
+        }
     }
 }
 
@@ -41,7 +50,7 @@ impl Options {
         let (blocks, wal) = (dir.join("blocks"), dir.join("wal"));
         let (blocks, wal) = (blocks.display(), wal.display());
         let Ports { api, otlp_grpc, otlp_http, grpc_api, .. } = ports;
-        let Self { cores, budget_mib, segment_mib, block_age, .. } = self;
+        let Self { cores, budget_mib, segment_mib, block_age, more_yaml, .. } = self;
         let (budget, segment) = (budget_mib << 20, segment_mib << 20);
         format!(
             "\
@@ -69,7 +78,7 @@ stringendo:
   pin_cores: false
   memory_budget_per_core_bytes: {budget}
   wal: {{segment_size_bytes: {segment}}}
-"
+{more_yaml}"
         )
     }
 }

@@ -119,6 +119,47 @@ def search(api, stub, start, end):
         print(f"{query}: {len(expected)} traces in {messages} messages")
 
 
+def labels_of_message(series):
+    return tuple((label.key, any_value(label.value)) for label in series.labels)
+
+
+def labels_of_json(series):
+    return tuple((label["key"], json_value(label["value"])) for label in series["labels"])
+
+
+def metrics(api, stub, start, end):
+    # What lies in the future is cut off by the moment of the question.
+    start, end = end - 180, end - 60
+    for query in ["{ } | rate() by (resource.service.name)",
+                  "{ } | quantile_over_time(duration, .5, .99) with (exemplars=false)"]:
+        path, step = "/api/metrics/query_range", 1
+        answer = get(api, path, q=query, start=start, end=end, step=f"{step}s", exemplars=1)
+        expected = {
+            labels_of_json(series): [(int(one["timestampMs"]), one.get("value", 0))
+                                     for one in series["samples"]]
+            for series in answer["series"]
+        }
+        request = pb.QueryRangeRequest(query=query, start=start * 10**9, end=end * 10**9,
+                                       step=step * 10**9, exemplars=1)
+        added_up = {}
+        for message in stub.MetricsQueryRange(request):
+            for series in message.series:
+                samples = added_up.setdefault(labels_of_message(series), {})
+                samples.update((one.timestamp_ms, one.value) for one in series.samples)
+        added_up = {labels: sorted(samples.items()) for labels, samples in added_up.items()}
+        same(query, added_up, expected)
+        same("there are series", bool(expected), True)
+        print(f"{query}: {len(expected)} series")
+    query = "{ } | count_over_time() by (resource.service.name)"
+    answer = get(api, "/api/metrics/query", q=query, start=start, end=end)
+    expected = {labels_of_json(series): series.get("value", 0) for series in answer["series"]}
+    request = pb.QueryInstantRequest(query=query, start=start * 10**9, end=end * 10**9)
+    added_up = {labels_of_message(series): series.value
+                for message in stub.MetricsQueryInstant(request) for series in message.series}
+    same(query, added_up, expected)
+    print(f"{query}: {len(expected)} series")
+
+
 def cancel(api, stub, start, end):
     calls = ("tempo_request_duration_seconds_count", 'method="gRPC"', 'status_code="cancel"')
     queries = ("tempo_query_frontend_queries_total", 'op="search"', 'result="canceled"')
@@ -162,6 +203,8 @@ def errors(stub, start, end):
 
 def main():
     api, addresses = sys.argv[1], sys.argv[2:]
+    # Everything was sent before this second.
+    time.sleep(1)
     now = int(time.time())
     start, end = now - 3600, now + 60
     for address in addresses:
@@ -169,6 +212,7 @@ def main():
         with grpc.insecure_channel(address) as channel:
             stub = services.StreamingQuerierStub(channel)
             search(api, stub, start, end)
+            metrics(api, stub, start, end)
             errors(stub, start, end)
             cancel(api, stub, start, end)
 

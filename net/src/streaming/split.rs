@@ -2,7 +2,7 @@
 //! between entries, with the cost in each.
 
 use prost::Message;
-use stringendo_proto::tempopb::SearchResponse;
+use stringendo_proto::tempopb::{QueryInstantResponse, QueryRangeResponse, SearchResponse};
 
 /// Entries in order, in groups of at most `bytes_max` bytes each, or of a single larger entry. At
 /// least one group, so that an answer without entries is sent, too.
@@ -34,6 +34,34 @@ pub fn search(answer: SearchResponse, bytes_max: usize) -> impl Iterator<Item = 
     let metrics = answer.metrics;
     let groups = groups(answer.traces, bytes_max, entry_bytes);
     groups.into_iter().map(move |traces| SearchResponse { traces, metrics })
+}
+
+/// A range query's answer in packets; only the last one says whether it is whole.
+pub fn range(
+    answer: QueryRangeResponse,
+    bytes_max: usize,
+) -> impl Iterator<Item = QueryRangeResponse> {
+    let QueryRangeResponse { series, metrics, status, message } = answer;
+    let groups = groups(series, bytes_max, entry_bytes);
+    let last = groups.len() - 1;
+    groups.into_iter().enumerate().map(move |(number, series)| match number == last {
+        true => QueryRangeResponse { series, metrics, status, message: message.clone() },
+        false => QueryRangeResponse { series, metrics, ..QueryRangeResponse::default() },
+    })
+}
+
+/// An instant query's answer in packets; only the last one says whether it is whole.
+pub fn instant(
+    answer: QueryInstantResponse,
+    bytes_max: usize,
+) -> impl Iterator<Item = QueryInstantResponse> {
+    let QueryInstantResponse { series, metrics, status, message } = answer;
+    let groups = groups(series, bytes_max, entry_bytes);
+    let last = groups.len() - 1;
+    groups.into_iter().enumerate().map(move |(number, series)| match number == last {
+        true => QueryInstantResponse { series, metrics, status, message: message.clone() },
+        false => QueryInstantResponse { series, metrics, ..QueryInstantResponse::default() },
+    })
 }
 
 #[cfg(test)]

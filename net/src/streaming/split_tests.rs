@@ -1,4 +1,4 @@
-use stringendo_proto::tempopb::{SearchMetrics, TraceSearchMetadata};
+use stringendo_proto::tempopb::{Sample, SearchMetrics, TimeSeries, TraceSearchMetadata};
 
 use super::*;
 
@@ -31,4 +31,21 @@ fn every_packet_of_a_search_carries_the_cost() {
     assert!(packets.iter().all(|packet| packet.metrics == metrics));
     let traces: Vec<_> = packets.into_iter().flat_map(|packet| packet.traces).collect();
     assert_eq!(traces, answer.traces);
+}
+
+#[test]
+fn only_the_last_packet_of_a_range_query_says_that_something_is_missing() {
+    let series =
+        TimeSeries { samples: vec![Sample { value: 1.5, timestamp_ms: 7 }], ..<_>::default() };
+    let answer = QueryRangeResponse {
+        series: vec![series; 3],
+        metrics: Some(SearchMetrics { completed_jobs: 2, ..SearchMetrics::default() }),
+        status: 1,
+        message: "too many series".to_owned(),
+    };
+    let packets: Vec<_> = range(answer.clone(), 1).collect();
+    let said: Vec<_> = packets.iter().map(|one| (one.status, one.message.as_str())).collect();
+    assert_eq!(said, [(0, ""), (0, ""), (1, "too many series")]);
+    assert!(packets.iter().all(|one| one.metrics == answer.metrics));
+    assert_eq!(range(answer.clone(), 1 << 20).collect::<Vec<_>>(), [answer]);
 }
