@@ -10,6 +10,7 @@
 pub mod bloom;
 pub mod combine;
 pub mod encode;
+pub mod id_filter;
 pub mod index;
 pub mod meta;
 pub mod nested_set;
