@@ -8,9 +8,11 @@ use std::cell::RefCell;
 use std::io;
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use stringendo_block::id_filter::IdFilter;
 use stringendo_block::{BlockReader, Fetched, ReadError};
 use stringendo_ring::file::BlockFile;
 use uuid::Uuid;
@@ -78,6 +80,9 @@ enum Cached {
     Bloom(Bytes),
 }
 
+/// Entries hold a file descriptor each at most, so their number is limited too.
+const ENTRIES_MAX: usize = 512;
+
 /// Which object of which block; `None` is the footer, a number a Bloom filter.
 type Key = (Uuid, Option<u32>);
 
@@ -85,6 +90,7 @@ type Key = (Uuid, Option<u32>);
 pub struct BlockStore {
     backend: LocalBackend,
     cache: RefCell<ByteCache<Key, Cached>>,
+    id_filters: RefCell<ByteCache<Uuid, Arc<IdFilter>>>,
     charge: RefCell<Charge>,
 }
 
@@ -95,7 +101,8 @@ impl BlockStore {
         let limit = BLOCK_CACHE_BYTES.min(budget.limit() as usize / 16);
         Self {
             backend,
-            cache: RefCell::new(ByteCache::new(limit)),
+            cache: RefCell::new(ByteCache::new(limit, ENTRIES_MAX)),
+            id_filters: RefCell::new(ByteCache::new(limit, usize::MAX)),
             charge: RefCell::new(budget.charge(Use::Cache, 0)),
         }
     }
@@ -169,14 +176,30 @@ impl BlockStore {
         Ok(open)
     }
 
+    /// The filter over a block's trace ids, if it is there.
+    pub fn cached_id_filter(&self, block_id: &Uuid) -> Option<Arc<IdFilter>> {
+        self.id_filters.borrow_mut().get(block_id)
+    }
+
+    /// Keeps the filter over a block's trace ids.
+    pub fn keep_id_filter(&self, block_id: Uuid, filter: Arc<IdFilter>) {
+        let bytes = filter.memory_bytes();
+        self.id_filters.borrow_mut().insert(block_id, filter, bytes);
+        self.recharge();
+    }
+
     fn cached(&self, key: &Key) -> Option<Cached> {
         self.cache.borrow_mut().get(key)
     }
 
     fn keep(&self, key: Key, value: Cached, bytes: usize) {
-        let mut cache = self.cache.borrow_mut();
-        cache.insert(key, value, bytes);
-        self.charge.borrow_mut().resize(cache.bytes() as u64);
+        self.cache.borrow_mut().insert(key, value, bytes);
+        self.recharge();
+    }
+
+    fn recharge(&self) {
+        let bytes = self.cache.borrow().bytes() + self.id_filters.borrow().bytes();
+        self.charge.borrow_mut().resize(bytes as u64);
     }
 }
 

@@ -21,7 +21,7 @@ use crate::metrics::{Metrics, families as family};
 use crate::next_segment::{self, NextSegment};
 use crate::node::Node;
 use crate::query::memory::part;
-use crate::query::{block_search, block_trace, live_search, live_trace, metrics};
+use crate::query::{block_search, block_trace, id_filters, live_search, live_trace, metrics};
 use crate::recovery::{self, RecoveryError};
 use crate::settings::EngineSettings;
 use crate::shard::{FlushRequest, Shard, empty_gathering};
@@ -142,13 +142,15 @@ fn serve(node: &Node, message: Message) {
             });
         }
         Message::LiveSearch(job, answer) => {
+            let node = node.clone();
             reply(Class::Query, answer, async move {
-                part(&shard, live_search::run(&shard, &job)).await
+                part(&shard, live_search::run(&node, &job)).await
             });
         }
         Message::BlockSearch(job, answer) => {
+            let node = node.clone();
             reply(Class::Query, answer, async move {
-                part(&shard, block_search::run(&shard, &job)).await
+                part(&shard, block_search::run(&node, &job)).await
             });
         }
         Message::LiveMetrics(job, answer) => {
@@ -160,6 +162,13 @@ fn serve(node: &Node, message: Message) {
             reply(Class::Query, answer, async move {
                 part(&shard, metrics::blocks::run(&shard, &job)).await
             });
+        }
+        Message::IdFilters(blocks, answer) => {
+            reply(Class::Query, answer, async move { id_filters::filters(&shard, &blocks).await });
+        }
+        Message::KeepIdFilter(block_id, filter) => shard.store.keep_id_filter(block_id, filter),
+        Message::LiveHas(tenant, ids, answer) => {
+            let _ = answer.send(shard.live_has(&tenant, &ids));
         }
         Message::AddBlock(entry, answer) => add_block(node.clone(), entry, answer),
         Message::SetBlocks(list, answer) => set_blocks(&shard, list, answer),

@@ -12,11 +12,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use stringendo_block::id_filter::IdFilter;
 use stringendo_block::{BlockEncoder, EncodeError, EncodeOptions, FinishedBlock, SpanPart};
 use stringendo_proto::TraceId;
 use stringendo_ring::{CoreId, sleep, yield_if_due};
 use uuid::Uuid;
 
+use crate::affinity::core_of;
 use crate::block_list::BlockEntry;
 use crate::budget::{Charge, Use};
 use crate::limits::FLUSH_RETRY;
@@ -117,6 +119,7 @@ async fn store_tenant(
     let block = block.map_err(|error| error.to_string())?;
     shard.store.backend().write_block(&block).await.map_err(|error| error.to_string())?;
     count_flush(shard, &block, shard.now().saturating_sub(begun));
+    keep_id_filter(node, index, block_id).await;
     list_everywhere(node, tenant, block).await
 }
 
@@ -129,6 +132,15 @@ fn count_flush(shard: &Shard, block: &FinishedBlock, took: Duration) {
         tenant = meta.tenant_id, block = %meta.block_id, traces = meta.total_objects,
         bytes = meta.size, took_ms = took.as_millis() as u64, "block flushed"
     );
+}
+
+/// Has the core that reads the block keep the filter over its trace ids, so that it need not be made
+/// from the block. Memory to make it is part of what encoding held a moment ago.
+async fn keep_id_filter(node: &Node, index: &TenantIndex, block_id: Uuid) {
+    let filter = Arc::new(IdFilter::of(index.trace_ids()));
+    let reader = core_of(&block_id, node.mesh().cores());
+    // A core that has ended needs none.
+    let _ = node.mesh().send(reader, Message::KeepIdFilter(block_id, filter)).await;
 }
 
 /// Has core 0 put the block on every core's list. Until that is done the live segment stays, so a

@@ -81,6 +81,17 @@ pub const FOOTER_MEMORY_FACTOR: u64 = 4;
 /// Memory of a live trace, decoded, per byte of OTLP: a guess, charged before it is decoded.
 pub const LIVE_TRACE_MEMORY_FACTOR: u64 = 5;
 
+/// Pieces of one trace in different places are put together by searches if the times of these
+/// places are no further apart than this: an hour, longer than spans are likely to be late.
+pub const TRACE_PIECES_GAP_NANOS: u64 = 3_600_000_000_000;
+
+/// Traces that are looked up elsewhere at a time: enough to make a question to other cores cheap,
+/// few enough to hold.
+pub const PENDING_TRACES_MAX: usize = 256;
+
+/// Traces that one query reads whole at a time.
+pub const WHOLE_TRACES_MAX: usize = 8;
+
 /// Reads of one query in flight on one core, within the memory that it was given.
 pub const FETCHES_MAX: usize = 16;
 

@@ -11,6 +11,7 @@ pub mod items;
 pub mod scopes;
 pub mod span;
 pub mod value;
+pub mod view;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

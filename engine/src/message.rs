@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use stringendo_block::id_filter::IdFilter;
+use stringendo_proto::TraceId;
 use stringendo_proto::cut::SubBatch;
 use stringendo_ring::oneshot;
+use uuid::Uuid;
 
 use crate::block_list::{BlockEntry, BlockList};
-use crate::error::IngestError;
+use crate::error::{IngestError, QueryError};
 use crate::metrics::Series;
 use crate::query::block_search::BlockSearchJob;
 use crate::query::collect::Findings;
+use crate::query::id_filters::IdFilters;
 use crate::query::live_search::LiveSearchJob;
 use crate::query::memory::PartAnswer;
 use crate::query::metrics::MetricsFindings;
@@ -17,7 +21,6 @@ use crate::query::metrics::blocks::BlockMetricsJob;
 use crate::query::metrics::live::LiveMetricsJob;
 use crate::query::trace::TracePieces;
 use crate::tenant::TenantId;
-use stringendo_proto::TraceId;
 
 /// A message to another core. Answers come through the oneshot inside.
 pub enum Message {
@@ -35,6 +38,12 @@ pub enum Message {
     LiveMetrics(LiveMetricsJob, PartAnswer<MetricsFindings>),
     /// A metrics query over some blocks.
     BlockMetrics(BlockMetricsJob, PartAnswer<MetricsFindings>),
+    /// The filters over the trace ids of some blocks, in the same order.
+    IdFilters(Vec<Arc<BlockEntry>>, Answer<Result<IdFilters, QueryError>>),
+    /// The filter of a new block, for the core that reads the block.
+    KeepIdFilter(Uuid, Arc<IdFilter>),
+    /// Which of some traces have live spans on the core.
+    LiveHas(TenantId, Vec<TraceId>, Answer<Vec<bool>>),
     /// To core 0: a block is durable; list it everywhere, then answer.
     AddBlock(Arc<BlockEntry>, Answer<()>),
     /// From core 0: the block list from now on.

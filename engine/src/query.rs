@@ -13,20 +13,26 @@ pub mod block_read;
 pub mod block_search;
 pub mod block_sift;
 pub mod block_trace;
+pub mod bound;
 pub mod collect;
 pub mod echo;
+pub mod elsewhere;
+pub mod id_filters;
 pub mod judge;
 pub mod live_search;
 pub mod live_trace;
 pub mod memory;
 pub mod merge;
 pub mod metrics;
+pub mod pending;
 pub mod progress;
 pub mod search;
 pub mod tenants;
+pub mod touch;
 pub mod trace;
 pub mod trace_filter;
 pub mod trace_memory;
+pub mod whole;
 
 /// A trace by id.
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use stringendo_proto::TraceId;
 use stringendo_proto::cut::SubBatch;
 use stringendo_proto::walk::BatchIndex;
 use stringendo_ring::{Clock, CoreId, Notify, oneshot};
@@ -241,6 +242,14 @@ impl Shard {
         !self.blocks.borrow().of(tenant).is_empty()
             || self.live_segments().iter().any(|segment| segment.tenant(tenant).is_some())
             || self.active.borrow().tenant(tenant).is_some()
+    }
+
+    /// Which of these traces have live spans here.
+    pub fn live_has(&self, tenant: &TenantId, ids: &[TraceId]) -> Vec<bool> {
+        let (sealed, active) = (self.live_segments(), self.active.borrow());
+        let segments = sealed.iter().map(Rc::as_ref).chain([&*active]);
+        let indexes: Vec<_> = segments.filter_map(|segment| segment.tenant(tenant)).collect();
+        ids.iter().map(|id| indexes.iter().any(|index| index.contains(id))).collect()
     }
 
     /// Sealed segments, oldest first.

@@ -33,7 +33,7 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 /// Whether searches combine the pieces of a trace already.
-const COMBINES: bool = false;
+const COMBINES: bool = true;
 
 /// Where the spans of a trace are.
 #[derive(Clone, Copy, Debug, PartialEq)]

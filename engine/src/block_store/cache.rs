@@ -4,20 +4,18 @@ use std::hash::Hash;
 
 use lru::LruCache;
 
-/// Entries hold a file descriptor each at most, so their number is limited too.
-const ENTRIES_MAX: usize = 512;
-
 /// The cache.
 pub struct ByteCache<K: Hash + Eq, V> {
     entries: LruCache<K, (V, usize)>,
     bytes: usize,
     limit: usize,
+    entries_max: usize,
 }
 
 impl<K: Hash + Eq, V: Clone> ByteCache<K, V> {
-    /// An empty cache of at most `limit` bytes.
-    pub fn new(limit: usize) -> Self {
-        Self { entries: LruCache::unbounded(), bytes: 0, limit }
+    /// An empty cache of at most `limit` bytes and so many entries.
+    pub fn new(limit: usize, entries_max: usize) -> Self {
+        Self { entries: LruCache::unbounded(), bytes: 0, limit, entries_max }
     }
 
     /// Bytes held.
@@ -39,7 +37,7 @@ impl<K: Hash + Eq, V: Clone> ByteCache<K, V> {
         if let Some((_, replaced)) = self.entries.put(key, (value, bytes)) {
             self.bytes -= replaced;
         }
-        while self.bytes > self.limit || self.entries.len() > ENTRIES_MAX {
+        while self.bytes > self.limit || self.entries.len() > self.entries_max {
             let Some((_, (_, bytes))) = self.entries.pop_lru() else { break };
             self.bytes -= bytes;
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stringendo_block::ReadError;
-use stringendo_block::scan::{RowGroupScan, ScanBatch, ScannedTrace};
+use stringendo_block::scan::{Candidates, RowGroupScan, ScanBatch, ScannedTrace};
 use stringendo_ring::yield_if_due;
 use stringendo_traceql::SpanSet;
 
@@ -11,12 +11,17 @@ use super::SearchRequest;
 use super::block_columns::{BlockColumns, FieldMap};
 use super::block_read::{self, BlockRead, Decoding};
 use super::block_sift::{self, Sifted};
+use super::bound::SearchBound;
 use super::collect::{Findings, FoundTrace, Newest, SearchCost};
 use super::echo::{self, SpanFacts};
+use super::elsewhere::{Elsewhere, Piece, Places};
 use super::memory::Charged;
+use super::pending::Pending;
+use super::touch::touches;
 use crate::block_list::BlockEntry;
 use crate::block_store::{OpenBlock, StoreError};
 use crate::error::QueryError;
+use crate::node::Node;
 use crate::shard::Shard;
 
 /// A search of some blocks.
@@ -26,73 +31,126 @@ pub struct BlockSearchJob {
     pub blocks: Vec<Arc<BlockEntry>>,
     /// What for.
     pub request: SearchRequest,
+    /// Where else traces may have pieces.
+    pub places: Arc<Places>,
+    /// How new traces must be.
+    pub bound: Arc<SearchBound>,
 }
 
 /// Runs the job on this core.
 ///
 /// # Errors
-/// When a block could not be read, or there is no memory. Blocks that are gone meanwhile are
-/// skipped.
-pub async fn run(shard: &Shard, job: &BlockSearchJob) -> Result<Charged<Findings>, QueryError> {
+/// When a block could not be read, or there is no memory, or the query cannot be evaluated. Blocks
+/// that are gone meanwhile are skipped.
+pub async fn run(node: &Node, job: &BlockSearchJob) -> Result<Charged<Findings>, QueryError> {
+    let shard = node.shard();
+    let bound = Arc::clone(&job.bound);
     let mut search = BlockSearch {
+        shard,
         request: &job.request,
         fields: FieldMap::of(&job.request),
-        newest: Newest::new(job.request.limit, shard.answer_memory()),
+        elsewhere: Elsewhere::new(node, &job.places),
+        learns: false,
+        pending: Pending::default(),
+        newest: Newest::new(job.request.limit, shard.answer_memory(), bound),
         cost: SearchCost::default(),
         sets: Vec::new(),
     };
     for block in &job.blocks {
         // No trace of this block or of the older ones behind it starts late enough.
-        if !search.newest.wants(block.end_unix_nanos.saturating_add(999_999_999)) {
+        if !search.newest.wants(latest(block)) {
             break;
         }
-        match search.block(shard, block).await {
+        match search.block(block).await {
             Err(error) if !error.is_gone() => return Err(error.of_block(block)),
             _ => {}
         }
     }
+    search.cost.add(search.elsewhere.cost());
     Ok(search.newest.into_findings(search.cost))
 }
 
+/// Metas hold whole seconds.
+fn latest(block: &BlockEntry) -> u64 {
+    block.end_unix_nanos.saturating_add(999_999_999)
+}
+
 struct BlockSearch<'a> {
+    shard: &'a Shard,
     request: &'a SearchRequest,
     fields: FieldMap,
+    elsewhere: Elsewhere<'a>,
+    /// Traces were found, so other places have to be known.
+    learns: bool,
+    pending: Pending,
     newest: Newest,
     cost: SearchCost,
     sets: Vec<SpanSet>,
 }
 
+/// How a scan ended.
+enum Scanned {
+    All,
+    /// Other places must be known before it goes on.
+    Some,
+}
+
 impl BlockSearch<'_> {
-    async fn block(&mut self, shard: &Shard, block: &BlockEntry) -> Result<(), StoreError> {
-        let open = block_read::open(shard, block, &mut self.cost.reads).await?;
+    async fn block(&mut self, block: &BlockEntry) -> Result<(), StoreError> {
+        let open = block_read::open(self.shard, block, &mut self.cost.reads).await?;
         for row_group in 0..open.reader().row_groups() {
-            self.row_group(shard, &open, row_group).await?;
+            self.row_group(block, &open, row_group).await?;
         }
         Ok(())
     }
 
     async fn row_group(
         &mut self,
-        shard: &Shard,
+        block: &BlockEntry,
         open: &OpenBlock,
         row_group: usize,
     ) -> Result<(), StoreError> {
         let (request, reads) = (self.fields.request(), &mut self.cost.reads);
         let Sifted { candidates, counts } =
-            block_sift::sift(shard, open, row_group, request, reads).await?;
+            block_sift::sift(self.shard, open, row_group, request, reads).await?;
         self.cost.bytes += counts.bytes;
-        let ranges = open.reader().candidate_ranges(row_group, request, &candidates);
-        if ranges.is_empty() {
-            return Ok(());
-        }
-        let mut read = BlockRead::fetch(shard, open, ranges, Decoding::Columns, reads).await?;
         let mut row = 0;
         loop {
+            if self.learns {
+                self.elsewhere.learn(block.start_unix_nanos, latest(block)).await?;
+            }
+            let scanned = self.rows(block, open, (row_group, &candidates), &mut row).await?;
+            // Nothing is held to read with any more.
+            self.learns |= !self.pending.is_empty();
+            if let Scanned::All = scanned {
+                let (start, end) = self.pending.times();
+                self.elsewhere.learn(start, end).await?;
+                return Ok(self.settle(block).await?);
+            }
+        }
+    }
+
+    /// Scans from row number `row` on.
+    async fn rows(
+        &mut self,
+        block: &BlockEntry,
+        open: &OpenBlock,
+        (row_group, candidates): (usize, &Candidates),
+        row: &mut u64,
+    ) -> Result<Scanned, StoreError> {
+        let request = self.fields.request();
+        let ranges = open.reader().candidate_ranges(row_group, request, candidates);
+        if ranges.is_empty() {
+            return Ok(Scanned::All);
+        }
+        let (shard, reads) = (self.shard, &mut self.cost.reads);
+        let mut read = BlockRead::fetch(shard, open, ranges, Decoding::Columns, reads).await?;
+        loop {
             let (request, fetched) = (self.fields.request(), read.fetched());
-            let scan = open.reader().scan_candidates(row_group, request, &candidates, fetched)?;
-            let mut scan = scan.within(row, read.decoded_bytes_max());
-            let outcome = self.scan(&mut scan).await;
-            row = scan.next_row();
+            let scan = open.reader().scan_candidates(row_group, request, candidates, fetched)?;
+            let mut scan = scan.within(*row, read.decoded_bytes_max());
+            let outcome = self.scan(block, &mut scan).await;
+            *row = scan.next_row();
             drop(scan);
             match outcome {
                 Err(StoreError::Read(ReadError::NeedsMemory { bytes })) => {
@@ -103,13 +161,25 @@ impl BlockSearch<'_> {
         }
     }
 
-    /// Looks at what is left of the rows; never waits, since it holds memory to read with.
-    async fn scan(&mut self, scan: &mut RowGroupScan) -> Result<(), StoreError> {
+    /// Looks at what is left of the rows; never waits for memory, since it holds memory to read
+    /// with.
+    async fn scan(
+        &mut self,
+        block: &BlockEntry,
+        scan: &mut RowGroupScan,
+    ) -> Result<Scanned, StoreError> {
         let outcome = loop {
             match scan.next_batch() {
                 Ok(Some(batch)) => self.batch(&batch)?,
-                Ok(None) => break Ok(()),
+                Ok(None) => break Ok(Scanned::All),
                 Err(error) => break Err(error.into()),
+            }
+            if self.pending.is_full() {
+                let (start, end) = self.pending.times();
+                if !self.elsewhere.knows(start, end) {
+                    break Ok(Scanned::Some);
+                }
+                self.settle(block).await?;
             }
             yield_if_due().await;
         };
@@ -117,6 +187,11 @@ impl BlockSearch<'_> {
         self.cost.spans += spans;
         self.cost.bytes += bytes;
         outcome
+    }
+
+    async fn settle(&mut self, block: &BlockEntry) -> Result<(), QueryError> {
+        let (elsewhere, own) = (&self.elsewhere, [block.meta.block_id]);
+        self.pending.settle(elsewhere, &own, true, |_| false, &mut self.newest).await
     }
 
     fn batch(&mut self, batch: &ScanBatch) -> Result<(), QueryError> {
@@ -127,10 +202,17 @@ impl BlockSearch<'_> {
             }
             let columns = BlockColumns::of(&self.fields, batch, trace);
             self.request.plan.spansets(&columns, &mut self.sets)?;
-            if !self.sets.is_empty() {
-                let found = self.found(batch, trace, &columns)?;
-                self.newest.add(found)?;
-            }
+            let found = match self.sets.is_empty() {
+                false => Some(self.found(batch, trace, &columns)?),
+                true if touches(&self.request.plan, &columns) => None,
+                true => continue,
+            };
+            let piece = Piece {
+                trace_id: trace.trace_id,
+                start_unix_nanos: trace.start_unix_nanos,
+                end_unix_nanos: trace.end_unix_nanos,
+            };
+            self.pending.add(piece, found);
         }
         Ok(())
     }

@@ -1,11 +1,16 @@
 //! What a search found on one core: the newest traces up to the limit, and what finding them cost.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use prost::Message;
 use stringendo_proto::TraceId;
 use stringendo_proto::tempopb::{Span, SpanSet};
+use stringendo_ring::CoreId;
+use uuid::Uuid;
 
+use super::bound::SearchBound;
+use super::elsewhere::Piece;
 use super::memory::{AnswerMemory, Charged};
 use super::trace_memory::attributes_bytes;
 use crate::block_store::Reads;
@@ -61,10 +66,42 @@ pub fn set_memory_bytes(set: &SpanSet) -> u64 {
 /// What was found, and what it cost.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
-    /// Newest first.
+    /// Newest first; no other place has pieces of them.
     pub traces: Vec<FoundTrace>,
+    /// Traces that may match, of which other places may have pieces.
+    pub split: Vec<SplitTrace>,
+    /// Of a part that looked at live data: what it covered.
+    pub live: LiveCover,
     /// Cost.
     pub cost: SearchCost,
+}
+
+/// A trace that has to be read whole before it is judged.
+#[derive(Clone, Debug)]
+pub struct SplitTrace {
+    /// Id.
+    pub trace_id: TraceId,
+    /// Earliest start known; the whole trace may start before.
+    pub start_unix_nanos: u64,
+    /// What was found of it, in case that it is too large to be read whole. Kept of few.
+    pub found: Option<Box<FoundTrace>>,
+}
+
+/// The live data that a core has looked at.
+#[derive(Clone, Debug)]
+pub struct LiveCover {
+    /// Blocks that are or will be made of it.
+    pub blocks: Vec<Uuid>,
+    /// Start of the earliest live span; `u64::MAX` if there is none.
+    pub start_unix_nanos: u64,
+    /// The core, if it holds traces that others own.
+    pub stray: Option<CoreId>,
+}
+
+impl Default for LiveCover {
+    fn default() -> Self {
+        Self { blocks: Vec::new(), start_unix_nanos: u64::MAX, stray: None }
+    }
 }
 
 /// What a search cost.
@@ -94,19 +131,23 @@ impl SearchCost {
 pub struct Newest {
     limit: usize,
     traces: Vec<FoundTrace>,
+    split: Vec<SplitTrace>,
     memory: AnswerMemory,
+    bound: Arc<SearchBound>,
 }
 
 impl Newest {
-    /// Room for `limit` traces (at least 1).
-    pub fn new(limit: usize, memory: AnswerMemory) -> Self {
-        Self { limit: limit.max(1), traces: Vec::new(), memory }
+    /// Room for `limit` traces (at least 1) that are new enough for the whole search.
+    pub fn new(limit: usize, memory: AnswerMemory, bound: Arc<SearchBound>) -> Self {
+        let (traces, split) = (Vec::new(), Vec::new());
+        Self { limit: limit.max(1), traces, split, memory, bound }
     }
 
     /// Whether a trace that starts then would be kept.
     pub fn wants(&self, start_unix_nanos: u64) -> bool {
-        self.traces.len() < self.limit
-            || self.traces.last().is_some_and(|last| last.start_unix_nanos <= start_unix_nanos)
+        self.bound.start_unix_nanos() <= start_unix_nanos
+            && (self.traces.len() < self.limit
+                || self.traces.last().is_some_and(|last| last.start_unix_nanos <= start_unix_nanos))
     }
 
     /// Where the spans of a trace are charged before it is added ([`super::echo::sets`]).
@@ -127,17 +168,42 @@ impl Newest {
             let dropped = self.traces.pop().map_or(0, |trace| trace.memory_bytes());
             self.memory.shrink(dropped);
         }
+        if let Some(last) = self.traces.last().filter(|_| self.traces.len() == self.limit) {
+            self.bound.raise(last.start_unix_nanos);
+        }
         Ok(())
     }
 
-    /// Whether there is no room left for anything older.
-    pub fn is_full(&self) -> bool {
-        self.traces.len() >= self.limit
+    /// Notes a trace that is to be read whole if it is new enough. What this place made of it is
+    /// kept of few.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn add_split(&mut self, piece: Piece, found: Option<FoundTrace>) -> Result<(), QueryError> {
+        let (kept, given_up) = match self.split.len() < self.limit {
+            true => (found, None),
+            false => (None, found),
+        };
+        self.memory.shrink(given_up.map_or(0, |found| found.sets_memory_bytes()));
+        if !self.wants(piece.start_unix_nanos) {
+            self.memory.shrink(kept.map_or(0, |found| found.sets_memory_bytes()));
+            return Ok(());
+        }
+        let rest = |found: &FoundTrace| found.memory_bytes() - found.sets_memory_bytes();
+        // A list doubles.
+        self.memory.grow(2 * size_of::<SplitTrace>() as u64 + kept.as_ref().map_or(0, rest))?;
+        let Piece { trace_id, start_unix_nanos, .. } = piece;
+        let found = kept.map(Box::new);
+        self.split.push(SplitTrace { trace_id, start_unix_nanos, found });
+        Ok(())
     }
 
     /// The traces, newest first, and what finding them cost.
-    pub fn into_findings(self, cost: SearchCost) -> Charged<Findings> {
-        Charged { value: Findings { traces: self.traces, cost }, memory: self.memory }
+    pub fn into_findings(mut self, cost: SearchCost) -> Charged<Findings> {
+        let split = std::mem::take(&mut self.split);
+        let split = split.into_iter().filter(|trace| self.wants(trace.start_unix_nanos)).collect();
+        let live = LiveCover::default();
+        Charged { value: Findings { traces: self.traces, split, live, cost }, memory: self.memory }
     }
 }
 

@@ -10,10 +10,19 @@ use super::SearchRequest;
 use super::collect::FoundTrace;
 use super::echo::{self, SpanFacts};
 use super::memory::AnswerMemory;
+use super::touch::touches;
 use crate::error::QueryError;
 use crate::live::columns::{LiveColumns, LiveFields};
 use crate::live::facts;
 use crate::live::span::SpanView;
+
+/// What became of a trace.
+pub struct Verdict {
+    /// The find, if the trace matches.
+    pub found: Option<FoundTrace>,
+    /// Whether the trace may match if there are more pieces of it than these spans.
+    pub touches: bool,
+}
 
 /// Judges traces for one request.
 pub struct Judge<'r> {
@@ -34,7 +43,8 @@ impl<'r> Judge<'r> {
         self.fields.memory_bytes(spans)
     }
 
-    /// The find, if the trace matches; what it holds of spans is charged to `memory`.
+    /// Judges a trace, or what one place holds of it; what a find holds of spans is charged to
+    /// `memory`.
     ///
     /// # Errors
     /// The query cannot be evaluated, or there is no memory.
@@ -43,11 +53,11 @@ impl<'r> Judge<'r> {
         id: &TraceId,
         spans: &[SpanView<'_>],
         memory: &mut AnswerMemory,
-    ) -> Result<Option<FoundTrace>, QueryError> {
+    ) -> Result<Verdict, QueryError> {
         let columns = LiveColumns::read(id, spans, &self.fields);
         self.request.plan.spansets(&columns, &mut self.sets)?;
         if self.sets.is_empty() {
-            return Ok(None);
+            return Ok(Verdict { found: None, touches: touches(&self.request.plan, &columns) });
         }
         let facts = |number: u32| {
             let span = &spans[number as usize];
@@ -58,7 +68,7 @@ impl<'r> Judge<'r> {
             }
         };
         let sets = echo::sets(self.request, &columns, &self.sets, facts, memory)?;
-        Ok(Some(found(id, spans, sets)))
+        Ok(Verdict { found: Some(found(id, spans, sets)), touches: true })
     }
 }
 

@@ -3,20 +3,27 @@
 //! All live pieces of a trace on this core are put together before the plan sees it.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use stringendo_proto::TraceId;
 use stringendo_ring::yield_if_due;
+use uuid::Uuid;
 
 use super::SearchRequest;
-use super::collect::{Findings, Newest, SearchCost};
+use super::bound::SearchBound;
+use super::collect::{Findings, LiveCover, Newest, SearchCost};
+use super::elsewhere::{Elsewhere, Piece, Places};
 use super::judge::Judge;
 use super::memory::{Charged, grow};
+use super::pending::Pending;
 use crate::budget::Charge;
+use crate::encode_job::block_id;
 use crate::error::QueryError;
 use crate::live::LiveSegment;
 use crate::live::columns;
 use crate::live::span::SpanView;
+use crate::live::view::LiveView;
+use crate::node::Node;
 use crate::shard::Shard;
 use crate::tenant::TenantId;
 
@@ -27,44 +34,159 @@ pub struct LiveSearchJob {
     pub tenant: TenantId,
     /// What for.
     pub request: SearchRequest,
+    /// How new traces must be.
+    pub bound: Arc<SearchBound>,
 }
 
 /// Runs the job on this core.
 ///
 /// # Errors
-/// There is no memory.
-pub async fn run(shard: &Shard, job: &LiveSearchJob) -> Result<Charged<Findings>, QueryError> {
+/// There is no memory, or the query cannot be evaluated.
+pub async fn run(node: &Node, job: &LiveSearchJob) -> Result<Charged<Findings>, QueryError> {
+    let (start, end) = (job.request.start_unix_nanos, job.request.end_unix_nanos);
+    let places = Places {
+        tenant: job.tenant.clone(),
+        blocks: Places::blocks_near(node, &job.tenant, start, end),
+        // This is the live data.
+        live_start_unix_nanos: u64::MAX,
+        strays: Vec::new(),
+    };
+    let mut elsewhere = Elsewhere::new(node, &places);
+    loop {
+        match attempt(node, job, &mut elsewhere).await? {
+            Attempt::Done(findings) => return Ok(findings),
+            // All memory to read with was given back. At most once, since then all is known.
+            Attempt::MustLearn { start, end } => elsewhere.learn(start, end).await?,
+        }
+    }
+}
+
+/// How far a search came.
+enum Attempt {
+    Done(Charged<Findings>),
+    /// What blocks of this time hold must be known.
+    MustLearn {
+        start: u64,
+        end: u64,
+    },
+}
+
+async fn attempt(
+    node: &Node,
+    job: &LiveSearchJob,
+    elsewhere: &mut Elsewhere<'_>,
+) -> Result<Attempt, QueryError> {
+    let shard = node.shard();
     let candidates_bytes = live_traces(shard, job) * CANDIDATE_BYTES;
     let memory = shard.memory_to_read(candidates_bytes + TRACE_BYTES).await?;
-    let sealed = shard.live_segments();
+    let mut view = LiveView::of(shard);
+    let Candidates { traces, times, has_stray } = candidates(node, &view, job);
+    let bound = Arc::clone(&job.bound);
     let mut search = LiveSearch {
+        node,
         tenant: &job.tenant,
         judge: Judge::new(&job.request, &shard.settings.block.dedicated_columns),
-        newest: Newest::new(job.request.limit, shard.answer_memory()),
+        newest: Newest::new(job.request.limit, shard.answer_memory(), bound),
+        pending: Pending::default(),
         cost: SearchCost::default(),
         room: TraceRoom { memory, trace_bytes: TRACE_BYTES },
     };
-    for Candidate { trace_id, start, spans } in candidates(shard, &sealed, job) {
+    for candidate in traces {
         // Newest come first, so nothing later is newer than what is there.
-        if search.newest.is_full() && !search.newest.wants(start) {
+        if !search.newest.wants(candidate.start) {
             break;
         }
-        search.room.make_for(spans as usize, 0)?;
-        {
-            let active = shard.active.borrow();
-            search.look_at(sealed.iter().map(Rc::as_ref).chain([&*active]), &trace_id)?;
+        search.room.make_for(candidate.spans as usize, 0)?;
+        view.refresh(shard);
+        search.look_at(&view, &shard.active.borrow(), &candidate)?;
+        if search.pending.is_full() {
+            let (start, end) = search.pending.times();
+            if !elsewhere.knows(start, end) {
+                return Ok(Attempt::MustLearn { start: times.start, end: times.end });
+            }
+            search.settle(elsewhere, &own_blocks(&view, job)).await?;
         }
         yield_if_due().await;
     }
-    Ok(search.newest.into_findings(search.cost))
+    view.refresh(shard);
+    let own = own_blocks(&view, job);
+    let mut findings = search.finish(elsewhere, &own).await?;
+    findings.value.live = LiveCover {
+        blocks: own,
+        start_unix_nanos: times.start,
+        stray: has_stray.then_some(shard.core),
+    };
+    Ok(Attempt::Done(findings))
+}
+
+/// The blocks that are or will be made of what is seen.
+fn own_blocks(view: &LiveView, job: &LiveSearchJob) -> Vec<Uuid> {
+    view.ids().map(|segment| block_id(segment, &job.tenant)).collect()
 }
 
 struct LiveSearch<'a> {
+    node: &'a Node,
     tenant: &'a TenantId,
     judge: Judge<'a>,
     newest: Newest,
+    pending: Pending,
     cost: SearchCost,
     room: TraceRoom,
+}
+
+impl LiveSearch<'_> {
+    fn look_at(
+        &mut self,
+        view: &LiveView,
+        active: &LiveSegment,
+        candidate: &Candidate,
+    ) -> Result<(), QueryError> {
+        let id = &candidate.trace_id;
+        let spans = columns::spans(view.parts(active, self.tenant, id));
+        self.cost.traces += 1;
+        self.cost.spans += spans.len() as u64;
+        self.cost.bytes += spans.iter().map(|span| span.body.len() as u64).sum::<u64>();
+        self.room.make_for(spans.len(), self.judge.memory_bytes(&spans))?;
+        let verdict = self.judge.judge(id, &spans, self.newest.memory())?;
+        let piece = Piece {
+            trace_id: *id,
+            start_unix_nanos: candidate.start,
+            end_unix_nanos: candidate.end,
+        };
+        if verdict.touches || is_stray(self.node, &piece) {
+            self.pending.add(piece, verdict.found);
+        }
+        Ok(())
+    }
+
+    /// Gives back what it reads with, and settles what is left.
+    async fn finish(
+        self,
+        elsewhere: &mut Elsewhere<'_>,
+        own: &[Uuid],
+    ) -> Result<Charged<Findings>, QueryError> {
+        let Self { node, mut newest, mut pending, mut cost, room, .. } = self;
+        drop(room);
+        let (start, end) = pending.times();
+        if !pending.is_empty() {
+            elsewhere.learn(start, end).await?;
+            pending
+                .settle(elsewhere, own, false, |piece| is_stray(node, piece), &mut newest)
+                .await?;
+        }
+        cost.add(elsewhere.cost());
+        Ok(newest.into_findings(cost))
+    }
+
+    async fn settle(&mut self, elsewhere: &Elsewhere<'_>, own: &[Uuid]) -> Result<(), QueryError> {
+        let (node, newest) = (self.node, &mut self.newest);
+        self.pending.settle(elsewhere, own, false, |piece| is_stray(node, piece), newest).await
+    }
+}
+
+/// Whether the rest of the trace may be live on another core.
+fn is_stray(node: &Node, piece: &Piece) -> bool {
+    node.owners().of(&piece.trace_id.0) != node.shard().core
 }
 
 /// Memory of a candidate: an entry of a table that is being doubled, and one of a list.
@@ -106,7 +228,18 @@ fn live_traces(shard: &Shard, job: &LiveSearchJob) -> u64 {
 struct Candidate {
     trace_id: TraceId,
     start: u64,
+    end: u64,
     spans: u32,
+}
+
+/// What is live of a tenant.
+struct Candidates {
+    /// Traces in the requested time, newest first.
+    traces: Vec<Candidate>,
+    /// Of all traces.
+    times: TraceTimes,
+    /// Whether there are traces that other cores own.
+    has_stray: bool,
 }
 
 /// When a trace is, and how many spans it has.
@@ -129,48 +262,28 @@ impl TraceTimes {
     }
 }
 
-/// Traces in the requested time, newest first.
-fn candidates(shard: &Shard, sealed: &[Rc<LiveSegment>], job: &LiveSearchJob) -> Vec<Candidate> {
+fn candidates(node: &Node, view: &LiveView, job: &LiveSearchJob) -> Candidates {
     let mut times: HashMap<TraceId, TraceTimes> = HashMap::new();
-    let active = shard.active.borrow();
-    for segment in sealed.iter().map(Rc::as_ref).chain([&*active]) {
+    let (shard, owners) = (node.shard(), node.owners());
+    let mut has_stray = false;
+    for segment in view.segments(&shard.active.borrow()) {
         let Some(index) = segment.tenant(&job.tenant) else { continue };
         for id in index.trace_ids() {
+            has_stray |= owners.of(&id.0) != shard.core;
             let known = times.entry(*id).or_insert(TraceTimes::NONE);
             *known = index.spans_of(id).fold(*known, |times, (span, _)| {
                 times.add(span.start_unix_nano, span.end_unix_nano)
             });
         }
     }
+    let all = times.values().fold(TraceTimes::NONE, |all, one| all.add(one.start, one.end));
     let request = &job.request;
     times.retain(|_, TraceTimes { start, end, .. }| {
         *start <= request.end_unix_nanos && *end >= request.start_unix_nanos
     });
     let candidate =
-        |(trace_id, TraceTimes { start, spans, .. })| Candidate { trace_id, start, spans };
-    let mut ordered: Vec<_> = times.into_iter().map(candidate).collect();
-    ordered.sort_unstable_by_key(|found| (std::cmp::Reverse(found.start), found.trace_id));
-    ordered
-}
-
-impl LiveSearch<'_> {
-    fn look_at<'a>(
-        &mut self,
-        segments: impl Iterator<Item = &'a LiveSegment>,
-        id: &TraceId,
-    ) -> Result<(), QueryError> {
-        let parts = segments.filter_map(|segment| Some((segment, segment.tenant(self.tenant)?)));
-        let parts = parts.flat_map(|(segment, index)| {
-            index.spans_of(id).map(move |(_, part)| (segment.chunks(), part))
-        });
-        let spans = columns::spans(parts);
-        self.cost.traces += 1;
-        self.cost.spans += spans.len() as u64;
-        self.cost.bytes += spans.iter().map(|span| span.body.len() as u64).sum::<u64>();
-        self.room.make_for(spans.len(), self.judge.memory_bytes(&spans))?;
-        match self.judge.judge(id, &spans, self.newest.memory())? {
-            Some(found) => self.newest.add(found),
-            None => Ok(()),
-        }
-    }
+        |(trace_id, TraceTimes { start, end, spans })| Candidate { trace_id, start, end, spans };
+    let mut traces: Vec<_> = times.into_iter().map(candidate).collect();
+    traces.sort_unstable_by_key(|found| (std::cmp::Reverse(found.start), found.trace_id));
+    Candidates { traces, times: all, has_stray }
 }

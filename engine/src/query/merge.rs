@@ -1,6 +1,8 @@
-//! Merges what several places found (traceql.md §10.6): one entry per trace, newest first.
+//! What several places found: one entry per trace, newest first (traceql.md §10.6).
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use stringendo_proto::TraceId;
 use stringendo_proto::otlp::KeyValue;
@@ -18,13 +20,34 @@ pub struct Merged {
 }
 
 impl Merged {
-    /// Adds a find, merging it with what is known of the trace.
-    pub fn add(&mut self, found: FoundTrace) {
+    /// Adds a find. Of a trace that was found before it is given back: pieces of it are in several
+    /// places, or it went from one to another meanwhile.
+    pub fn add(&mut self, found: FoundTrace) -> Option<FoundTrace> {
         match self.traces.entry(found.trace_id) {
-            std::collections::hash_map::Entry::Vacant(entry) => {
+            Entry::Vacant(entry) => {
                 entry.insert(found);
+                None
             }
-            std::collections::hash_map::Entry::Occupied(mut entry) => merge(entry.get_mut(), found),
+            Entry::Occupied(_) => Some(found),
+        }
+    }
+
+    /// Takes a find out again.
+    pub fn remove(&mut self, id: &TraceId) -> Option<FoundTrace> {
+        self.traces.remove(id)
+    }
+
+    /// The start of the trace that is number `limit` of the newest; 0 if there are fewer.
+    pub fn bound(&self, limit: usize) -> u64 {
+        let mut starts: Vec<u64> =
+            self.traces.values().map(|trace| trace.start_unix_nanos).collect();
+        match limit.checked_sub(1) {
+            Some(last) if last < starts.len() => {
+                let (_, start, _) =
+                    starts.select_nth_unstable_by_key(last, |start| Reverse(*start));
+                *start
+            }
+            _ => 0,
         }
     }
 
@@ -42,7 +65,9 @@ impl Merged {
     }
 }
 
-fn merge(known: &mut FoundTrace, more: FoundTrace) {
+/// Adds what another place made of a trace, in the way of Tempo, which judges each piece of a trace
+/// by itself.
+pub fn merge(known: &mut FoundTrace, more: FoundTrace) {
     if known.root_service.is_empty() {
         known.root_service = more.root_service;
     }

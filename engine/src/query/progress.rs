@@ -5,14 +5,18 @@
 //! itself.
 
 use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use stringendo_proto::TraceId;
 use stringendo_proto::tempopb::{SearchMetrics, SearchResponse};
 
 use super::SearchRequest;
-use super::collect::{Findings, FoundTrace, SearchCost};
+use super::collect::{Findings, FoundTrace, SearchCost, SplitTrace};
 use super::memory::{AnswerMemory, Held, Kept};
-use super::merge::{Merged, metadata};
+use super::merge::{Merged, merge, metadata};
+use super::whole::WholeTraces;
 use crate::block_list::BlockEntry;
 use crate::error::QueryError;
 
@@ -25,6 +29,8 @@ pub struct SearchProgress {
 #[derive(Debug, Default)]
 struct State {
     merged: Merged,
+    /// Traces that are to be read whole.
+    split: HashMap<TraceId, SplitTrace>,
     cost: SearchCost,
     jobs: u32,
     jobs_done: u32,
@@ -68,7 +74,34 @@ impl SearchProgress {
         state.kept.merge(kept);
         state.cost.add(&findings.cost);
         state.jobs_done += 1;
-        findings.traces.into_iter().for_each(|trace| state.merged.add(trace));
+        findings.split.into_iter().for_each(|split| state.note_split(split));
+        for trace in findings.traces {
+            state.add(trace);
+        }
+    }
+
+    /// The traces that are to be read whole, newest first.
+    pub(super) fn take_split(&self) -> Vec<SplitTrace> {
+        let split = std::mem::take(&mut self.state.borrow_mut().split);
+        let mut split: Vec<_> = split.into_values().collect();
+        split.sort_unstable_by_key(|trace| (Reverse(trace.start_unix_nanos), trace.trace_id));
+        split
+    }
+
+    /// The start that a trace must have at least to be among the newest.
+    pub(super) fn bound(&self, limit: usize) -> u64 {
+        self.state.borrow().merged.bound(limit)
+    }
+
+    /// Takes what reading some traces whole has found and cost.
+    pub(super) fn take_whole(&self, Held { value: (traces, cost), kept }: Held<WholeTraces>) {
+        let mut state = self.state.borrow_mut();
+        state.kept.merge(kept);
+        state.cost.add(&cost);
+        for trace in traces {
+            // Each was taken out before.
+            let _ = state.merged.add(trace);
+        }
     }
 
     /// The answer, once every part was taken. `memory` charges what this core copies for it.
@@ -87,6 +120,34 @@ impl SearchProgress {
 }
 
 impl State {
+    /// What was found of the trace stays with it.
+    fn note_split(&mut self, split: SplitTrace) {
+        let id = split.trace_id;
+        let nothing = || SplitTrace { trace_id: id, start_unix_nanos: u64::MAX, found: None };
+        let known = self.split.entry(id).or_insert_with(nothing);
+        known.start_unix_nanos = known.start_unix_nanos.min(split.start_unix_nanos);
+        for found in self.merged.remove(&id).map(Box::new).into_iter().chain(split.found) {
+            known.start_unix_nanos = known.start_unix_nanos.min(found.start_unix_nanos);
+            match &mut known.found {
+                Some(known) => merge(known, *found),
+                none => *none = Some(found),
+            }
+        }
+    }
+
+    fn add(&mut self, trace: FoundTrace) {
+        let split = |trace: FoundTrace| SplitTrace {
+            trace_id: trace.trace_id,
+            start_unix_nanos: trace.start_unix_nanos,
+            found: Some(Box::new(trace)),
+        };
+        if self.split.contains_key(&trace.trace_id) {
+            self.note_split(split(trace));
+        } else if let Some(again) = self.merged.add(trace) {
+            self.note_split(split(again));
+        }
+    }
+
     fn response(&self, traces: Vec<FoundTrace>) -> SearchResponse {
         let traces = traces.into_iter().map(metadata).collect();
         SearchResponse { traces, metrics: Some(self.metrics()) }

@@ -1,8 +1,10 @@
-//! A search: live data of every core, then blocks by affinity, merged.
+//! A search: live data of every core, then blocks by affinity, then the traces of which several
+//! places hold pieces, read whole.
 //!
 //! As for a trace by id, live data is asked before the block list is looked at, so that nothing
 //! falls between them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::future::{FutureExt, LocalBoxFuture};
@@ -11,7 +13,9 @@ use stringendo_proto::tempopb::SearchResponse;
 
 use super::SearchRequest;
 use super::block_search::BlockSearchJob;
-use super::collect::Findings;
+use super::bound::SearchBound;
+use super::collect::{Findings, LiveCover};
+use super::elsewhere::Places;
 use super::live_search::LiveSearchJob;
 use super::memory::{AnswerMemory, Held};
 use super::progress::SearchProgress;
@@ -61,11 +65,13 @@ impl Node {
         progress: &SearchProgress,
     ) -> Result<Held<SearchResponse>, QueryError> {
         if !request.plan.matches_nothing() {
-            let live = self.search_live(tenant, request);
-            take_all(live, progress).await?;
-            let blocks = self.blocks_for(tenant, request);
+            let bound = Arc::new(SearchBound::default());
+            let covers = take_all(self.search_live(tenant, request, &bound), progress).await?;
+            let (blocks, places) = self.blocks_for(tenant, request, &covers);
             progress.add_blocks(&blocks);
-            take_all(self.search_blocks(&blocks, request), progress).await?;
+            let parts = self.search_blocks(&blocks, request, &Arc::new(places), &bound);
+            take_all(parts, progress).await?;
+            self.search_whole(tenant, request, progress).await?;
         }
         let mut memory = self.charge_answer(0)?;
         let mut answer = progress.finish(request, &mut memory)?;
@@ -84,16 +90,40 @@ impl Node {
         outcome
     }
 
-    fn blocks_for(&self, tenant: &TenantId, request: &SearchRequest) -> Vec<Arc<BlockEntry>> {
-        let list = Arc::clone(&self.shard().blocks.borrow());
-        let overlaps = |block: &&Arc<BlockEntry>| {
-            block.overlaps(request.start_unix_nanos, request.end_unix_nanos)
+    /// The blocks to search, and where traces may have pieces. What was seen live is not searched
+    /// again in blocks that were made of it meanwhile.
+    fn blocks_for(
+        &self,
+        tenant: &TenantId,
+        request: &SearchRequest,
+        covers: &[LiveCover],
+    ) -> (Vec<Arc<BlockEntry>>, Places) {
+        let (start, end) = (request.start_unix_nanos, request.end_unix_nanos);
+        let places = Places {
+            tenant: tenant.clone(),
+            blocks: Places::blocks_near(self, tenant, start, end),
+            live_start_unix_nanos: covers
+                .iter()
+                .map(|cover| cover.start_unix_nanos)
+                .min()
+                .unwrap_or(u64::MAX),
+            strays: covers.iter().filter_map(|cover| cover.stray).collect(),
         };
-        list.of(tenant).iter().filter(overlaps).cloned().collect()
+        let seen: HashSet<_> = covers.iter().flat_map(|cover| &cover.blocks).collect();
+        let is_wanted = |block: &&Arc<BlockEntry>| {
+            block.overlaps(start, end) && !seen.contains(&block.meta.block_id)
+        };
+        (places.blocks.iter().filter(is_wanted).cloned().collect(), places)
     }
 
-    fn search_live<'a>(&'a self, tenant: &TenantId, request: &SearchRequest) -> Parts<'a> {
-        let job = LiveSearchJob { tenant: tenant.clone(), request: request.clone() };
+    fn search_live<'a>(
+        &'a self,
+        tenant: &TenantId,
+        request: &SearchRequest,
+        bound: &Arc<SearchBound>,
+    ) -> Parts<'a> {
+        let (request, bound) = (request.clone(), Arc::clone(bound));
+        let job = LiveSearchJob { tenant: tenant.clone(), request, bound };
         let asked = self.cores().map(|core| {
             let job = job.clone();
             self.ask(core, move |answer| Message::LiveSearch(job, answer)).boxed_local()
@@ -105,22 +135,31 @@ impl Node {
         &'a self,
         blocks: &[Arc<BlockEntry>],
         request: &SearchRequest,
+        places: &Arc<Places>,
+        bound: &Arc<SearchBound>,
     ) -> Parts<'a> {
         let cores = self.mesh().cores();
         let shares = self.cores().map(|core| (core, share(blocks, core, cores)));
         let asked = shares.filter(|(_, blocks)| !blocks.is_empty()).map(|(core, blocks)| {
-            let job = BlockSearchJob { blocks, request: request.clone() };
+            let (request, places) = (request.clone(), Arc::clone(places));
+            let job = BlockSearchJob { blocks, request, places, bound: Arc::clone(bound) };
             self.ask(core, move |answer| Message::BlockSearch(job, answer)).boxed_local()
         });
         asked.collect()
     }
 }
 
-/// Takes the findings of all parts as they come.
-async fn take_all(mut parts: Parts<'_>, progress: &SearchProgress) -> Result<(), QueryError> {
+/// Takes the findings of all parts as they come; tells what live data they looked at.
+async fn take_all(
+    mut parts: Parts<'_>,
+    progress: &SearchProgress,
+) -> Result<Vec<LiveCover>, QueryError> {
     progress.add_jobs(parts.len());
+    let mut covers = Vec::new();
     while let Some(answer) = parts.next().await {
-        progress.take(answer.ok_or(QueryError::Stopping)??);
+        let mut answer = answer.ok_or(QueryError::Stopping)??;
+        covers.push(std::mem::take(&mut answer.value.live));
+        progress.take(answer);
     }
-    Ok(())
+    Ok(covers)
 }

@@ -83,7 +83,8 @@ impl Node {
         Ok(Held { value: TraceAnswer { trace: Some(trace), cost }, kept })
     }
 
-    async fn live_pieces(
+    /// The live pieces on every core.
+    pub(super) async fn live_pieces(
         &self,
         tenant: &TenantId,
         id: TraceId,
@@ -96,11 +97,19 @@ impl Node {
         tenant: &TenantId,
         request: &TraceRequest,
     ) -> Vec<Option<Result<Held<TracePieces>, QueryError>>> {
-        let blocks = self.candidates(tenant, request);
+        self.pieces_in(&self.candidates(tenant, request), request.trace_id).await
+    }
+
+    /// The pieces in these blocks.
+    pub(super) async fn pieces_in(
+        &self,
+        blocks: &[Arc<BlockEntry>],
+        id: TraceId,
+    ) -> Vec<Option<Result<Held<TracePieces>, QueryError>>> {
         let cores = self.mesh().cores();
-        let shares = self.cores().map(|core| (core, share(&blocks, core, cores)));
+        let shares = self.cores().map(|core| (core, share(blocks, core, cores)));
         let asked = shares.filter(|(_, share)| !share.is_empty()).map(|(core, share)| {
-            self.ask(core, move |answer| Message::BlockTrace(share, request.trace_id, answer))
+            self.ask(core, move |answer| Message::BlockTrace(share, id, answer))
         });
         join_all(asked).await
     }
@@ -127,7 +136,11 @@ pub fn share(blocks: &[Arc<BlockEntry>], core: CoreId, cores: u16) -> Vec<Arc<Bl
     blocks.iter().filter(mine).cloned().collect()
 }
 
-fn take_all(
+/// Gathers what all places hold.
+///
+/// # Errors
+/// One of them could not be read, or there is no memory.
+pub(super) fn take_all(
     found: &mut Held<TracePieces>,
     answers: Vec<Option<Result<Held<TracePieces>, QueryError>>>,
 ) -> Result<(), QueryError> {

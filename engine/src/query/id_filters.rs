@@ -1,0 +1,82 @@
+//! Filters over the trace ids of blocks, on the core that reads the blocks: cached, or made from
+//! the column of trace ids (after a restart, and for blocks that others wrote).
+
+use std::sync::Arc;
+
+use stringendo_block::ReadError;
+use stringendo_block::id_filter::{BUILD_BYTES_PER_ID, IdFilter};
+use stringendo_proto::TraceId;
+use stringendo_ring::yield_if_due;
+
+use super::block_read::{self, BlockRead, Decoding};
+use super::memory::AnswerMemory;
+use crate::block_list::BlockEntry;
+use crate::block_store::{OpenBlock, Reads, StoreError};
+use crate::error::QueryError;
+use crate::shard::Shard;
+
+/// Filters of some blocks, in their order, and what reading them cost.
+pub type IdFilters = (Vec<Arc<IdFilter>>, Reads);
+
+/// The filters of `blocks`, in the same order, and what reading them cost. A block that is gone
+/// holds nothing.
+///
+/// # Errors
+/// A block could not be read, or there is no memory. Must not be asked for by who holds memory to
+/// read with.
+pub async fn filters(shard: &Shard, blocks: &[Arc<BlockEntry>]) -> Result<IdFilters, QueryError> {
+    let (mut filters, mut reads) = (Vec::with_capacity(blocks.len()), Reads::default());
+    for block in blocks {
+        if let Some(filter) = shard.store.cached_id_filter(&block.meta.block_id) {
+            filters.push(filter);
+            continue;
+        }
+        let filter = match build(shard, block, &mut reads).await {
+            Ok(filter) => Arc::new(filter),
+            Err(error) if error.is_gone() => Arc::new(IdFilter::none()),
+            Err(error) => return Err(error.of_block(block)),
+        };
+        shard.store.keep_id_filter(block.meta.block_id, Arc::clone(&filter));
+        filters.push(filter);
+    }
+    Ok((filters, reads))
+}
+
+async fn build(
+    shard: &Shard,
+    block: &BlockEntry,
+    reads: &mut Reads,
+) -> Result<IdFilter, StoreError> {
+    let open = block_read::open(shard, block, reads).await?;
+    let mut memory = shard.answer_memory();
+    let mut ids = Vec::new();
+    for row_group in 0..open.reader().row_groups() {
+        read_ids(shard, &open, row_group, &mut ids, &mut memory, reads).await?;
+        yield_if_due().await;
+    }
+    Ok(IdFilter::of(ids.iter()))
+}
+
+async fn read_ids(
+    shard: &Shard,
+    open: &OpenBlock,
+    row_group: usize,
+    ids: &mut Vec<TraceId>,
+    memory: &mut AnswerMemory,
+    reads: &mut Reads,
+) -> Result<(), StoreError> {
+    let rows = open.reader().rows(row_group)?;
+    let before = ids.len() as u64;
+    let bytes_per_id = BUILD_BYTES_PER_ID + size_of::<TraceId>() as u64;
+    memory.ensure((before + rows).saturating_mul(bytes_per_id))?;
+    let ranges = open.reader().id_ranges(row_group)?;
+    let mut read = BlockRead::fetch(shard, open, ranges, Decoding::Columns, reads).await?;
+    loop {
+        let (first, limit) = (ids.len() as u64 - before, read.decoded_bytes_max());
+        let fetched = read.fetched();
+        match open.reader().read_ids_within(row_group, first, fetched, limit, ids) {
+            Err(ReadError::NeedsMemory { bytes }) => read.make_room(bytes, reads).await?,
+            outcome => return Ok(outcome?),
+        }
+    }
+}
