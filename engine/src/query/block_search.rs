@@ -201,18 +201,18 @@ impl BlockSearch<'_> {
                 continue;
             }
             let columns = BlockColumns::of(&self.fields, batch, trace);
-            self.request.plan.spansets(&columns, &mut self.sets)?;
-            let found = match self.sets.is_empty() {
-                false => Some(self.found(batch, trace, &columns)?),
-                true if touches(&self.request.plan, &columns) => None,
-                true => continue,
+            let judged = match self.request.plan.spansets(&columns, &mut self.sets) {
+                Err(error) => Err(error),
+                Ok(()) if !self.sets.is_empty() => Ok(Some(self.found(batch, trace, &columns)?)),
+                Ok(()) if touches(&self.request.plan, &columns) => Ok(None),
+                Ok(()) => continue,
             };
             let piece = Piece {
                 trace_id: trace.trace_id,
                 start_unix_nanos: trace.start_unix_nanos,
                 end_unix_nanos: trace.end_unix_nanos,
             };
-            self.pending.add(piece, found);
+            self.pending.add(piece, judged);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use super::SearchRequest;
 use super::collect::FoundTrace;
 use super::echo::{self, SpanFacts};
 use super::memory::AnswerMemory;
+use super::pending::Judged;
 use super::touch::touches;
 use crate::error::QueryError;
 use crate::live::columns::{LiveColumns, LiveFields};
@@ -19,7 +20,7 @@ use crate::live::span::SpanView;
 /// What became of a trace.
 pub struct Verdict {
     /// The find, if the trace matches.
-    pub found: Option<FoundTrace>,
+    pub judged: Judged,
     /// Whether the trace may match if there are more pieces of it than these spans.
     pub touches: bool,
 }
@@ -47,7 +48,7 @@ impl<'r> Judge<'r> {
     /// `memory`.
     ///
     /// # Errors
-    /// The query cannot be evaluated, or there is no memory.
+    /// There is no memory.
     pub fn judge(
         &mut self,
         id: &TraceId,
@@ -55,9 +56,14 @@ impl<'r> Judge<'r> {
         memory: &mut AnswerMemory,
     ) -> Result<Verdict, QueryError> {
         let columns = LiveColumns::read(id, spans, &self.fields);
-        self.request.plan.spansets(&columns, &mut self.sets)?;
+        if let Err(error) = self.request.plan.spansets(&columns, &mut self.sets) {
+            return Ok(Verdict { judged: Err(error), touches: true });
+        }
         if self.sets.is_empty() {
-            return Ok(Verdict { found: None, touches: touches(&self.request.plan, &columns) });
+            return Ok(Verdict {
+                judged: Ok(None),
+                touches: touches(&self.request.plan, &columns),
+            });
         }
         let facts = |number: u32| {
             let span = &spans[number as usize];
@@ -68,7 +74,7 @@ impl<'r> Judge<'r> {
             }
         };
         let sets = echo::sets(self.request, &columns, &self.sets, facts, memory)?;
-        Ok(Verdict { found: Some(found(id, spans, sets)), touches: true })
+        Ok(Verdict { judged: Ok(Some(found(id, spans, sets))), touches: true })
     }
 }
 

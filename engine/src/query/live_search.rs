@@ -154,7 +154,7 @@ impl LiveSearch<'_> {
             end_unix_nanos: candidate.end,
         };
         if verdict.touches || is_stray(self.node, &piece) {
-            self.pending.add(piece, verdict.found);
+            self.pending.add(piece, verdict.judged);
         }
         Ok(())
     }

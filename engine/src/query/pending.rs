@@ -1,5 +1,6 @@
 //! Traces that one place has judged, until it is known that no other place has pieces of them.
 
+use stringendo_traceql::EvalError;
 use uuid::Uuid;
 
 use super::collect::{FoundTrace, Newest};
@@ -7,19 +8,23 @@ use super::elsewhere::{Elsewhere, Piece};
 use crate::error::QueryError;
 use crate::limits::PENDING_TRACES_MAX;
 
+/// What a piece is by itself: the find if it matches; or it cannot be evaluated, which counts only if
+/// it is the whole trace.
+pub type Judged = Result<Option<FoundTrace>, EvalError>;
+
 /// Some traces, in the order in which they were judged.
 #[derive(Default)]
 pub struct Pending {
     pieces: Vec<Piece>,
-    finds: Vec<Option<FoundTrace>>,
+    finds: Vec<Judged>,
 }
 
 impl Pending {
-    /// Adds what one place holds of a trace, and the find if it matches by itself, charged to the
-    /// memory of the [`Newest`] that it will be settled with.
-    pub fn add(&mut self, piece: Piece, found: Option<FoundTrace>) {
+    /// Adds what one place holds of a trace. A find is charged to the memory of the [`Newest`] that
+    /// it will be settled with.
+    pub fn add(&mut self, piece: Piece, judged: Judged) {
         self.pieces.push(piece);
-        self.finds.push(found);
+        self.finds.push(judged);
     }
 
     /// Whether there is none.
@@ -43,7 +48,7 @@ impl Pending {
     /// pieces are from; live data is asked if they are from blocks; `is_split` may know more.
     ///
     /// # Errors
-    /// There is no memory, or the process is going down.
+    /// A whole trace cannot be evaluated, there is no memory, or the process is going down.
     pub async fn settle(
         &mut self,
         elsewhere: &Elsewhere<'_>,
@@ -57,10 +62,10 @@ impl Pending {
             false => vec![false; self.pieces.len()],
         };
         let finds = std::mem::take(&mut self.finds);
-        for ((piece, found), live) in self.pieces.drain(..).zip(finds).zip(live) {
+        for ((piece, judged), live) in self.pieces.drain(..).zip(finds).zip(live) {
             if live || is_split(&piece) || elsewhere.in_blocks(&piece, own) {
-                newest.add_split(piece, found)?;
-            } else if let Some(found) = found {
+                newest.add_split(piece, judged.ok().flatten())?;
+            } else if let Some(found) = judged? {
                 newest.add(found)?;
             }
         }

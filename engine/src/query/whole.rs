@@ -175,7 +175,7 @@ impl Node {
         let spans = whole.views();
         cost.spans += spans.len() as u64;
         work.grow(judge.memory_bytes(&spans))?;
-        let found = judge.judge(id, &spans, memory)?.found;
+        let found = judge.judge(id, &spans, memory)?.judged?;
         if let Some(found) = &found {
             memory.grow(found.memory_bytes() - found.sets_memory_bytes())?;
         }
