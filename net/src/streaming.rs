@@ -22,6 +22,7 @@ use stringendo_engine::metrics::families as family;
 use stringendo_ring::{Class, sleep};
 
 use crate::api::Api;
+use crate::api::failure::Failure;
 use crate::grpc::replies::{MESSAGE_HEAD_BYTES, Replies, begin_message, end_message};
 use crate::grpc::{Service, receive, reply};
 use crate::memory::RequestMemory;
@@ -142,6 +143,9 @@ impl QueryService {
             "/tempopb.Querier/FindTraceByID" => self.find_trace(&call).await,
             "/grpc.health.v1.Health/Check" => self.check_health(&call).await,
             "/grpc.health.v1.Health/Watch" => self.watch_health(&call).await,
+            path if path.starts_with("/tempopb.StreamingQuerier/SearchTag") => {
+                Err(Failure::not_served(path).into())
+            }
             path => Err(receive::unknown_method(path, &SERVICES)),
         }
     }

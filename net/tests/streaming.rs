@@ -293,6 +293,10 @@ fn what_is_wrong_has_the_code_of_its_kind() {
             let outcome = client.call(nothing, &[tenant], &[message("{ }")]).await;
             assert_eq!(outcome.code, 12);
             assert!(outcome.message.contains("unknown method Nothing"), "{outcome:?}");
+            let tags = "/tempopb.StreamingQuerier/SearchTags";
+            let outcome = client.call(tags, &[tenant], &[framed(0, b"").into()]).await;
+            assert_eq!(outcome.code, 12);
+            assert!(outcome.message.ends_with("SearchTags is not supported yet"), "{outcome:?}");
             let outcome = client.call(SEARCH, &[("content-type", "text/plain")], &[]).await;
             assert_eq!(outcome.http, 415);
         },

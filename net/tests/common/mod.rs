@@ -1,12 +1,13 @@
 //! A real server on real sockets and files, and clients that speak to it from one of its cores.
 #![allow(dead_code, missing_docs, reason = "each test file uses its part")]
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -66,10 +67,18 @@ fn engine_settings(dir: &Path) -> EngineSettings {
     }
 }
 
-/// An address that nobody listens on. Cores must share a port, so the system cannot choose it.
+/// An address that nobody listens on. Cores must share a port, so the system cannot choose it. Each
+/// is given out once: the system may offer a port again, and two servers that share it (which
+/// `SO_REUSEPORT` allows) would get each other's connections.
 fn free_address() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its address")
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address");
+        if GIVEN.lock().expect("no test panics here").insert(address.port()) {
+            return address;
+        }
+    }
 }
 
 fn settings(dir: &Path) -> Settings {
