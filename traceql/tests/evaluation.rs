@@ -15,7 +15,12 @@ use stringendo_traceql::{
 fn values() -> Vec<Value> {
     vec![
         Value::Missing,
+        Value::Missing,
         Value::Int(1),
+        Value::Int(1),
+        Value::Int(2),
+        Value::Bool(true),
+        "x".into(),
         Value::Int(0),
         Value::Int(i64::MIN),
         Value::Int(i64::MAX),

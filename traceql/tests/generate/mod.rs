@@ -286,11 +286,16 @@ pub fn condition() -> impl Strategy<Value = Expr> {
     let nil_test = (any::<bool>(), leaf_that_fits())
         .prop_map(|(present, operand)| Expr::NilTest { present, operand: operand.into() });
     let leaf = prop_oneof![3 => comparison, 1 => nil_test, 2 => leaf_that_fits()];
-    leaf.prop_recursive(4, 12, 2, |inner| {
-        let both =
-            (binary_operator(), inner.clone(), inner.clone()).prop_map(|(op, left, right)| {
-                Expr::Binary { op, left: left.into(), right: right.into() }
-            });
+    let logic = prop::sample::select(vec![
+        BinaryOp::And,
+        BinaryOp::And,
+        BinaryOp::Or,
+        BinaryOp::Comparison(ComparisonOp::Equal),
+    ]);
+    leaf.prop_recursive(3, 8, 2, move |inner| {
+        let both = (logic.clone(), inner.clone(), inner.clone()).prop_map(|(op, left, right)| {
+            Expr::Binary { op, left: left.into(), right: right.into() }
+        });
         let not =
             inner.prop_map(|operand| Expr::Unary { op: UnaryOp::Not, operand: operand.into() });
         prop_oneof![3 => both, 1 => not]
