@@ -76,6 +76,10 @@ pub enum EvalError {
          consider using coalesce()"
     )]
     SeveralSpansets,
+    /// `by(…)` makes more of one trace than there is room for: see
+    /// [`SPANSETS_BYTES_MAX`](crate::limits::SPANSETS_BYTES_MAX).
+    #[error("by() makes too many spansets of one trace")]
+    TooManySpansets,
 }
 
 /// Whatever can be wrong with a search query. Its text goes behind `invalid TraceQL query: `;

@@ -13,6 +13,10 @@ pub const NESTING_MAX: usize = 128;
 /// half a megabyte of stack even in a debug build, and is far more than people write.
 pub const TREE_HEIGHT_MAX: usize = 500;
 
+/// Memory that the sets may take that `by(…)` makes of one trace. It is some 300,000 groups, far
+/// more than anybody looks at, and little beside the spans that they are made of.
+pub const SPANSETS_BYTES_MAX: usize = 64 << 20;
+
 /// Memory that one compiled regular expression may take. Counted repetitions of large classes are
 /// refused by it.
 pub const REGEX_BYTES_MAX: usize = 4 << 20;

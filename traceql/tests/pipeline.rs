@@ -2,8 +2,11 @@
 
 mod support;
 
-use stringendo_traceql::{Field, Intrinsic, ast::Body};
-use stringendo_traceql::{compile_search, parse, plan_pipeline, validate};
+use stringendo_traceql::ast::{Body, Spanset, Stage};
+use stringendo_traceql::{
+    AttributeScope, EvalError, Field, Intrinsic, SpanColumns, SpanList, ValueRef, compile_search,
+    parse, plan_pipeline, validate,
+};
 use support::{check, sets};
 
 #[track_caller]
@@ -104,6 +107,40 @@ fn select_changes_what_is_shown_and_nothing_else() {
     assert_eq!(keys("{ nestedSetLeft > 1 } >> {}"), ("nestedSetLeft".to_owned(), false));
 }
 
+/// So many spans that all differ.
+struct Many(usize, Vec<u8>);
+
+impl SpanColumns for Many {
+    fn len(&self) -> usize {
+        self.0
+    }
+
+    fn value(&self, span: usize, field: usize) -> ValueRef<'_> {
+        if field == 0 { ValueRef::Int(span as i64) } else { ValueRef::Str(&self.1) }
+    }
+
+    fn items(&self, _span: usize, _list: SpanList) -> usize {
+        0
+    }
+
+    fn item_value(&self, _span: usize, _item: usize, _field: usize) -> ValueRef<'_> {
+        ValueRef::Missing
+    }
+}
+
+#[test]
+fn groups_that_take_too_much_memory_are_refused() {
+    let groups = |query, trace| {
+        let mut sets = Vec::new();
+        compile_search(query).unwrap().spansets(&trace, &mut sets).map(|()| sets.len())
+    };
+    assert_eq!(groups("{} | by(.a)", Many(1_000, Vec::new())), Ok(1_000));
+    let long = Many(70, vec![b'x'; 1 << 20]);
+    assert_eq!(groups("{} | by(.a) | by(.b)", long), Err(EvalError::TooManySpansets));
+    let by = "{}".to_owned() + &(0..20).map(|n| format!(" | by(.a + {n})")).collect::<String>();
+    assert_eq!(groups(&by, Many(60_000, Vec::new())), Err(EvalError::TooManySpansets));
+}
+
 #[test]
 fn plans_say_whether_they_judge_whole_traces() {
     let judges = |query| compile_search(query).unwrap().judges_whole_trace();
@@ -152,7 +189,7 @@ fn pipelines_of_metrics_read_fields_beside_them() {
     let query = parse("{ name = `E` } >> {} | rate() by(.foo)").unwrap();
     validate(&query).unwrap();
     let Body::Metrics(metrics) = &query.body else { panic!("metrics") };
-    let foo = Field::attribute(stringendo_traceql::AttributeScope::Unscoped, "foo");
+    let foo = Field::attribute(AttributeScope::Unscoped, "foo");
     let mut plan = plan_pipeline(&metrics.pipeline, std::slice::from_ref(&foo)).unwrap();
     assert!(plan.field_number(&foo).is_some());
     assert_eq!(plan.field_number(&Field::Intrinsic(Intrinsic::Kind)), None);
@@ -161,11 +198,7 @@ fn pipelines_of_metrics_read_fields_beside_them() {
     let Body::Pipeline(filter) = parse("{ kind = server && .foo = 1 }").unwrap().body else {
         panic!("a pipeline")
     };
-    let stringendo_traceql::ast::Stage::Spanset(stringendo_traceql::ast::Spanset::Filter(filter)) =
-        &filter.stages[0]
-    else {
-        panic!("a filter")
-    };
+    let Stage::Spanset(Spanset::Filter(filter)) = &filter.stages[0] else { panic!("a filter") };
     let filter = plan.add_filter(filter).unwrap();
     assert!(plan.field_number(&Field::Intrinsic(Intrinsic::Kind)).is_some());
     assert_eq!(plan.echoed().count(), 0);

@@ -82,6 +82,14 @@ fn parenthesised_pipelines_combine_like_spansets() {
 fn long_chains_of_operators_are_judged_without_harm() {
     let chain = format!("{{}}{}", " !~ {}".repeat(499));
     assert_eq!(search(&chain), "ACKL");
-    let nested = format!("{}{{}}{}", "({} !< ".repeat(120), ")".repeat(120));
-    assert!(!search(&nested).contains("query"));
+    let nested = |operator: &str| {
+        format!("{}{{}}{}", format!("({{}} {operator} ").repeat(120), ")".repeat(120))
+    };
+    assert_eq!(search(&nested("!~")), "ACKL");
+    assert_eq!(search(&nested("&& {} || ")), "ABCDEFGHIJKL");
+    let wrapped = format!("({{}} | count() > 0){}", " && ({} | by(name))".repeat(240));
+    assert_eq!(search(&wrapped), "ABCDEFGHIJKL");
+    let sum = format!("{{ .x{} > 0 }}", " + 1".repeat(490));
+    assert_eq!(search(&sum), "EF");
+    assert!(search(&format!("{{}}{}", " | {}".repeat(501))).contains("operators in a row"));
 }

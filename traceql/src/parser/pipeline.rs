@@ -81,6 +81,7 @@ impl Parser {
     fn piped(&mut self, first: Stage) -> Result<Piped, ParseError> {
         let mut pipeline = Pipeline { stages: vec![first] };
         while self.take_symbol("|") {
+            self.count_operator()?;
             if let Some(first) = self.take_first_stage()? {
                 let second = self.second_stages()?;
                 return Ok(Piped::Metrics(Metrics { pipeline, first, second }));

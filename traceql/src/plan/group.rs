@@ -1,11 +1,14 @@
 //! `by(…)`: sets of spans are split by the value of an expression (contract `traceql.md` §7.2).
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{Hash, Hasher};
 use std::mem::discriminant;
 
 use super::SpanSet;
 use super::expression::{At, Expression, value};
+use super::pipeline::{ATTRIBUTE_BYTES, Room};
+use crate::error::EvalError;
 use crate::source::SpanColumns;
 use crate::value::{ArrayRef, Value, ValueRef};
 
@@ -19,19 +22,54 @@ pub(super) struct Group {
 
 impl Group {
     /// Appends the groups of a set to `out`, in the order in which their values appear.
-    pub fn split<C: SpanColumns>(&self, trace: &C, set: &SpanSet, out: &mut Vec<SpanSet>) {
+    ///
+    /// # Errors
+    /// The groups take more than there is room for.
+    pub fn split<C: SpanColumns>(
+        &self,
+        trace: &C,
+        set: &SpanSet,
+        out: &mut Vec<SpanSet>,
+        room: &mut Room,
+    ) -> Result<(), EvalError> {
         let mut numbers: HashMap<GroupValue<'_>, usize> = HashMap::new();
-        let first = out.len();
         for span in &set.spans {
             let found = GroupValue(grouped(value(&self.expression, trace, At::span(*span))));
-            let number = *numbers.entry(found).or_insert_with(|| {
-                let mut group = SpanSet { spans: Vec::new(), attributes: set.attributes.clone() };
-                group.set_attribute(&self.key, found.0.into());
-                out.push(group);
-                out.len() - 1 - first
-            });
-            out[first + number].spans.push(*span);
+            let number = match numbers.entry(found) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(vacant) => {
+                    room.take(self.bytes(set, found.0))?;
+                    let mut group =
+                        SpanSet { spans: Vec::new(), attributes: set.attributes.clone() };
+                    group.set_attribute(&self.key, found.0.into());
+                    out.push(group);
+                    *vacant.insert(out.len() - 1)
+                }
+            };
+            out[number].spans.push(*span);
         }
+        Ok(())
+    }
+
+    /// Memory of a group, its entry in the table included.
+    fn bytes(&self, set: &SpanSet, value: ValueRef<'_>) -> usize {
+        let said = set.attributes.iter();
+        let said: usize =
+            said.map(|(key, value)| key.len() + text_bytes(value.as_ref()) + ATTRIBUTE_BYTES).sum();
+        let own = self.key.len() + text_bytes(value) + ATTRIBUTE_BYTES;
+        GROUP_BYTES + said + own
+    }
+}
+
+/// Memory of a group itself: a set with room for some spans, and its entry in the table.
+const GROUP_BYTES: usize = size_of::<SpanSet>() + 64 + 2 * size_of::<(GroupValue<'_>, usize)>();
+
+fn text_bytes(value: ValueRef<'_>) -> usize {
+    match value {
+        ValueRef::Str(bytes) => bytes.len(),
+        ValueRef::Array(ArrayRef::Str { bytes, ends }) => bytes.len() + 4 * ends.len(),
+        ValueRef::Array(array) => 8 * array.len(),
+        _ => 0,
     }
 }
 

@@ -143,7 +143,7 @@ impl Scope<'_> {
             }
             Spans::All(parts) => parts.iter().for_each(|part| self.spans(part, needs)),
             Spans::Any(_) => {}
-            Spans::Structural { structure, left, right } => {
+            Spans::Structural { structure, left, right, .. } => {
                 if structure.needs_left() {
                     self.spans(left, needs);
                 }

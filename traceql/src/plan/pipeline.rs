@@ -9,7 +9,9 @@ use super::group::Group;
 use super::spans::{Input, Spans, ascending, select};
 use super::structure::{Structure, combine};
 use crate::error::EvalError;
+use crate::limits::SPANSETS_BYTES_MAX;
 use crate::source::SpanColumns;
+use crate::value::Value;
 
 /// What a query asks of a trace.
 #[derive(Clone, Debug)]
@@ -39,20 +41,25 @@ pub(super) enum Stage {
     Coalesce,
 }
 
+/// Memory of what a stage says of a set, beside its key and the text of its value.
+pub(super) const ATTRIBUTE_BYTES: usize = size_of::<(String, Value)>() + 32;
+
 impl Pipelines {
     /// The sets of spans that are left of a trace.
     pub fn run<C: SpanColumns>(&self, trace: &C) -> Result<Vec<SpanSet>, EvalError> {
         match self {
-            Self::One(stages) => Ok(run_stages(stages, trace)),
+            Self::One(stages) => run_stages(stages, trace),
             Self::Combined { combination, left, right } => {
-                let (left, right) = (left.run(trace)?, right.run(trace)?);
-                combination.run(trace, left, right)
+                // Of a side only its spans are held while the other one runs.
+                let left = combination.operand(&left.run(trace)?)?;
+                let right = combination.operand(&right.run(trace)?)?;
+                Ok(one_set(combination.spans(trace, left, &right)))
             }
         }
     }
 }
 
-fn run_stages<C: SpanColumns>(stages: &[Stage], trace: &C) -> Vec<SpanSet> {
+fn run_stages<C: SpanColumns>(stages: &[Stage], trace: &C) -> Result<Vec<SpanSet>, EvalError> {
     let count = u32::try_from(trace.len()).unwrap_or(u32::MAX);
     let mut spans = Vec::new();
     let later = match stages.split_first() {
@@ -66,13 +73,33 @@ fn run_stages<C: SpanColumns>(stages: &[Stage], trace: &C) -> Vec<SpanSet> {
         }
     };
     let mut sets = one_set(spans);
+    let mut room = Room::default();
     for stage in later {
         if sets.is_empty() {
             break;
         }
-        stage.run(trace, &mut sets);
+        stage.run(trace, &mut sets, &mut room)?;
     }
-    sets
+    Ok(sets)
+}
+
+/// What the sets of a trace may still take in memory.
+pub(super) struct Room {
+    bytes: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { bytes: SPANSETS_BYTES_MAX }
+    }
+}
+
+impl Room {
+    /// Takes room for what is made.
+    pub fn take(&mut self, bytes: usize) -> Result<(), EvalError> {
+        self.bytes = self.bytes.checked_sub(bytes).ok_or(EvalError::TooManySpansets)?;
+        Ok(())
+    }
 }
 
 /// A set, unless it is empty.
@@ -84,26 +111,41 @@ fn one_set(spans: Vec<u32>) -> Vec<SpanSet> {
 }
 
 impl Stage {
-    fn run<C: SpanColumns>(&self, trace: &C, sets: &mut Vec<SpanSet>) {
+    fn run<C: SpanColumns>(
+        &self,
+        trace: &C,
+        sets: &mut Vec<SpanSet>,
+        room: &mut Room,
+    ) -> Result<(), EvalError> {
         match self {
-            Self::Spans(spans) => {
-                let mut kept = Vec::new();
-                sets.retain_mut(|set| {
-                    kept.clear();
-                    select(spans, trace, Input::These(&set.spans), &mut kept);
-                    std::mem::swap(&mut set.spans, &mut kept);
-                    !set.spans.is_empty()
-                });
-            }
+            Self::Spans(spans) => filter(spans, trace, sets),
             Self::Group(group) => {
+                *room = Room::default();
                 let mut groups = Vec::new();
-                sets.iter().for_each(|set| group.split(trace, set, &mut groups));
+                for set in sets.iter() {
+                    group.split(trace, set, &mut groups, room)?;
+                }
                 *sets = groups;
             }
-            Self::Aggregate(filter) => sets.retain_mut(|set| filter.keeps(trace, set)),
+            Self::Aggregate(filter) => {
+                sets.retain_mut(|set| filter.keeps(trace, set));
+                room.take(sets.len() * (filter.key.len() + ATTRIBUTE_BYTES))?;
+            }
             Self::Coalesce => *sets = one_set(merged(sets)),
         }
+        Ok(())
     }
+}
+
+/// Keeps the spans of each set that a spanset expression yields, and the sets that have some.
+fn filter<C: SpanColumns>(spans: &Spans, trace: &C, sets: &mut Vec<SpanSet>) {
+    let mut kept = Vec::new();
+    sets.retain_mut(|set| {
+        kept.clear();
+        select(spans, trace, Input::These(&set.spans), &mut kept);
+        std::mem::swap(&mut set.spans, &mut kept);
+        !set.spans.is_empty()
+    });
 }
 
 /// All spans of some sets.
@@ -114,33 +156,27 @@ fn merged(sets: &[SpanSet]) -> Vec<u32> {
 }
 
 impl Combination {
-    /// What sets say of themselves is gone, as with `coalesce()`.
-    fn run<C: SpanColumns>(
-        self,
-        trace: &C,
-        left: Vec<SpanSet>,
-        right: Vec<SpanSet>,
-    ) -> Result<Vec<SpanSet>, EvalError> {
+    /// The spans of a side. What its sets say of themselves is gone, as with `coalesce()`.
+    fn operand(self, sets: &[SpanSet]) -> Result<Vec<u32>, EvalError> {
+        if matches!(self, Self::Structural(_)) && sets.len() > 1 {
+            return Err(EvalError::SeveralSpansets);
+        }
+        Ok(merged(sets))
+    }
+
+    fn spans<C: SpanColumns>(self, trace: &C, mut left: Vec<u32>, right: &[u32]) -> Vec<u32> {
         match self {
-            Self::Both if left.is_empty() || right.is_empty() => Ok(Vec::new()),
+            Self::Both if left.is_empty() || right.is_empty() => Vec::new(),
             Self::Both | Self::Either => {
-                let both: Vec<SpanSet> = left.into_iter().chain(right).collect();
-                Ok(one_set(merged(&both)))
+                left.extend_from_slice(right);
+                ascending(&mut left);
+                left
             }
             Self::Structural(structure) => {
                 let mut spans = Vec::new();
-                combine(&structure, trace, only(&left)?, only(&right)?, &mut spans);
-                Ok(one_set(spans))
+                combine(&structure, trace, &left, right, &mut spans);
+                spans
             }
         }
-    }
-}
-
-/// The spans of the only set, or none.
-fn only(sets: &[SpanSet]) -> Result<&[u32], EvalError> {
-    match sets {
-        [] => Ok(&[]),
-        [set] => Ok(&set.spans),
-        _ => Err(EvalError::SeveralSpansets),
     }
 }

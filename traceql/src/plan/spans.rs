@@ -3,6 +3,8 @@
 //! Lists of span numbers are ascending and hold each span once. `expression` judges single spans,
 //! `structure` their places in the tree; `pipeline` runs this per set of spans.
 
+use std::cmp::Reverse;
+
 use super::expression::{At, Expression, is_true};
 use super::structure::{Structure, combine};
 use crate::ast::Static;
@@ -21,7 +23,34 @@ pub(super) enum Spans {
         structure: Structure,
         left: Box<Spans>,
         right: Box<Spans>,
+        /// Which side runs first; see [`Spans::arrange`].
+        right_first: bool,
     },
+}
+
+impl Spans {
+    /// Puts first what holds the most lists of spans while it runs, and gives how many the whole
+    /// holds. So the number grows with the logarithm of the length of a query, however it nests.
+    pub fn arrange(&mut self) -> u32 {
+        match self {
+            Self::Filter(_) => 1,
+            Self::All(parts) | Self::Any(parts) => {
+                let mut weighed: Vec<(u32, Self)> = Vec::with_capacity(parts.len());
+                weighed.extend(parts.drain(..).map(|mut part| (part.arrange(), part)));
+                weighed.sort_by_key(|(lists, _)| Reverse(*lists));
+                // The first one fills the result, later ones a list beside it.
+                let beside = |(at, (lists, _)): (usize, &(u32, Self))| lists + u32::from(at > 0);
+                let lists = weighed.iter().enumerate().map(beside).max();
+                parts.extend(weighed.into_iter().map(|(_, part)| part));
+                lists.unwrap_or(1)
+            }
+            Self::Structural { left, right, right_first, .. } => {
+                let (of_left, of_right) = (left.arrange(), right.arrange());
+                *right_first = of_right >= of_left;
+                of_left.max(of_right).max(of_left.min(of_right) + 1).max(3)
+            }
+        }
+    }
 }
 
 /// The spans that a stage starts from, ascending.
@@ -43,14 +72,18 @@ pub(super) fn select<C: SpanColumns>(
         Spans::Filter(expression) => filter(expression, trace, input, out),
         Spans::All(parts) => select_each(parts, trace, input, out, true),
         Spans::Any(parts) => select_each(parts, trace, input, out, false),
-        Spans::Structural { structure, left, right } => {
-            let (mut of_left, mut of_right) = (Vec::new(), Vec::new());
-            select(right, trace, input, &mut of_right);
-            // Every operator takes spans that the right side yields, or pairs with one.
-            if !of_right.is_empty() {
-                select(left, trace, input, &mut of_left);
-                combine(structure, trace, &of_left, &of_right, out);
+        Spans::Structural { structure, left, right, right_first } => {
+            let (first, second) = if *right_first { (right, left) } else { (left, right) };
+            let (mut of_first, mut of_second) = (Vec::new(), Vec::new());
+            select(first, trace, input, &mut of_first);
+            // Every operator takes right spans, or pairs with one.
+            if of_first.is_empty() && (*right_first || structure.needs_left()) {
+                return;
             }
+            select(second, trace, input, &mut of_second);
+            let (of_left, of_right) =
+                if *right_first { (of_second, of_first) } else { (of_first, of_second) };
+            combine(structure, trace, &of_left, &of_right, out);
         }
     }
 }
@@ -75,8 +108,13 @@ fn select_each<C: SpanColumns>(
     out: &mut Vec<u32>,
     each_must_yield: bool,
 ) {
+    let Some((first, others)) = parts.split_first() else { return };
+    select(first, trace, input, out);
     let mut found = Vec::new();
-    for part in parts {
+    for part in others {
+        if each_must_yield && out.is_empty() {
+            return;
+        }
         found.clear();
         select(part, trace, input, &mut found);
         if each_must_yield && found.is_empty() {
@@ -101,7 +139,7 @@ pub(super) fn yields_nothing(spans: &Spans) -> bool {
         Spans::Filter(_) => false,
         Spans::All(parts) => parts.iter().any(yields_nothing),
         Spans::Any(parts) => parts.iter().all(yields_nothing),
-        Spans::Structural { structure, left, right } => {
+        Spans::Structural { structure, left, right, .. } => {
             yields_nothing(right) || structure.needs_left() && yields_nothing(left)
         }
     }

@@ -89,7 +89,11 @@ impl Compiler {
     /// A stage, if it does anything when it runs.
     fn stage(&mut self, stage: &ast::Stage) -> Result<Option<Stage>, PlanError> {
         Ok(Some(match stage {
-            ast::Stage::Spanset(spanset) => Stage::Spans(self.spanset(spanset)?),
+            ast::Stage::Spanset(spanset) => {
+                let mut spans = self.spanset(spanset)?;
+                spans.arrange();
+                Stage::Spans(spans)
+            }
             ast::Stage::ScalarFilter(filter) => Stage::Aggregate(self.scalar_filter(filter)?),
             ast::Stage::By(expr) => {
                 let expression = self.whole_expression(expr)?;
@@ -156,7 +160,8 @@ impl Compiler {
             (SpansetOp::Structural { relation, take }, left) => {
                 let in_trees_alone = is_everything(written_right);
                 let structure = Structure { in_trees_alone, ..self.structure(relation, take) };
-                Spans::Structural { structure, left: Box::new(left), right: Box::new(right) }
+                let (left, right) = (Box::new(left), Box::new(right));
+                Spans::Structural { structure, left, right, right_first: true }
             }
         })
     }
