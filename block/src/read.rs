@@ -40,8 +40,9 @@ const TAIL_BYTES: u64 = 8;
 const FOOTER_BYTES_MAX: u64 = 64 << 20;
 /// Guess where `meta.json` does not say how long the footer is.
 const FOOTER_BYTES_GUESS: u64 = 64 << 10;
-/// The offset indexes lie right before the footer and are a good deal shorter; fetched along, they
-/// save a read.
+/// The offset indexes lie right before the footer; fetched along, they save a read. With some
+/// dozens of pages per column they are about three times as long.
+const PAGE_INDEX_PER_FOOTER: u64 = 3;
 const PAGE_INDEX_BYTES_MIN: u64 = 16 << 10;
 const PAGE_INDEX_BYTES_MAX: u64 = 4 << 20;
 /// Ranges with less between them are fetched as one: a read costs more than these bytes.
@@ -136,7 +137,8 @@ impl BlockReader {
             0 => FOOTER_BYTES_GUESS,
             known => known.min(FOOTER_BYTES_MAX),
         };
-        let index = footer.clamp(PAGE_INDEX_BYTES_MIN, PAGE_INDEX_BYTES_MAX);
+        let index =
+            (footer * PAGE_INDEX_PER_FOOTER).clamp(PAGE_INDEX_BYTES_MIN, PAGE_INDEX_BYTES_MAX);
         meta.size.saturating_sub(footer + TAIL_BYTES + index)..meta.size
     }
 

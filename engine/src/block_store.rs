@@ -227,10 +227,38 @@ async fn read_footer(
         reads.add(footer.len());
         match BlockReader::open(block.meta.clone(), &footer) {
             Err(ReadError::NotFetched(wider)) => range = wider,
-            outcome => return Ok(outcome?),
+            outcome => return read_page_indexes(outcome?, range, data, memory, reads).await,
         }
     }
     Err(ReadError::Damaged("footer length does not agree with the file's end".into()).into())
+}
+
+/// The reader with the offset indexes that did not come along with the footer: one more read,
+/// without which every trace by id would read whole columns.
+async fn read_page_indexes(
+    mut reader: BlockReader,
+    footer: Range<u64>,
+    data: &BlockFile,
+    memory: &mut Charge,
+    reads: &mut Reads,
+) -> Result<BlockReader, StoreError> {
+    for row_group in 0..reader.row_groups() {
+        let ranges = coalesce(reader.page_index_ranges(row_group), FETCH_GAP_BYTES);
+        if ranges.is_empty() {
+            continue;
+        }
+        let held = (reader.memory_bytes() as u64).max(footer_memory_bytes(&footer));
+        let indexes: u64 = ranges.iter().map(footer_memory_bytes).sum();
+        ensure(memory, held + indexes)?;
+        let mut fetched = Fetched::default();
+        for range in ranges {
+            let bytes = data.read_at(range.clone()).await?;
+            reads.add(bytes.len());
+            fetched.insert(range.start, bytes);
+        }
+        reader = reader.with_page_index(row_group, &fetched);
+    }
+    Ok(reader)
 }
 
 impl OpenBlock {

@@ -66,7 +66,14 @@ fn decode_packed<'a, T: FromBits>(
     if bytes.len() < needed {
         return Err(BadPage("bit-packed group is cut short"));
     }
-    unpack(bytes, bit_width, values, |value| out.push(T::from_bits(value as u32)));
+    let start = out.len();
+    out.resize(start + values, T::from_bits(0));
+    let mut slots = out[start..].iter_mut();
+    unpack(bytes, bit_width, values, |value| {
+        if let Some(slot) = slots.next() {
+            *slot = T::from_bits(value as u32);
+        }
+    });
     let whole = usize::try_from(groups.saturating_mul(u64::from(bit_width))).unwrap_or(usize::MAX);
     Ok(&bytes[whole.min(bytes.len())..])
 }
@@ -76,7 +83,22 @@ fn decode_packed<'a, T: FromBits>(
 pub(crate) fn unpack(bytes: &[u8], bit_width: u8, count: usize, mut each: impl FnMut(u64)) {
     let width = usize::from(bit_width);
     let mask = if width == 64 { u64::MAX } else { (1 << width) - 1 };
-    for at in 0..count {
+    let mut at = 0;
+    if (1..=8).contains(&width) {
+        // Levels, and codes of small dictionaries: a word holds eight of them.
+        for group in 0..count / 8 {
+            let Some(word) = word(bytes, group * width) else { break };
+            (0..8).for_each(|value| each(word >> (value * width) & mask));
+            at += 8;
+        }
+    } else if (9..=56).contains(&width) {
+        while at < count {
+            let Some(word) = word(bytes, at * width / 8) else { break };
+            each(word >> (at * width % 8) & mask);
+            at += 1;
+        }
+    }
+    for at in at..count {
         let bit = at * width;
         let word = load(bytes, bit / 8);
         let shift = bit % 8;
@@ -89,10 +111,16 @@ pub(crate) fn unpack(bytes: &[u8], bit_width: u8, count: usize, mut each: impl F
     }
 }
 
+/// Eight bytes from `at`, if there are so many.
+fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    let word = bytes.get(at..at + 8)?;
+    Some(u64::from_le_bytes(word.try_into().ok()?))
+}
+
 /// Eight bytes from `at`, zeros beyond the end.
 fn load(bytes: &[u8], at: usize) -> u64 {
-    if let Some(word) = bytes.get(at..at + 8) {
-        return u64::from_le_bytes(word.try_into().expect("eight bytes"));
+    if let Some(word) = word(bytes, at) {
+        return word;
     }
     let mut word = [0; 8];
     let tail = bytes.get(at..).unwrap_or(&[]);
