@@ -1,5 +1,5 @@
-//! The golden answers that Tempo gave about another corpus: traces by id, searches and metrics, from
-//! live data and from blocks.
+//! The golden answers that Tempo gave about another corpus: traces by id, searches and metrics,
+//! from live data and from blocks.
 
 mod common;
 

@@ -80,8 +80,8 @@ impl MetricsRequest {
 type Answers = Vec<Option<Result<Held<MetricsFindings>, QueryError>>>;
 
 impl Node {
-    /// Answers a range query over the data of these tenants together, and shows in `progress` (a new
-    /// one) what it costs meanwhile.
+    /// Answers a range query over the data of these tenants together, and shows in `progress` (a
+    /// new one) what it costs meanwhile.
     ///
     /// # Errors
     /// When a block could not be read, the query cannot be evaluated, or there is no memory.

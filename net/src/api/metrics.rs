@@ -1,5 +1,5 @@
-//! `/api/metrics/query_range` and `/api/metrics/query` (contract http-api.md §6): from parameters to
-//! [`Node::metrics_range`] and [`Node::metrics_instant`], for one or several tenants. Always
+//! `/api/metrics/query_range` and `/api/metrics/query` (contract http-api.md §6): from parameters
+//! to [`Node::metrics_range`] and [`Node::metrics_instant`], for one or several tenants. Always
 //! answered in JSON; over gRPC from here, too (`streaming`).
 //!
 //! [`Node::metrics_range`]: stringendo_engine::Node::metrics_range

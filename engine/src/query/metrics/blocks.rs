@@ -14,6 +14,7 @@ use crate::block_store::{OpenBlock, StoreError};
 use crate::error::QueryError;
 use crate::query::block_columns::{BlockColumns, FieldMap};
 use crate::query::block_read::{self, BlockRead, Decoding};
+use crate::query::block_sift::{self, Sifted};
 use crate::query::collect::SearchCost;
 use crate::query::memory::{AnswerMemory, Charged};
 use crate::shard::Shard;
@@ -40,6 +41,9 @@ pub async fn run(
     let mut cost = SearchCost::default();
     let mut accumulators = job.request.accumulators();
     let legs = job.request.plan.legs();
+    if legs.iter().any(|leg| leg.compares_attributes()) {
+        return Err(QueryError::Unsupported("compare() over stored data"));
+    }
     for block in &job.blocks {
         for (leg, sum) in legs.iter().zip(&mut accumulators) {
             let mut scan = BlockMetrics::new(leg, &job.request, sum, &mut memory, &mut cost);
@@ -72,7 +76,10 @@ impl<'a> BlockMetrics<'a> {
         cost: &'a mut SearchCost,
     ) -> Self {
         let (start, end) = request.axis.bounds_unix_nanos();
-        let fields = FieldMap::of_fields(leg.search().fields(), start, end);
+        // Each piece of a trace is judged by itself, so it must satisfy all that is needed.
+        let fields = FieldMap::of_fields(leg.search().fields(), start, end)
+            .needing(leg.search().needs())
+            .of_whole_traces();
         Self { leg, fields, sum, memory, cost, sets: Vec::new() }
     }
 
@@ -90,15 +97,19 @@ impl<'a> BlockMetrics<'a> {
         open: &OpenBlock,
         row_group: usize,
     ) -> Result<(), StoreError> {
-        let ranges = open.reader().scan_ranges(row_group, self.fields.request());
+        let (request, reads) = (self.fields.request(), &mut self.cost.reads);
+        let Sifted { candidates, counts } =
+            block_sift::sift(shard, open, row_group, request, reads).await?;
+        self.cost.bytes += counts.bytes;
+        let ranges = open.reader().candidate_ranges(row_group, request, &candidates);
         if ranges.is_empty() {
             return Ok(());
         }
-        let reads = &mut self.cost.reads;
         let mut read = BlockRead::fetch(shard, open, ranges, Decoding::Columns, reads).await?;
         let mut row = 0;
         loop {
-            let scan = open.reader().scan(row_group, self.fields.request(), read.fetched())?;
+            let (request, fetched) = (self.fields.request(), read.fetched());
+            let scan = open.reader().scan_candidates(row_group, request, &candidates, fetched)?;
             let mut scan = scan.within(row, read.decoded_bytes_max());
             let outcome = self.scan(&mut scan).await;
             row = scan.next_row();
