@@ -132,39 +132,44 @@ fn serve(node: &Node, message: Message) {
     match message {
         Message::Ingest(part) => shard.append(part),
         Message::LiveTrace(tenant, id, answer) => {
-            reply(Class::Query, answer, async move {
+            reply(node, Class::Query, answer, async move {
                 part(&shard, live_trace::pieces(&shard, &tenant, &id)).await
             });
         }
         Message::BlockTrace(blocks, id, answer) => {
-            reply(Class::Query, answer, async move {
+            reply(node, Class::Query, answer, async move {
                 part(&shard, block_trace::pieces(&shard, &blocks, &id)).await
             });
         }
         Message::LiveSearch(job, answer) => {
-            let node = node.clone();
-            reply(Class::Query, answer, async move {
-                part(&shard, live_search::run(&node, &job)).await
+            let asked = node.clone();
+            reply(node, Class::Query, answer, async move {
+                part(&shard, live_search::run(&asked, &job)).await
             });
         }
         Message::BlockSearch(job, answer) => {
-            let node = node.clone();
-            reply(Class::Query, answer, async move {
-                part(&shard, block_search::run(&node, &job)).await
+            let asked = node.clone();
+            reply(node, Class::Query, answer, async move {
+                part(&shard, block_search::run(&asked, &job)).await
             });
         }
         Message::LiveMetrics(job, answer) => {
-            reply(Class::Query, answer, async move {
+            reply(node, Class::Query, answer, async move {
                 part(&shard, metrics::live::run(&shard, &job)).await
             });
         }
         Message::BlockMetrics(job, answer) => {
-            reply(Class::Query, answer, async move {
+            reply(node, Class::Query, answer, async move {
                 part(&shard, metrics::blocks::run(&shard, &job)).await
             });
         }
         Message::IdFilters(blocks, answer) => {
-            reply(Class::Query, answer, async move { id_filters::filters(&shard, &blocks).await });
+            reply(
+                node,
+                Class::Query,
+                answer,
+                async move { id_filters::filters(&shard, &blocks).await },
+            );
         }
         Message::KeepIdFilter(block_id, filter) => shard.store.keep_id_filter(block_id, filter),
         Message::LiveHas(tenant, ids, answer) => {
@@ -190,10 +195,12 @@ fn serve(node: &Node, message: Message) {
 
 /// Computes an answer in a task, unless nobody waits for it any more.
 fn reply<T: 'static>(
+    node: &Node,
     class: Class,
     mut answer: Answer<T>,
     compute: impl Future<Output = T> + 'static,
 ) {
+    let shard = Rc::clone(node.shard());
     spawn_detached(class, async move {
         let cancelled = answer.cancellation();
         futures_util::pin_mut!(compute);
@@ -201,7 +208,9 @@ fn reply<T: 'static>(
             futures_util::future::Either::Left((value, _)) => {
                 let _ = answer.send(value);
             }
-            futures_util::future::Either::Right(_) => {}
+            futures_util::future::Either::Right(_) => {
+                shard.metrics.add(&family::CANCELLED_PARTS, &[], 1.0);
+            }
         }
     });
 }

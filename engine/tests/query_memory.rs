@@ -223,3 +223,28 @@ fn large_request(id: TraceId, number: u64) -> Bytes {
     let resource_spans = vec![ResourceSpans { scope_spans, ..Default::default() }];
     TracesData { resource_spans }.encode_to_vec().into()
 }
+
+#[test]
+fn a_search_that_nobody_waits_for_ends_on_every_core() {
+    let dir = Arc::new(tempfile::tempdir().expect("a directory"));
+    with_engine(2, settings(dir.path()), |node| async move {
+        with_blocks(&node).await;
+        let hog = hog(&node, 0);
+        {
+            let mut asking = Box::pin(search(&node, "{ }"));
+            assert!(futures_util::poll!(asking.as_mut()).is_pending());
+            until("the search waits", || node.shard().budget.waiters() > 0).await;
+        }
+        until("the search left the line", || node.shard().budget.waiters() == 0).await;
+        drop(hog);
+        let name = "stringendo_query_parts_cancelled_total";
+        let all = node.metrics().await;
+        let cancelled = all.iter().filter(|series| series.family.name == name);
+        let counts = cancelled.map(|series| match series.sample {
+            Sample::Number(count) => count,
+            _ => 0.0,
+        });
+        assert!(counts.sum::<f64>() >= 1.0);
+        until_free(&node).await;
+    });
+}

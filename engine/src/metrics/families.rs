@@ -90,6 +90,8 @@ families! {
         "Total queries received per tenant.";
     REFUSED_QUERIES = "stringendo_query_parts_refused_total", Kind::Counter, ["reason"],
         "Parts of queries that were refused for want of memory.";
+    CANCELLED_PARTS = "stringendo_query_parts_cancelled_total", Kind::Counter, [],
+        "Parts of queries that were given up because nobody waits for them any more.";
     BYTES_INSPECTED = "tempo_query_frontend_bytes_inspected_total", Kind::Counter, ["tenant", "op"],
         "Bytes looked at by queries.";
     WAL_BYTES = "stringendo_wal_bytes_total", Kind::Counter, [],
