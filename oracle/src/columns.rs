@@ -1,6 +1,6 @@
 //! Rows as columns of a plan, for tests of plan and evaluation without a stored form.
 
-use stringendo_traceql::{SearchPlan, SpanColumns, SpanList, Value, ValueRef};
+use stringendo_traceql::{Predicate, SearchPlan, SpanColumns, SpanList, Value, ValueRef};
 
 use crate::naive::{Items, TraceView, Value as Naive};
 
@@ -36,9 +36,14 @@ impl RowColumns {
         }
     }
 
-    /// The list that a field of the plan is read from.
-    pub fn list(&self, field: usize) -> Option<SpanList> {
-        self.lists[field]
+    /// Whether a span passes a test: with its value, or with that of some event or link.
+    pub fn accepts(&self, span: usize, test: &Predicate) -> bool {
+        let field = test.field();
+        match self.lists[field] {
+            None => test.accepts(self.value(span, field)),
+            Some(list) => (0..self.items(span, list))
+                .any(|item| test.accepts(self.item_value(span, item, field))),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use stringendo_oracle::rows::Trace;
 use stringendo_oracle::shrink::shrink;
 use stringendo_oracle::{examples, fixture, random_query, random_trace};
 use stringendo_traceql::ast::Query;
-use stringendo_traceql::{EvalError, SearchPlan, SpanColumns, SpanList, SpanSet, Value};
+use stringendo_traceql::{EvalError, SearchPlan, SpanColumns, SpanSet, Value};
 use stringendo_traceql::{parse, plan, validate};
 
 const BASE_UNIX_NANOS: u64 = 1_700_000_000_000_000_000;
@@ -87,29 +87,18 @@ fn wrongly_left_out(
         return Some("the plan says that nothing can match".to_owned());
     }
     for need in plan.needs() {
-        if !(0..columns.len()).any(|span| need.iter().all(|test| accepts(columns, span, test))) {
+        if !(0..columns.len()).any(|span| need.iter().all(|test| columns.accepts(span, test))) {
             return Some(format!("a need is not met: {need:?}"));
         }
     }
     for predicate in plan.required() {
         for span in sets.iter().flat_map(|(_, spans)| spans) {
-            if !accepts(columns, *span as usize, predicate) {
+            if !columns.accepts(*span as usize, predicate) {
                 return Some(format!("span {span} misses what is required: {predicate:?}"));
             }
         }
     }
     None
-}
-
-fn accepts(columns: &RowColumns, span: usize, test: &stringendo_traceql::Predicate) -> bool {
-    let items = |list: SpanList| {
-        (0..columns.items(span, list))
-            .any(|item| test.accepts(columns.item_value(span, item, test.field())))
-    };
-    match columns.list(test.field()) {
-        None => test.accepts(columns.value(span, test.field())),
-        Some(list) => items(list),
-    }
 }
 
 /// Some difference between plan and naive evaluator; `None` also for what is not served.
