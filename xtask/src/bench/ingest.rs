@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Arg, ArgMatches};
 use serde_json::{Value, json};
 
+use super::{machine, number};
 use crate::error::{What, XtaskError, failed};
 use crate::loadgen;
 use crate::server::{self, Server, ServerOptions};
@@ -52,7 +53,7 @@ struct Used {
 impl Used {
     fn by(server: &Server, data: &Path) -> Result<Self, XtaskError> {
         Ok(Self {
-            kernel_s: kernel_s(server.pid())?,
+            kernel_s: super::cpu_s(server.pid(), &[super::KERNEL])?,
             wal_bytes: server.metric("stringendo_wal_bytes_total")?,
             block_bytes: bytes_below(&data.join("blocks"))?,
             blocks: server.metric("tempo_ingester_blocks_flushed_total")?,
@@ -274,29 +275,6 @@ fn per_spans(figures: &Value, name: &str, per: f64) -> String {
     }
 }
 
-/// CPU time that the process has spent in the kernel (`stime` of proc_pid_stat(5), hundredths of a
-/// second on every architecture that we run on).
-fn kernel_s(pid: u32) -> Result<f64, XtaskError> {
-    let path = format!("/proc/{pid}/stat");
-    let stat = std::fs::read_to_string(&path).what(|| path.clone())?;
-    let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks = behind_name.split_ascii_whitespace().nth(12).and_then(|ticks| ticks.parse().ok());
-    ticks.map_or_else(|| failed(format!("{path}: no stime")), |ticks: f64| Ok(ticks / 100.0))
-}
-
-/// Processor and memory, as the kernel names them.
-fn machine() -> String {
-    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-    let field = |text: &str, name: &str| {
-        let line = text.lines().find(|line| line.starts_with(name))?.to_owned();
-        Some(line.split_once(':')?.1.trim().to_owned())
-    };
-    let cpu = field(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "unknown CPU".into());
-    let memory = field(&read("/proc/meminfo"), "MemTotal").unwrap_or_default();
-    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("{cpu}, {cpus} CPUs, {memory}")
-}
-
 /// Bytes of all files below a directory; 0 if it is missing.
 fn bytes_below(directory: &Path) -> Result<u64, XtaskError> {
     let Ok(entries) = std::fs::read_dir(directory) else { return Ok(0) };
@@ -308,15 +286,4 @@ fn bytes_below(directory: &Path) -> Result<u64, XtaskError> {
         bytes += if metadata.is_dir() { bytes_below(&entry.path())? } else { metadata.len() };
     }
     Ok(bytes)
-}
-
-/// A whole number with an optional `k` or `m`.
-fn number(text: &str) -> Result<u64, XtaskError> {
-    let units = [("k", 1_000), ("m", 1_000_000)];
-    let unit = units.iter().find_map(|(unit, by)| Some((text.strip_suffix(unit)?, *by)));
-    let (digits, by) = unit.unwrap_or((text, 1));
-    match digits.parse::<u64>().ok().and_then(|number| number.checked_mul(by)) {
-        Some(number) if number > 0 => Ok(number),
-        _ => failed(format!("--spans {text}: expected a whole number such as 500000, 500k or 2m")),
-    }
 }

@@ -1,0 +1,338 @@
+//! `cargo xtask bench search`: what queries over blocks cost, cold and warm.
+//!
+//! Loads spans, moves them into blocks, and restarts the server. Every query is then asked on a
+//! freshly started server whose blocks are in no cache of the system (*cold*), and several more
+//! times (*warm*, of which the fastest counts).
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use clap::{Arg, ArgMatches};
+use rustix::fs::{Advice, fadvise};
+use serde_json::{Value, json};
+
+use super::{KERNEL, USER, cpu_s, machine, number};
+use crate::error::{What, XtaskError, failed};
+use crate::loadgen;
+use crate::server::{self, Server, ServerOptions};
+use crate::tools::{self, Binaries};
+
+const MIB: u64 = 1 << 20;
+/// Longest start of the server.
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest end of the server.
+const END_TIMEOUT: Duration = Duration::from_secs(60);
+/// Warm answers of less CPU time than this are repeated more often: the kernel counts hundredths
+/// of a second.
+const CPU_S_MIN: f64 = 0.5;
+/// Most repetitions.
+const REPEATS_MAX: u32 = 200;
+/// An id that no trace has.
+const NO_TRACE: &str = "0123456789abcdef0123456789abcdef";
+
+/// The subcommand.
+pub fn command() -> clap::Command {
+    let option = |name, shape, help| Arg::new(name).long(name).value_name(shape).help(help);
+    clap::Command::new("search").about("Time, CPU and bytes of queries over blocks").args([
+        option("spans", "N", "Spans in blocks, as 500k or 3m").default_value("3m"),
+        option("cores", "N", "Cores of the server").default_value("1"),
+        option("repeat", "N", "Least number of warm answers").default_value("5"),
+        option("block-mib", "N", "Size of blocks when they are cut").default_value("50"),
+        tools::no_build_arg(),
+    ])
+}
+
+/// How a query is asked.
+enum Ask {
+    /// The trace that the data holds.
+    TraceHit,
+    /// A trace that it does not hold.
+    TraceMiss,
+    /// `/api/search`
+    Search(&'static str),
+    /// `/api/metrics/query_range`
+    Metrics(&'static str),
+    /// `/api/v2/search/tags`
+    TagNames,
+    /// `/api/v2/search/tag/{tag}/values`
+    TagValues(&'static str),
+}
+
+/// What is measured.
+const QUERIES: &[(&str, Ask)] = &[
+    ("trace by id, hit", Ask::TraceHit),
+    ("trace by id, miss", Ask::TraceMiss),
+    ("selective search", Ask::Search(r#"{ resource.service.name = "payment" && status = error }"#)),
+    ("search without a match", Ask::Search(r#"{ span.http.method = "NOSUCH" }"#)),
+    ("attribute without a match", Ask::Search("{ span.nosuch = 1 }")),
+    ("numbers without a match", Ask::Search("{ span.db.rows > 1000000000 }")),
+    ("duration without a match", Ask::Search("{ duration > 10h }")),
+    ("regex", Ask::Search(r#"{ name =~ ".*no such name.*" }"#)),
+    ("structural", Ask::Search(r#"{ resource.service.name = "ad" } >> { name = "nosuch" }"#)),
+    ("aggregate", Ask::Search("{ kind = server } | count() > 1000000")),
+    ("rate() by", Ask::Metrics("{} | rate() by(resource.service.name)")),
+    ("quantiles", Ask::Metrics("{ kind = server } | quantile_over_time(duration, .5, .9, .99)")),
+    ("tag names", Ask::TagNames),
+    ("tag values", Ask::TagValues("resource.service.name")),
+    ("tag values of many", Ask::TagValues("name")),
+];
+
+/// Runs it.
+///
+/// # Errors
+/// When a server or the load generator fails.
+pub fn run(matches: &ArgMatches) -> Result<(), XtaskError> {
+    let text = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
+    let dir = tools::target().join("bench");
+    std::fs::create_dir_all(&dir).what(|| dir.display().to_string())?;
+    let binaries = tools::build("release", matches)?.copied_to(&dir)?;
+    let options = ServerOptions {
+        data: dir.join("search-data"),
+        cores: number(text("cores"))?,
+        durability: "os",
+        segment_bytes: 64 * MIB,
+        budget_bytes: 2048 * MIB,
+        block_age: Duration::from_secs(3600),
+        block_bytes: number(text("block-mib"))? * MIB,
+        cpu: None,
+    };
+    let spans = number(text("spans"))?;
+    let repeat = u32::try_from(number(text("repeat"))?).unwrap_or(REPEATS_MAX);
+    let mut bench =
+        Bench { binaries, options, spans, repeat, range_s: [0, 0], trace_id: String::new() };
+    let loaded = bench.load()?;
+    let mut rows = Vec::new();
+    for (name, ask) in QUERIES {
+        eprintln!("{name} …");
+        rows.push(bench.measure(name, ask)?);
+    }
+    let result = json!({
+        "machine": machine(),
+        "cores": bench.options.cores,
+        "data": loaded,
+        "queries": rows,
+    });
+    let path = dir.join("search.json");
+    std::fs::write(&path, format!("{result:#}\n")).what(|| path.display().to_string())?;
+    server::no_panic(&bench.options.data)?;
+    tools::remove_dir(&bench.options.data)?;
+    print(&result);
+    println!("JSON: {}", path.display());
+    Ok(())
+}
+
+struct Bench {
+    binaries: Binaries,
+    options: ServerOptions,
+    spans: u64,
+    repeat: u32,
+    /// All of the data, unix seconds.
+    range_s: [u64; 2],
+    /// One of its traces.
+    trace_id: String,
+}
+
+/// What one answer cost.
+struct Answer {
+    wall: Duration,
+    status: u16,
+    body: String,
+}
+
+impl Bench {
+    fn start(&self) -> Result<Server, XtaskError> {
+        let mut server = Server::start(&self.binaries.server, &self.options)?;
+        server.wait_ready(READY_TIMEOUT)?;
+        Ok(server)
+    }
+
+    /// Makes the blocks; how many, and their bytes.
+    fn load(&mut self) -> Result<Value, XtaskError> {
+        tools::fresh_dir(&self.options.data)?;
+        let server = self.start()?;
+        let start_s = now_s()? - 60;
+        let report = self.options.data.join("load.json");
+        let arguments = [
+            "--spans".to_owned(),
+            self.spans.to_string(),
+            "--retry".to_owned(),
+            "--report".to_owned(),
+            report.display().to_string(),
+        ];
+        loadgen::run(&self.binaries.loadgen, server.ports().otlp_grpc, &arguments)?;
+        server.flush()?;
+        self.range_s = [start_s, now_s()? + 60];
+        let blocks = server.metric("tempo_ingester_blocks_flushed_total")?;
+        let found = self.ask(&server, &Ask::Search("{ nestedSetParent < 0 }"))?;
+        let json: Value = serde_json::from_str(&found.body).unwrap_or_default();
+        let Some(id) = json["traces"][0]["traceID"].as_str() else {
+            return failed(format!("no trace is found: {}", found.body));
+        };
+        self.trace_id = id.to_owned();
+        server.terminate(END_TIMEOUT)?;
+        let mut bytes = 0;
+        each_file(&self.options.data.join("blocks"), &mut |file| {
+            bytes += file.metadata()?.len();
+            Ok(())
+        })?;
+        Ok(json!({ "spans": self.spans, "blocks": blocks, "block_bytes": bytes }))
+    }
+
+    fn path(&self, ask: &Ask) -> String {
+        let [start, end] = self.range_s;
+        let range = format!("start={start}&end={end}");
+        match ask {
+            Ask::TraceHit => format!("/api/v2/traces/{}", self.trace_id),
+            Ask::TraceMiss => format!("/api/v2/traces/{NO_TRACE}"),
+            Ask::Search(query) => format!("/api/search?{range}&limit=20&q={}", encoded(query)),
+            Ask::Metrics(query) => {
+                // Longer ago than the cut-off of metrics, so that all of the data counts.
+                format!("/api/metrics/query_range?{range}&step=60s&q={}", encoded(query))
+            }
+            Ask::TagNames => format!("/api/v2/search/tags?{range}"),
+            Ask::TagValues(tag) => format!("/api/v2/search/tag/{tag}/values?{range}"),
+        }
+    }
+
+    fn ask(&self, server: &Server, ask: &Ask) -> Result<Answer, XtaskError> {
+        let since = Instant::now();
+        let (status, body) = server.request("GET", &self.path(ask))?;
+        Ok(Answer { wall: since.elapsed(), status, body })
+    }
+
+    /// One query, cold and warm.
+    fn measure(&self, name: &str, ask: &Ask) -> Result<Value, XtaskError> {
+        drop_caches(&self.options.data.join("blocks"))?;
+        let server = self.start()?;
+        let spent = || cpu_s(server.pid(), &[USER, KERNEL]);
+        let before = spent()?;
+        let cold = self.ask(&server, ask)?;
+        let cold_cpu_s = spent()? - before;
+        if !matches!(cold.status, 200 | 404) {
+            return Ok(
+                json!({ "name": name, "path": self.path(ask), "refused": cold.body.trim() }),
+            );
+        }
+        let (before, mut walls) = (spent()?, Vec::new());
+        while (walls.len() as u32) < self.repeat
+            || (spent()? - before < CPU_S_MIN && (walls.len() as u32) < REPEATS_MAX)
+        {
+            walls.push(self.ask(&server, ask)?.wall);
+        }
+        let cpu_s = (spent()? - before) / walls.len() as f64;
+        walls.sort_unstable();
+        server.terminate(END_TIMEOUT)?;
+        Ok(json!({
+            "name": name,
+            "path": self.path(ask),
+            "status": cold.status,
+            "cold_ms": millis(cold.wall),
+            "cold_cpu_s": cold_cpu_s,
+            "warm_ms_min": millis(walls[0]),
+            "warm_ms_median": millis(walls[walls.len() / 2]),
+            "warm_answers": walls.len(),
+            "warm_cpu_s": cpu_s,
+            "inspected_bytes": metric(&cold.body, "inspectedBytes"),
+            "inspected_spans": metric(&cold.body, "inspectedSpans"),
+            "data_spans_per_s_and_core": if cpu_s > 0.0 { json!(self.spans as f64 / cpu_s) } else { Value::Null },
+        }))
+    }
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+/// A number of an answer's `metrics`, which may be written as a string.
+fn metric(body: &str, name: &str) -> Value {
+    let json: Value = serde_json::from_str(body).unwrap_or_default();
+    match &json["metrics"][name] {
+        Value::String(text) => text.parse::<u64>().map_or(Value::Null, |number| json!(number)),
+        other => other.clone(),
+    }
+}
+
+fn now_s() -> Result<u64, XtaskError> {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(now) => Ok(now.as_secs()),
+        Err(_) => failed("the clock is before 1970"),
+    }
+}
+
+/// Percent-encodes a query.
+fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let one = |byte: u8| {
+        if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    text.bytes().map(one).collect()
+}
+
+/// Drops the files below a directory from the system's cache.
+fn drop_caches(directory: &Path) -> Result<(), XtaskError> {
+    each_file(directory, &mut |file| {
+        file.sync_all()?;
+        Ok(fadvise(file, 0, None, Advice::DontNeed)?)
+    })
+}
+
+/// Opens every file below a directory.
+fn each_file(
+    directory: &Path,
+    body: &mut impl FnMut(&File) -> std::io::Result<()>,
+) -> Result<(), XtaskError> {
+    let what = |path: &Path| path.display().to_string();
+    for entry in std::fs::read_dir(directory).what(|| what(directory))? {
+        let path: PathBuf = entry.what(|| what(directory))?.path();
+        if path.is_dir() {
+            each_file(&path, body)?;
+        } else {
+            File::open(&path).and_then(|file| body(&file)).what(|| what(&path))?;
+        }
+    }
+    Ok(())
+}
+
+fn print(result: &Value) {
+    let data = &result["data"];
+    println!("\nsearch over blocks on {}", result["machine"].as_str().unwrap_or_default());
+    println!(
+        "{} spans in {} blocks of {:.1} MiB in all; server with {} cores",
+        data["spans"],
+        data["blocks"],
+        data["block_bytes"].as_f64().unwrap_or(0.0) / MIB as f64,
+        result["cores"]
+    );
+    println!(
+        "cold: fresh server, blocks in no cache; M spans/s: of all data, per core when warm\n"
+    );
+    println!(
+        "{:<28} {:>9} {:>9} {:>9} {:>9} {:>10} {:>10}",
+        "", "cold ms", "CPU ms", "warm ms", "CPU ms", "read MiB", "M spans/s"
+    );
+    for row in result["queries"].as_array().into_iter().flatten() {
+        print_row(row);
+    }
+    println!();
+}
+
+fn print_row(row: &Value) {
+    let name = row["name"].as_str().unwrap_or_default();
+    if let Some(refused) = row["refused"].as_str() {
+        println!("{name:<28} {refused}");
+        return;
+    }
+    let cell = |key: &str, by: f64| {
+        row[key].as_f64().map_or_else(|| "-".to_owned(), |value| format!("{:.2}", value * by))
+    };
+    println!(
+        "{name:<28} {:>9} {:>9} {:>9} {:>9} {:>10} {:>10}",
+        cell("cold_ms", 1.0),
+        cell("cold_cpu_s", 1000.0),
+        cell("warm_ms_median", 1.0),
+        cell("warm_cpu_s", 1000.0),
+        cell("inspected_bytes", 1.0 / MIB as f64),
+        cell("data_spans_per_s_and_core", 1e-6),
+    );
+}
