@@ -133,8 +133,14 @@ const SHAPES: &[Shape] = &[
         "{} | by(resource.service.name) | count() > 1 | max(duration) > 500ms",
         "1",
         &[
-            r#"1: matched 4 [by(resource.service.name)="front" count()="4" max(duration)="1s"] of 1"#,
-            r#"3: matched 3 [by(resource.service.name)="multi" count()="3" max(duration)="2s"] of 1"#,
+            concat!(
+                r#"1: matched 4 [by(resource.service.name)="front" "#,
+                r#"count()="4" max(duration)="1s"] of 1"#
+            ),
+            concat!(
+                r#"3: matched 3 [by(resource.service.name)="multi" "#,
+                r#"count()="3" max(duration)="2s"] of 1"#
+            ),
         ],
     ),
     (

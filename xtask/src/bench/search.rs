@@ -235,7 +235,7 @@ impl Bench {
             "warm_cpu_s": cpu_s,
             "inspected_bytes": metric(&cold.body, "inspectedBytes"),
             "inspected_spans": metric(&cold.body, "inspectedSpans"),
-            "data_spans_per_s_and_core": if cpu_s > 0.0 { json!(self.spans as f64 / cpu_s) } else { Value::Null },
+            "data_spans_per_s_and_core": (cpu_s > 0.0).then(|| self.spans as f64 / cpu_s),
         }))
     }
 }
