@@ -20,6 +20,7 @@ mod any_json;
 mod assemble;
 pub(crate) mod columns;
 mod cursor;
+mod fetched;
 pub(crate) mod footer;
 pub(crate) mod page;
 mod rle;
@@ -29,6 +30,7 @@ pub(crate) mod values;
 
 use columns::{Column, Columns};
 use cursor::{BadRow, RowCursors};
+pub use fetched::Fetched;
 use footer::{Chunk, Footer, PageSpot, RowGroup};
 use page::{ColumnKind, PageKind, decode_dictionary_page};
 use stream::{ColumnStream, DecodeBudget, Parts};
@@ -75,37 +77,6 @@ pub enum ReadError {
         /// So much gets it further; it may turn out to need more still.
         bytes: u64,
     },
-}
-
-/// Byte ranges of `data.parquet` that were fetched.
-#[derive(Clone, Debug, Default)]
-pub struct Fetched {
-    /// By offset.
-    parts: Vec<(u64, Bytes)>,
-}
-
-impl Fetched {
-    /// Adds the bytes found at `offset`.
-    pub fn insert(&mut self, offset: u64, bytes: Bytes) {
-        let at = self.parts.partition_point(|(other, _)| *other <= offset);
-        self.parts.insert(at, (offset, bytes));
-    }
-
-    /// The bytes of `range`, if one fetched part holds all of it.
-    pub fn get(&self, range: &Range<u64>) -> Option<Bytes> {
-        let before = self.parts.partition_point(|(offset, _)| *offset <= range.start);
-        let holds = |(offset, part): &&(u64, Bytes)| range.end <= offset + part.len() as u64;
-        let (offset, part) = self.parts[..before].iter().rev().find(holds)?;
-        Some(part.slice((range.start - offset) as usize..(range.end - offset) as usize))
-    }
-
-    pub(crate) fn need(&self, range: &Range<u64>) -> Result<Bytes, ReadError> {
-        // Nothing is asked for where a damaged footer says that a column has no bytes.
-        if range.is_empty() {
-            return Ok(Bytes::new());
-        }
-        self.get(range).ok_or_else(|| ReadError::NotFetched(range.clone()))
-    }
 }
 
 /// A row group that may hold a trace.
