@@ -15,7 +15,7 @@ use stringendo_engine::settings::BlockSettings;
 use stringendo_engine::{Durability, EngineSettings};
 use stringendo_net::{
     ApiSettings, Cors, GrpcReceiver, HttpReceiver, MetricsSettings, QueryGrpc, ReceiverSettings,
-    SearchSettings, SpanLog, StatusPages, TenantSettings,
+    SearchSettings, SpanLog, StatusPages, TagSettings, TenantSettings,
 };
 
 use crate::addresses::to_bind;
@@ -105,8 +105,9 @@ pub fn api(settings: &Settings, cores: u16) -> io::Result<ApiSettings> {
         multi_tenant_queries: settings.query_frontend.multi_tenant_queries_enabled,
         grpc: query_grpc(settings, cores)?,
         grpc_over_http: settings.stream_over_http_enabled,
-        search: search(&settings.query_frontend),
+        search: search(settings),
         metrics: metrics(&settings.query_frontend),
+        tags: tags(settings),
         connections_max: usize_of(server.http_listen_conn_limit).div_ceil(usize::from(cores)),
         read_timeout: if head.is_zero() { server.http_server_read_timeout } else { head },
         idle_timeout: server.http_server_idle_timeout,
@@ -127,12 +128,14 @@ fn query_grpc(settings: &Settings, cores: u16) -> io::Result<QueryGrpc> {
     })
 }
 
-fn search(frontend: &config::QueryFrontend) -> SearchSettings {
-    let search = &frontend.search;
+fn search(settings: &Settings) -> SearchSettings {
+    let frontend = &settings.query_frontend;
+    let (search, of_tenant) =
+        (&frontend.search, settings.overrides.defaults.read.max_search_duration);
     SearchSettings {
         default_limit: search.default_result_limit,
         limit_max: search.max_result_limit,
-        range_max: search.max_duration,
+        range_max: if of_tenant.is_zero() { search.max_duration } else { of_tenant },
         default_spans_per_span_set: search.default_spans_per_span_set,
         spans_per_span_set_max: search.max_spans_per_span_set,
         query_bytes_max: usize_of(frontend.max_query_expression_size_bytes),
@@ -149,6 +152,15 @@ fn metrics(frontend: &config::QueryFrontend) -> MetricsSettings {
         series_max: usize_of(metrics.max_response_series),
         end_cutoff: frontend.query_end_cutoff,
         query_bytes_max: usize_of(frontend.max_query_expression_size_bytes),
+    }
+}
+
+fn tags(settings: &Settings) -> TagSettings {
+    let limits = &settings.overrides.defaults.read;
+    TagSettings {
+        bytes_max: usize_of(limits.max_bytes_per_tag_values_query),
+        blocks_max: usize_of(limits.max_blocks_per_tag_values_query),
+        alternatives_max: usize_of(limits.max_condition_groups_per_tag_query),
     }
 }
 

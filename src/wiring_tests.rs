@@ -1,11 +1,11 @@
-use super::{attribute_bytes_max, engine, retry_after, search, span_log, status_pages};
+use super::{attribute_bytes_max, engine, retry_after, search, span_log, status_pages, tags};
 use std::path::Path;
 use std::time::Duration;
 use stringendo_block::meta::{DedicatedOption, default_dedicated_columns};
 use stringendo_config::Settings;
 use stringendo_config::settings::{Durability as Promise, SpanLog};
 use stringendo_engine::Durability;
-use stringendo_net::SearchSettings;
+use stringendo_net::{SearchSettings, TagSettings};
 
 #[test]
 fn the_engine_gets_the_directories_limits_and_block_form_of_the_configuration() {
@@ -57,7 +57,7 @@ fn a_retry_hint_is_sent_unless_it_is_zero_or_switched_off() {
 
 #[test]
 fn the_defaults_of_searches_are_the_same_on_both_sides() {
-    let (ours, theirs) = (search(&Settings::default().query_frontend), SearchSettings::default());
+    let (ours, theirs) = (search(&Settings::default()), SearchSettings::default());
     assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
 }
 
@@ -76,4 +76,18 @@ fn the_log_of_received_spans_is_handed_on() {
     let log = SpanLog { enabled: true, filter_by_status_error: true, ..SpanLog::default() };
     let log = span_log(&log);
     assert!(log.enabled && log.filter_by_status_error && !log.include_all_attributes);
+}
+
+#[test]
+fn limits_of_autocompletion_are_those_of_the_default_tenant() {
+    let (ours, theirs) = (tags(&Settings::default()), TagSettings::default());
+    assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
+    let mut settings = Settings::default();
+    let limits = &mut settings.overrides.defaults.read;
+    (limits.max_bytes_per_tag_values_query, limits.max_blocks_per_tag_values_query) = (5, 6);
+    limits.max_condition_groups_per_tag_query = 7;
+    limits.max_search_duration = Duration::from_secs(8);
+    let ours = tags(&settings);
+    assert_eq!((ours.bytes_max, ours.blocks_max, ours.alternatives_max), (5, 6, 7));
+    assert_eq!(search(&settings).range_max, Duration::from_secs(8));
 }

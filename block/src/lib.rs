@@ -19,6 +19,7 @@ pub mod regroup;
 pub mod scan;
 pub mod schema;
 pub mod stored_form;
+pub mod tags;
 
 pub use encode::{BlockEncoder, EncodeError, EncodeOptions, FinishedBlock, SpanPart};
 pub use meta::{BlockMeta, DedicatedColumn};

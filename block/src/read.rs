@@ -420,6 +420,27 @@ impl BlockReader {
         parts.into_iter().map(|part| part.range).collect()
     }
 
+    /// The dictionary page of a column chunk, if it holds all values.
+    pub(crate) fn whole_dictionary_range(
+        &self,
+        row_group: usize,
+        column: Column,
+    ) -> Option<Range<u64>> {
+        let chunk = self.footer.row_groups.get(row_group)?.chunks.get(column)?;
+        chunk.dictionary.clone().filter(|_| chunk.is_all_codes)
+    }
+
+    /// That dictionary page as a stream.
+    pub(crate) fn dictionary_stream(
+        &self,
+        row_group: usize,
+        column: Column,
+        range: Range<u64>,
+        fetched: &Fetched,
+    ) -> Result<ColumnStream, ReadError> {
+        self.stream_of(row_group, column, &[PartRange { range, first_row: None }], fetched)
+    }
+
     /// A whole column chunk as a stream.
     pub(crate) fn stream(
         &self,

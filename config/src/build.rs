@@ -193,6 +193,14 @@ fn overrides(raw: &Raw, settings: &mut Settings) -> Done {
     raw.read("overrides.defaults.ingestion.max_traces_per_user", &mut i.max_traces_per_user)?;
     raw.read("overrides.defaults.ingestion.max_attribute_bytes", &mut i.max_attribute_bytes)?;
     raw.read("overrides.defaults.ingestion.retry_info_enabled", &mut i.retry_info_enabled)?;
+    let r = &mut o.defaults.read;
+    let bytes_max = &mut r.max_bytes_per_tag_values_query;
+    raw.read("overrides.defaults.read.max_bytes_per_tag_values_query", bytes_max)?;
+    let blocks_max = &mut r.max_blocks_per_tag_values_query;
+    raw.read("overrides.defaults.read.max_blocks_per_tag_values_query", blocks_max)?;
+    let groups_max = &mut r.max_condition_groups_per_tag_query;
+    raw.read("overrides.defaults.read.max_condition_groups_per_tag_query", groups_max)?;
+    raw.read("overrides.defaults.read.max_search_duration", &mut r.max_search_duration)?;
     let trace_max = &mut o.defaults.global.max_bytes_per_trace;
     raw.read("overrides.defaults.global.max_bytes_per_trace", trace_max)
 }

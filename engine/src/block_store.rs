@@ -27,7 +27,7 @@ use crate::limits::{
 };
 use crate::query::memory::grow;
 
-mod cache;
+pub mod cache;
 use cache::ByteCache;
 
 /// Why an object of a block could not be read.

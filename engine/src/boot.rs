@@ -21,6 +21,8 @@ use crate::metrics::{Metrics, families as family};
 use crate::next_segment::{self, NextSegment};
 use crate::node::Node;
 use crate::query::memory::part;
+use crate::query::tags::part as tags;
+use crate::query::tags::summaries::TagSummaries;
 use crate::query::{block_search, block_trace, id_filters, live_search, live_trace, metrics};
 use crate::recovery::{self, RecoveryError};
 use crate::settings::EngineSettings;
@@ -105,6 +107,7 @@ async fn new_shard(
         next_segment: NextSegment::default(),
         images: RefCell::default(),
         store: BlockStore::new(backend, &budget),
+        tags: TagSummaries::new(&budget),
         blocks: RefCell::default(),
         gathering: RefCell::new(empty_gathering(&budget, Uuid::nil(), 0)),
         commit_work: Notify::new(),
@@ -174,6 +177,16 @@ fn serve(node: &Node, message: Message) {
         Message::KeepIdFilter(block_id, filter) => shard.store.keep_id_filter(block_id, filter),
         Message::LiveHas(tenant, ids, answer) => {
             let _ = answer.send(shard.live_has(&tenant, &ids));
+        }
+        Message::LiveTags(job, answer) => {
+            reply(node, Class::Query, answer, async move {
+                part(&shard, tags::live(&shard, &job)).await
+            });
+        }
+        Message::BlockTags(job, answer) => {
+            reply(node, Class::Query, answer, async move {
+                part(&shard, tags::blocks(&shard, &job)).await
+            });
         }
         Message::AddBlock(entry, answer) => add_block(node.clone(), entry, answer),
         Message::SetBlocks(list, answer) => set_blocks(&shard, list, answer),

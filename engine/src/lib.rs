@@ -43,6 +43,7 @@ pub mod wal_dir;
 pub use error::{IngestError, QueryError};
 pub use ingest::Accepted;
 pub use node::Node;
+pub use query::tags::{TagLimits, TagNamesRequest, TagValuesRequest};
 pub use query::{SearchRequest, TraceRequest};
 pub use settings::{Durability, EngineSettings};
 pub use tenant::TenantId;

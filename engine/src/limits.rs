@@ -69,6 +69,13 @@ pub const FLUSH_RETRY: (Duration, Duration) = (Duration::from_millis(500), Durat
 /// Bloom filters and footers cached per core, in bytes.
 pub const BLOCK_CACHE_BYTES: usize = 32 << 20;
 
+/// Summaries of names and values of tags kept per core, in bytes: those of the fields that people
+/// ask for. One of 100,000 values takes 2 MB.
+pub const TAG_SUMMARY_BYTES: usize = 32 << 20;
+
+/// Texts of one summary at most, in bytes, if the answer has no limit. What is beyond is not found.
+pub const TAG_VALUES_BYTES_MAX: usize = 8 << 20;
+
 /// Ranges of a block closer together than this are fetched in one read.
 pub const FETCH_GAP_BYTES: u64 = 64 << 10;
 

@@ -19,6 +19,7 @@ use crate::query::memory::PartAnswer;
 use crate::query::metrics::MetricsFindings;
 use crate::query::metrics::blocks::BlockMetricsJob;
 use crate::query::metrics::live::LiveMetricsJob;
+use crate::query::tags::part::{BlockTagsJob, LiveTagsJob, TagsFound};
 use crate::query::trace::TracePieces;
 use crate::tenant::TenantId;
 
@@ -44,6 +45,10 @@ pub enum Message {
     KeepIdFilter(Uuid, Arc<IdFilter>),
     /// Which of some traces have live spans on the core.
     LiveHas(TenantId, Vec<TraceId>, Answer<Vec<bool>>),
+    /// Names or values of tags in live data.
+    LiveTags(LiveTagsJob, PartAnswer<TagsFound>),
+    /// Names or values of tags in some blocks.
+    BlockTags(BlockTagsJob, PartAnswer<TagsFound>),
     /// To core 0: a block is durable; list it everywhere, then answer.
     AddBlock(Arc<BlockEntry>, Answer<()>),
     /// From core 0: the block list from now on.

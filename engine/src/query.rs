@@ -27,6 +27,7 @@ pub mod metrics;
 pub mod pending;
 pub mod progress;
 pub mod search;
+pub mod tags;
 pub mod tenants;
 pub mod touch;
 pub mod trace;

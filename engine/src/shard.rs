@@ -24,6 +24,7 @@ use crate::live::LiveSegment;
 use crate::message::{Answer, IngestPart};
 use crate::metrics::Metrics;
 use crate::next_segment::NextSegment;
+use crate::query::tags::summaries::TagSummaries;
 use crate::settings::EngineSettings;
 use crate::spare::Images;
 use crate::tenant::TenantId;
@@ -51,6 +52,8 @@ pub struct Shard {
     pub images: RefCell<Images>,
     /// Blocks in the backend.
     pub store: BlockStore,
+    /// What is known of names and values of tags.
+    pub tags: TagSummaries,
     /// The block list from core 0.
     pub blocks: RefCell<Arc<BlockList>>,
     /// What gathers for the next commit.

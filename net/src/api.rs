@@ -36,6 +36,9 @@ mod route;
 pub mod search;
 mod search_params;
 mod status_pages;
+pub mod tags;
+mod tags_params;
+mod time_range;
 pub mod trace;
 mod trace_filter;
 
@@ -111,6 +114,10 @@ impl Api {
             Route::Search => self.query(self.search(call)).await,
             Route::MetricsRange => self.query(self.metrics_range(call)).await,
             Route::MetricsInstant => self.query(self.metrics_instant(call)).await,
+            Route::TagNames(version) => self.query(self.answer_tag_names(*version, call)).await,
+            Route::TagValues(version, tag) => {
+                self.query(self.answer_tag_values(*version, tag, call)).await
+            }
             Route::Echo => Ok(text(StatusCode::OK, "echo\n")),
             Route::BuildInfo => Ok(self.build_info()),
             Route::Ready => Ok(self.ready().await),

@@ -102,6 +102,8 @@ pub struct ApiSettings {
     pub search: SearchSettings,
     /// Limits of metrics queries.
     pub metrics: MetricsSettings,
+    /// Limits of autocompletion.
+    pub tags: TagSettings,
     /// Connections at once per core; 0 = our own limit.
     pub connections_max: usize,
     /// How long a new connection may take until its first request; zero = no limit.
@@ -204,6 +206,23 @@ impl Default for MetricsSettings {
             end_cutoff: Duration::from_secs(30),
             query_bytes_max: 131_072,
         }
+    }
+}
+
+/// Limits of autocompletion (contract http-api.md §5).
+#[derive(Clone, Debug)]
+pub struct TagSettings {
+    /// `max_bytes_per_tag_values_query`: texts of an answer, which is cut; 0 = off.
+    pub bytes_max: usize,
+    /// `max_blocks_per_tag_values_query`: blocks looked at, the newest; 0 = off.
+    pub blocks_max: usize,
+    /// `max_condition_groups_per_tag_query`: alternatives of a query that narrows; 0 = off.
+    pub alternatives_max: usize,
+}
+
+impl Default for TagSettings {
+    fn default() -> Self {
+        Self { bytes_max: 1_000_000, blocks_max: 0, alternatives_max: 100 }
     }
 }
 

@@ -165,8 +165,8 @@ fn operations_answer_as_documented() {
             let not_found = (404, "404 page not found\n".to_owned());
             assert_eq!(status_and_text(&server, "/nothing").await, not_found);
             assert_eq!(status_and_text(&server, "/api/overrides").await.0, 404);
-            let not_served = (501, "/api/search/tags is not supported yet\n".to_owned());
-            assert_eq!(status_and_text(&server, "/api/search/tags").await, not_served);
+            let not_served = (501, "/memberlist is not supported yet\n".to_owned());
+            assert_eq!(status_and_text(&server, "/memberlist").await, not_served);
             let (status, text) = status_and_text(&server, "/status/config?mode=diff").await;
             assert_eq!((status, text.as_str()), (200, "---\ntarget: diff\n"));
             assert_eq!(status_and_text(&server, "/status/config?mode=x").await.0, 500);

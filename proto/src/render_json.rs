@@ -7,8 +7,10 @@
 mod llm;
 mod metrics;
 mod search;
+mod tags;
 mod trace;
 
+pub use tags::{tag_names_v1, tag_names_v2, tag_values_llm, tag_values_v1, tag_values_v2};
 pub use trace::put_any_value;
 
 use crate::json::Object;

@@ -8,9 +8,14 @@ use crate::otlp::{KeyValue, TracesData};
 
 mod metrics;
 pub mod request;
+mod tags;
 
 pub use metrics::{
     Exemplar, InstantSeries, QueryInstantResponse, QueryRangeResponse, Sample, TimeSeries,
+};
+pub use tags::{
+    MetadataMetrics, SearchTagValuesResponse, SearchTagValuesV2Response, SearchTagsResponse,
+    SearchTagsV2Response, TagScope, TagValue,
 };
 
 /// `TraceByIDResponse`.

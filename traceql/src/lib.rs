@@ -25,6 +25,7 @@ pub mod legacy_tags;
 mod lexer;
 pub mod limits;
 pub mod metrics;
+pub mod narrow;
 mod parser;
 mod pattern;
 mod plan;

@@ -223,6 +223,35 @@ impl ColumnStream {
         budget.give_back(self.page_bytes + self.dictionary_bytes);
     }
 
+    /// Decodes the dictionary page, which must come first, and gives its values.
+    pub(crate) fn take_dictionary(
+        &mut self,
+        budget: &mut DecodeBudget,
+    ) -> Result<Values, ReadError> {
+        let outcome = match self.parts.take_page() {
+            Ok(Some(page)) if page.header.kind == PageKind::Dictionary => {
+                self.load_dictionary(&page.header, &page.body, page.bytes, budget)
+            }
+            Ok(_) => Err(BadPage("dictionary page is missing").into()),
+            Err(bad) => Err(bad.into()),
+        };
+        match (outcome, self.dictionary.take()) {
+            (Err(NoPage::Short(short)), _) => Err(short.into()),
+            (Err(NoPage::Bad(bad)), _) => Err(self.damaged(0, bad)),
+            (Ok(()), Some(Dictionary::Bytes(values))) => {
+                Ok(Values::Bytes(Arc::unwrap_or_clone(values)))
+            }
+            (Ok(()), Some(Dictionary::Int(values))) => Ok(Values::Int(values)),
+            (Ok(()), Some(Dictionary::Float(values))) => Ok(Values::Float(values)),
+            (Ok(()), None) => Err(self.damaged(0, BadPage("dictionary page is missing"))),
+        }
+    }
+
+    /// All values of the current page.
+    pub(crate) fn page_values(&self) -> Option<&Values> {
+        self.page.as_ref().map(|page| &page.values)
+    }
+
     fn damaged(&self, row: u64, BadPage(what): BadPage) -> ReadError {
         ReadError::Damaged(format!("column {} at or before row {row}: {what}", self.name))
     }

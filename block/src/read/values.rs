@@ -74,6 +74,17 @@ impl Values {
         }
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Values::Bytes(values) => values.len(),
+            Values::Codes { codes, .. } => codes.len(),
+            Values::Int(values) => values.len(),
+            Values::Float(values) => values.len(),
+            Values::Bool(values) => values.len(),
+        }
+    }
+
     pub(crate) fn byte_slice(&self, at: usize) -> &[u8] {
         match self {
             Values::Bytes(values) => values.get(at),

@@ -36,7 +36,7 @@ const USER_CONFIGURABLE: &[Row] = &[
 const DEFAULTS: &[Row] = &[
     served("ingestion", Block(INGESTION)),
     served("global", Block(&[served("max_bytes_per_trace", SIZE)])),
-    later("read", Block(READ)),
+    served("read", Block(READ)),
     later("compaction", Block(COMPACTION)),
     later("storage", Block(&[DEDICATED])),
     later("cost_attribution", Block(COST_ATTRIBUTION)),
@@ -60,7 +60,8 @@ const INGESTION: &[Row] = &[
 const READ: &[Row] = &[
     served("max_bytes_per_tag_values_query max_blocks_per_tag_values_query", SIZE),
     served("max_condition_groups_per_tag_query", SIZE),
-    served("max_search_duration max_metrics_duration", SPAN),
+    served("max_search_duration", SPAN),
+    later("max_metrics_duration", SPAN),
     Row::Of(READ_SWITCHES),
 ];
 
@@ -147,9 +148,23 @@ const FLAT: &[Row] = &[
     misplaced("max_bytes_per_trace", SIZE, "overrides.defaults.global.max_bytes_per_trace"),
     none("ingestion_tenant_shard_size", SIZE),
     later("ingestion_artificial_delay", SPAN),
-    later("max_bytes_per_tag_values_query max_blocks_per_tag_values_query", SIZE),
-    later("max_condition_groups_per_tag_query", SIZE),
-    later("max_search_duration max_metrics_duration", SPAN),
+    misplaced(
+        "max_bytes_per_tag_values_query",
+        SIZE,
+        "overrides.defaults.read.max_bytes_per_tag_values_query",
+    ),
+    misplaced(
+        "max_blocks_per_tag_values_query",
+        SIZE,
+        "overrides.defaults.read.max_blocks_per_tag_values_query",
+    ),
+    misplaced(
+        "max_condition_groups_per_tag_query",
+        SIZE,
+        "overrides.defaults.read.max_condition_groups_per_tag_query",
+    ),
+    misplaced("max_search_duration", SPAN, "overrides.defaults.read.max_search_duration"),
+    later("max_metrics_duration", SPAN),
     Row::Of(READ_SWITCHES),
     later("block_retention compaction_window", SPAN),
     later("compaction_disabled", BOOL),

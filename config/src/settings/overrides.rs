@@ -33,6 +33,8 @@ impl Default for Overrides {
 pub struct TenantLimits {
     /// Limits on the way in.
     pub ingestion: IngestionLimits,
+    /// Limits of queries.
+    pub read: ReadLimits,
     /// Limits that hold everywhere.
     pub global: GlobalLimits,
 }
@@ -63,6 +65,31 @@ impl Default for IngestionLimits {
             max_traces_per_user: 10_000,
             max_attribute_bytes: 0,
             retry_info_enabled: true,
+        }
+    }
+}
+
+/// A tenant's limits of queries.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ReadLimits {
+    /// Bytes of the texts of an answer about tags, which is cut; 0 is no limit.
+    pub max_bytes_per_tag_values_query: u64,
+    /// Blocks that a question about tags looks at, the newest; 0 is no limit.
+    pub max_blocks_per_tag_values_query: u64,
+    /// Alternatives of a query that narrows tags; 0 is no limit.
+    pub max_condition_groups_per_tag_query: u64,
+    /// Longest time range of a search; zero means that of the query frontend.
+    #[serde(serialize_with = "as_text")]
+    pub max_search_duration: Duration,
+}
+
+impl Default for ReadLimits {
+    fn default() -> Self {
+        Self {
+            max_bytes_per_tag_values_query: 1_000_000,
+            max_blocks_per_tag_values_query: 0,
+            max_condition_groups_per_tag_query: 100,
+            max_search_duration: Duration::ZERO,
         }
     }
 }

@@ -127,6 +127,12 @@ impl TenantIndex {
         })
     }
 
+    /// All spans from number `first` on, in order of arrival.
+    pub fn spans_from(&self, first: usize) -> impl Iterator<Item = (&LiveSpan, SpanPart)> {
+        let spans = self.spans.get(first..).unwrap_or(&[]);
+        spans.iter().map(|span| (span, self.part(span)))
+    }
+
     fn part(&self, span: &LiveSpan) -> SpanPart {
         let scope = self.scopes[span.scope as usize];
         SpanPart {

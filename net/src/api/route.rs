@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+use super::tags::Version;
+
 /// What a path means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
@@ -18,6 +20,10 @@ pub enum Route {
     MetricsRange,
     /// Metrics over the whole of a range.
     MetricsInstant,
+    /// Names of tags.
+    TagNames(Version),
+    /// Values of a tag, named by a path that may hold `/`.
+    TagValues(Version, String),
     /// For Grafana's "Save & test".
     Echo,
     /// Build info.
@@ -103,11 +109,13 @@ fn api_route(path: &str) -> Route {
         ["api", "overrides"] => Route::Overrides,
         ["api", "mcp"] => Route::Mcp,
         ["status", "usage-stats"] => Route::UsageStats,
-        ["api", "search", "tags"] => Route::NotServed("api_search_tags"),
-        ["api", "v2", "search", "tags"] => Route::NotServed("api_v2_search_tags"),
-        ["api", "search", "tag", .., "values"] => Route::NotServed("api_search_tag_tagname_values"),
-        ["api", "v2", "search", "tag", .., "values"] => {
-            Route::NotServed("api_v2_search_tag_tagname_values")
+        ["api", "search", "tags"] => Route::TagNames(Version::V1),
+        ["api", "v2", "search", "tags"] => Route::TagNames(Version::V2),
+        ["api", "search", "tag", tag @ .., "values"] => {
+            Route::TagValues(Version::V1, decoded(&tag.join("/")))
+        }
+        ["api", "v2", "search", "tag", tag @ .., "values"] => {
+            Route::TagValues(Version::V2, decoded(&tag.join("/")))
         }
         ["api", "metrics", "query_range"] => Route::MetricsRange,
         ["api", "metrics", "query"] => Route::MetricsInstant,
@@ -155,6 +163,10 @@ fn label(route: &Route) -> &'static str {
         Route::Search => "api_search",
         Route::MetricsRange => "api_metrics_query_range",
         Route::MetricsInstant => "api_metrics_query",
+        Route::TagNames(Version::V1) => "api_search_tags",
+        Route::TagNames(Version::V2) => "api_v2_search_tags",
+        Route::TagValues(Version::V1, _) => "api_search_tag_tagname_values",
+        Route::TagValues(Version::V2, _) => "api_v2_search_tag_tagname_values",
         Route::Echo => "api_echo",
         Route::BuildInfo => "api_status_buildinfo",
         Route::Overrides => "api_overrides",

@@ -18,7 +18,11 @@ fn every_endpoint_has_its_route_and_label() {
     assert_eq!(plain("/status/config").0, Route::StatusPage("config".into()));
     assert_eq!(plain("/status/usage-stats").0, Route::UsageStats);
     let label = "api_v2_search_tag_tagname_values";
-    assert_eq!(plain("/api/v2/search/tag/a/b/values"), (Route::NotServed(label), label.into()));
+    let values = |tag: &str| (Route::TagValues(Version::V2, tag.into()), label.into());
+    assert_eq!(plain("/api/v2/search/tag/a/b/values"), values("a/b"));
+    assert_eq!(plain("/api/v2/search/tag/span.a%2Fb%20c/values"), values("span.a/b c"));
+    assert_eq!(plain("/api/search/tags").0, Route::TagNames(Version::V1));
+    assert_eq!(plain("/memberlist"), (Route::NotServed("memberlist"), "memberlist".into()));
     assert_eq!(plain("/nothing"), (Route::Unknown, "other".into()));
 }
 

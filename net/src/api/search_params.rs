@@ -148,7 +148,11 @@ fn range(params: &Params, settings: &SearchSettings, now: u64) -> Result<(u64, u
     within(start, end, settings.range_max)
 }
 
-fn since(params: &Params) -> Result<Option<u64>, Failure> {
+/// How far back from now `since` asks to look, nanoseconds.
+///
+/// # Errors
+/// 400: it is no duration.
+pub fn since(params: &Params) -> Result<Option<u64>, Failure> {
     let Some(text) = params.get("since") else { return Ok(None) };
     let nanos =
         parse_prometheus(text).map_err(|error| Failure::bad(format!("invalid since: {error}")))?;
@@ -158,7 +162,11 @@ fn since(params: &Params) -> Result<Option<u64>, Failure> {
     }
 }
 
-fn within(start: u64, end: u64, range_max: Duration) -> Result<(u64, u64), Failure> {
+/// The range, if it is no longer than allowed.
+///
+/// # Errors
+/// 400: it is.
+pub fn within(start: u64, end: u64, range_max: Duration) -> Result<(u64, u64), Failure> {
     if range_max.is_zero() || Duration::from_nanos(end - start) <= range_max {
         return Ok((start, end));
     }

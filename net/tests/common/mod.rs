@@ -15,8 +15,8 @@ use stringendo_engine::settings::BlockSettings;
 use stringendo_engine::{Durability, EngineSettings, Node, boot};
 use stringendo_net::{
     ApiServer, ApiSettings, BuildInfo, GrpcReceiver, HttpReceiver, MetricsSettings, QueryGrpc,
-    ReceiverServer, ReceiverSettings, SearchSettings, StatusPages, StopTrigger, TenantSettings,
-    stop_signal,
+    ReceiverServer, ReceiverSettings, SearchSettings, StatusPages, StopTrigger, TagSettings,
+    TenantSettings, stop_signal,
 };
 use stringendo_ring::{Class, Clock, RingOptions, sleep, spawn, spawn_detached};
 
@@ -92,6 +92,7 @@ fn settings(dir: &Path) -> Settings {
         grpc_over_http: true,
         search: SearchSettings::default(),
         metrics: MetricsSettings::default(),
+        tags: TagSettings::default(),
         connections_max: 0,
         read_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(120),

@@ -21,7 +21,11 @@ pub(crate) fn parse(text: &str) -> Result<Query, ParseError> {
     if text.len() > QUERY_BYTES_MAX {
         return Err(ParseError::TooLong);
     }
-    let tokens = lexer::tokens(text)?;
+    parse_tokens(lexer::tokens(text)?)
+}
+
+/// Reads a whole query from its tokens, [`Token::End`] last.
+pub(crate) fn parse_tokens(tokens: Vec<Spanned>) -> Result<Query, ParseError> {
     let mut parser = Parser { tokens, next: 0, nesting: 0, operators: 0 };
     let body: Body = parser.body()?;
     let hints = parser.hints()?;

@@ -1,0 +1,134 @@
+//! The keys of all attributes of a row group: from dictionaries, where the file says that all
+//! pages are coded with them, else from whole columns.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::columns::ScopeColumns;
+use super::distinct::DistinctColumn;
+use super::{SERVICE_NAME, TagNamesFound, TagScope};
+use crate::read::columns::Column;
+use crate::read::stream::DecodeBudget;
+use crate::read::values::Values;
+use crate::read::{BlockReader, Fetched, ReadError, join_ranges};
+
+/// What a column says of names.
+#[derive(Clone, Debug)]
+enum Says {
+    /// Its values are keys.
+    Keys,
+    /// It is the column of this key: any value will do.
+    Own(Bytes),
+    /// It is the service name: any that is not empty will do.
+    ServiceName,
+}
+
+/// A column to read.
+struct Wanted {
+    scope: TagScope,
+    column: Column,
+    says: Says,
+}
+
+/// Names being read, a dictionary or a page at a time.
+pub struct TagNamesScan {
+    parts: VecDeque<(Wanted, DistinctColumn)>,
+    budget: DecodeBudget,
+}
+
+impl BlockReader {
+    /// Ranges to fetch before [`BlockReader::tag_names`].
+    pub fn tag_names_ranges(&self, row_group: usize) -> Vec<Range<u64>> {
+        let range = |wanted: Wanted| self.distinct_range(row_group, wanted.column);
+        join_ranges(self.name_columns().into_iter().filter_map(range).collect())
+    }
+
+    /// Begins to read the names in a row group, at most `decoded_bytes_max` decoded at a time.
+    ///
+    /// # Errors
+    /// Ranges missing from `fetched`.
+    pub fn tag_names(
+        &self,
+        row_group: usize,
+        fetched: &Fetched,
+        decoded_bytes_max: u64,
+    ) -> Result<TagNamesScan, ReadError> {
+        let stream = |wanted: Wanted| {
+            let column = DistinctColumn::open(self, row_group, wanted.column, fetched)?;
+            Ok((wanted, column))
+        };
+        let parts =
+            self.name_columns().into_iter().map(stream).collect::<Result<_, ReadError>>()?;
+        Ok(TagNamesScan { parts, budget: DecodeBudget::within(decoded_bytes_max) })
+    }
+
+    fn name_columns(&self) -> Vec<Wanted> {
+        let mut wanted = Vec::new();
+        for scope in TagScope::ALL {
+            let columns = ScopeColumns::of(&self.columns, scope);
+            wanted.push(Wanted { scope, column: columns.attrs.key, says: Says::Keys });
+            wanted.extend(columns.dedicated.iter().map(|leaf| Wanted {
+                scope,
+                column: leaf.column,
+                says: Says::Own(leaf.key.clone()),
+            }));
+            wanted.extend(columns.service_name.map(|column| Wanted {
+                scope,
+                column,
+                says: Says::ServiceName,
+            }));
+        }
+        wanted
+    }
+}
+
+impl TagNamesScan {
+    /// Reads on for less than a millisecond; whether there is more to read.
+    ///
+    /// # Errors
+    /// Damaged columns. With [`ReadError::NeedsMemory`] the scan is over, and another one may add
+    /// to the same names.
+    pub fn step(&mut self, found: &mut TagNamesFound) -> Result<bool, ReadError> {
+        let Some((wanted, column)) = self.parts.front_mut() else { return Ok(false) };
+        if column.step(&mut self.budget, |values| note(wanted, values, found))? {
+            return Ok(true);
+        }
+        if let Some((_, column)) = self.parts.pop_front() {
+            column.close(&mut self.budget);
+        }
+        Ok(!self.parts.is_empty())
+    }
+
+    /// Bytes of the file that were decoded.
+    pub fn read_bytes(&self) -> u64 {
+        self.budget.read_bytes
+    }
+}
+
+/// Takes the names that values stand for; whether the column has no more to say.
+fn note(wanted: &Wanted, values: &Values, found: &mut TagNamesFound) -> bool {
+    match &wanted.says {
+        Says::Keys => {
+            (0..values.len()).for_each(|at| {
+                found.insert(wanted.scope, values.byte_slice(at));
+            });
+            false
+        }
+        Says::Own(key) => {
+            let any = values.len() > 0;
+            if any {
+                found.insert(wanted.scope, key);
+            }
+            any
+        }
+        Says::ServiceName => {
+            let any = (0..values.len()).any(|at| !values.byte_slice(at).is_empty());
+            if any {
+                found.insert(wanted.scope, SERVICE_NAME);
+            }
+            any
+        }
+    }
+}

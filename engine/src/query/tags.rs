@@ -1,0 +1,218 @@
+//! Names and values of tags (contract traceql.md §12): live data of every core, then blocks by
+//! affinity, merged.
+//!
+//! From: `net`, with the tag that is asked for and what narrows the spans. To: the modules below.
+//! Where nothing narrows, summaries answer ([`summaries`]), which are made when they are missing;
+//! a narrowing is a search, whose spans are looked at. As for searches, live data is asked before
+//! the block list is looked at, so that nothing falls between them. Pieces of a trace are looked at
+//! one by one: what narrows concerns single spans.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use stringendo_traceql::narrow::{Narrowing, ValueSource};
+use stringendo_traceql::{Field, SearchPlan};
+
+use super::memory::{Held, Kept};
+use super::trace::share;
+use crate::block_list::BlockEntry;
+use crate::error::QueryError;
+use crate::message::Message;
+use crate::node::Node;
+use crate::tenant::TenantId;
+
+pub mod answer;
+mod blocks;
+mod blocks_narrowed;
+mod fields;
+mod gather;
+mod live;
+mod live_narrowed;
+pub mod part;
+pub mod summaries;
+
+pub use stringendo_block::tags::TagScope;
+
+use answer::{NamesAnswer, ValuesAnswer};
+use gather::Gathered;
+use part::{BlockTagsJob, LiveTagsJob, TagsFound, TagsJob, What};
+
+/// When to stop.
+#[derive(Clone, Copy, Debug)]
+pub struct TagLimits {
+    /// Most names per scope, or values; 0 = no limit.
+    pub count: usize,
+    /// Stop after so many known ones without a new one; 0 = never.
+    pub stale: usize,
+    /// Bytes of all texts of the answer, which is cut without a word; 0 = no limit.
+    pub bytes: usize,
+    /// Blocks looked at, the newest; 0 = no limit.
+    pub blocks: usize,
+}
+
+/// Asks for the names of tags.
+#[derive(Clone, Debug)]
+pub struct TagNamesRequest {
+    /// Of which scopes.
+    pub scopes: Vec<TagScope>,
+    /// On which spans.
+    pub narrowing: Option<Narrowing>,
+    /// What ends before this does not count, nanoseconds since the Unix epoch, inclusive. Without a
+    /// narrowing whole blocks and segments count or not.
+    pub start_unix_nanos: u64,
+    /// What starts after this does not count, inclusive.
+    pub end_unix_nanos: u64,
+    /// When to stop.
+    pub limits: TagLimits,
+}
+
+/// Asks for the values of a tag.
+#[derive(Clone, Debug)]
+pub struct TagValuesRequest {
+    /// The tag, if it is one that spans can have.
+    pub tag: Option<Field>,
+    /// Where its values come from.
+    pub source: ValueSource,
+    /// On which spans.
+    pub narrowing: Option<Narrowing>,
+    /// As for names.
+    pub start_unix_nanos: u64,
+    /// As for names.
+    pub end_unix_nanos: u64,
+    /// When to stop.
+    pub limits: TagLimits,
+}
+
+impl Node {
+    /// The names of tags in the data of some tenants.
+    ///
+    /// # Errors
+    /// When a block could not be read, or there is no memory.
+    pub async fn tag_names(
+        &self,
+        tenants: &[TenantId],
+        request: TagNamesRequest,
+    ) -> Result<Held<NamesAnswer>, QueryError> {
+        let plan = request.narrowing.as_ref().and_then(|narrowing| narrowing.plan(&[]));
+        let job = TagsJob {
+            what: What::Names(request.scopes.clone()),
+            plan: plan.map(Arc::new),
+            start_unix_nanos: request.start_unix_nanos,
+            end_unix_nanos: request.end_unix_nanos,
+            limits: request.limits,
+        };
+        let mut gathered = self.gathered_tags(job.what.clone(), request.limits);
+        if !request.scopes.is_empty() {
+            self.gather_tags(tenants, &job, &mut gathered).await?;
+        }
+        Ok(gathered.names_answer(&request.scopes))
+    }
+
+    /// The values of a tag in the data of some tenants.
+    ///
+    /// # Errors
+    /// When a block could not be read, or there is no memory.
+    pub async fn tag_values(
+        &self,
+        tenants: &[TenantId],
+        request: TagValuesRequest,
+    ) -> Result<Held<ValuesAnswer>, QueryError> {
+        let fields = match request.source {
+            ValueSource::Stored(fields) => fields,
+            ValueSource::Keywords(words) => return Ok(ValuesAnswer::of_keywords(&words)),
+            ValueSource::Nothing => return Ok(ValuesAnswer::of_keywords(&[])),
+        };
+        let (literals, narrowing) = match (request.narrowing, &request.tag) {
+            (Some(narrowing), Some(tag)) => {
+                let (literals, left) = narrowing.without_literals_of(tag);
+                if left.is_none() {
+                    return Ok(ValuesAnswer::of_literals(&literals));
+                }
+                (literals, left)
+            }
+            (narrowing, _) => (Vec::new(), narrowing),
+        };
+        let plan = narrowing.and_then(|narrowing| narrowing.plan(&fields));
+        let job = TagsJob {
+            what: What::Values(fields),
+            plan: plan.map(Arc::new),
+            start_unix_nanos: request.start_unix_nanos,
+            end_unix_nanos: request.end_unix_nanos,
+            limits: request.limits,
+        };
+        let mut gathered = self.gathered_tags(job.what.clone(), request.limits);
+        gathered.add_literals(&literals)?;
+        self.gather_tags(tenants, &job, &mut gathered).await?;
+        gathered.values_answer()
+    }
+
+    fn gathered_tags(&self, what: What, limits: TagLimits) -> Gathered {
+        Gathered::new(what, limits, self.shard().answer_memory())
+    }
+
+    async fn gather_tags(
+        &self,
+        tenants: &[TenantId],
+        job: &TagsJob,
+        gathered: &mut Gathered,
+    ) -> Result<(), QueryError> {
+        for tenant in tenants {
+            self.gather_tags_of(tenant, job, gathered).await?;
+            gathered.cost.end_tenant();
+        }
+        Ok(())
+    }
+
+    async fn gather_tags_of(
+        &self,
+        tenant: &TenantId,
+        job: &TagsJob,
+        gathered: &mut Gathered,
+    ) -> Result<(), QueryError> {
+        if job.plan.as_deref().is_some_and(SearchPlan::matches_nothing) {
+            return Ok(());
+        }
+        let live = LiveTagsJob { tenant: tenant.clone(), job: job.clone() };
+        let answers = self.ask_all(|answer| Message::LiveTags(live.clone(), answer)).await;
+        self.take_tags(answers, gathered)?;
+        let blocks = self.tag_blocks(tenant, job);
+        gathered.cost.add_blocks(&blocks);
+        if gathered.is_enough() {
+            return Ok(());
+        }
+        let cores = self.mesh().cores();
+        let shares = self.cores().map(|core| (core, share(&blocks, core, cores)));
+        let asked = shares.filter(|(_, blocks)| !blocks.is_empty()).map(|(core, blocks)| {
+            let job = BlockTagsJob { blocks, job: job.clone() };
+            self.ask(core, move |answer| Message::BlockTags(job, answer))
+        });
+        self.take_tags(join_all(asked).await, gathered)
+    }
+
+    fn take_tags(
+        &self,
+        answers: Vec<Option<Result<Held<TagsFound>, QueryError>>>,
+        gathered: &mut Gathered,
+    ) -> Result<(), QueryError> {
+        for answer in answers {
+            // What a core found is copied here, so its memory is given back at once.
+            let Held { value: found, kept: _kept } = answer.ok_or(QueryError::Stopping)??;
+            gathered.cost.add_part(&found.cost);
+            gathered.add(&found)?;
+        }
+        Ok(())
+    }
+
+    fn tag_blocks(&self, tenant: &TenantId, job: &TagsJob) -> Vec<Arc<BlockEntry>> {
+        let list = Arc::clone(&self.shard().blocks.borrow());
+        let overlaps =
+            |block: &&Arc<BlockEntry>| block.overlaps(job.start_unix_nanos, job.end_unix_nanos);
+        let most = if job.limits.blocks == 0 { usize::MAX } else { job.limits.blocks };
+        list.of(tenant).iter().filter(overlaps).take(most).cloned().collect()
+    }
+}
+
+/// An answer for which nothing was read.
+fn unread<T>(value: T) -> Held<T> {
+    Held { value, kept: Kept::default() }
+}

@@ -1,0 +1,119 @@
+//! What a core is asked for, and what it found.
+
+use std::sync::Arc;
+
+use stringendo_block::tags::{TagNames, TagScope, TagValues};
+use stringendo_traceql::{Field, SearchPlan};
+
+use super::TagLimits;
+use super::gather::Gathered;
+use super::{blocks, blocks_narrowed, live, live_narrowed};
+use crate::block_list::BlockEntry;
+use crate::error::QueryError;
+use crate::query::collect::SearchCost;
+use crate::query::memory::Charged;
+use crate::shard::Shard;
+use crate::tenant::TenantId;
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// Names of these scopes.
+    Names(Vec<TagScope>),
+    /// Values of any of these fields.
+    Values(Vec<Field>),
+}
+
+/// The same for all parts.
+#[derive(Clone, Debug)]
+pub struct TagsJob {
+    /// What is asked for.
+    pub what: What,
+    /// Which spans count, and with it the fields to read; `None` for all.
+    pub plan: Option<Arc<SearchPlan>>,
+    /// What ends before this does not count, inclusive.
+    pub start_unix_nanos: u64,
+    /// What starts after this does not count, inclusive.
+    pub end_unix_nanos: u64,
+    /// When to stop.
+    pub limits: TagLimits,
+}
+
+impl TagsJob {
+    /// Bytes of texts beyond which nothing more is of use.
+    pub fn bytes_max(&self) -> usize {
+        match self.limits.bytes {
+            0 => usize::MAX,
+            limit => limit,
+        }
+    }
+}
+
+/// Live data of one core.
+#[derive(Clone, Debug)]
+pub struct LiveTagsJob {
+    /// Whose data.
+    pub tenant: TenantId,
+    /// What for.
+    pub job: TagsJob,
+}
+
+/// Some blocks.
+#[derive(Clone, Debug)]
+pub struct BlockTagsJob {
+    /// Which, newest first.
+    pub blocks: Vec<Arc<BlockEntry>>,
+    /// What for.
+    pub job: TagsJob,
+}
+
+/// What a core found.
+#[derive(Clone, Debug, Default)]
+pub struct TagsFound {
+    /// Names, if they were asked for.
+    pub names: TagNames,
+    /// Values, if they were asked for.
+    pub values: TagValues,
+    /// Cost.
+    pub cost: SearchCost,
+}
+
+/// Looks at this core's live data.
+///
+/// # Errors
+/// There is no memory.
+pub async fn live(shard: &Shard, part: &LiveTagsJob) -> Result<Charged<TagsFound>, QueryError> {
+    let job = &part.job;
+    let mut gathered = Gathered::new(job.what.clone(), job.limits, shard.answer_memory());
+    match &job.plan {
+        Some(plan) => {
+            live_narrowed::add(shard, &part.tenant, job, plan, &mut gathered).await?;
+        }
+        None => live::add(shard, &part.tenant, job, &mut gathered).await?,
+    }
+    Ok(gathered.into_found())
+}
+
+/// Looks at some blocks on the core that reads them.
+///
+/// # Errors
+/// When a block could not be read, or there is no memory. Blocks that are gone meanwhile are
+/// skipped.
+pub async fn blocks(shard: &Shard, part: &BlockTagsJob) -> Result<Charged<TagsFound>, QueryError> {
+    let job = &part.job;
+    let mut gathered = Gathered::new(job.what.clone(), job.limits, shard.answer_memory());
+    for block in &part.blocks {
+        if gathered.is_enough() {
+            break;
+        }
+        let outcome = match &job.plan {
+            Some(plan) => blocks_narrowed::add(shard, block, job, plan, &mut gathered).await,
+            None => blocks::add(shard, block, job, &mut gathered).await,
+        };
+        match outcome {
+            Err(error) if !error.is_gone() => return Err(error.of_block(block)),
+            _ => {}
+        }
+    }
+    Ok(gathered.into_found())
+}

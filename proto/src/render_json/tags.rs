@@ -1,0 +1,91 @@
+//! Answers about tags (contract http-api.md §5). Lists are there even if they are empty.
+
+use bytes::Bytes;
+
+use crate::json::{Object, put_array, put_string};
+use crate::tempopb::{
+    MetadataMetrics, SearchTagValuesResponse, SearchTagValuesV2Response, SearchTagsResponse,
+    SearchTagsV2Response, TagScope, TagValue,
+};
+
+/// `GET /api/search/tags`.
+pub fn tag_names_v1(answer: &SearchTagsResponse) -> Vec<u8> {
+    written(answer.metrics.as_ref(), |object| put_texts(object.key("tagNames"), &answer.tag_names))
+}
+
+/// `GET /api/v2/search/tags`.
+pub fn tag_names_v2(answer: &SearchTagsV2Response) -> Vec<u8> {
+    written(answer.metrics.as_ref(), |object| {
+        put_array(object.key("scopes"), &answer.scopes, put_scope);
+    })
+}
+
+/// `GET /api/search/tag/{tag}/values`.
+pub fn tag_values_v1(answer: &SearchTagValuesResponse) -> Vec<u8> {
+    let values = &answer.tag_values;
+    written(answer.metrics.as_ref(), |object| put_texts(object.key("tagValues"), values))
+}
+
+/// `GET /api/v2/search/tag/{identifier}/values`.
+pub fn tag_values_v2(answer: &SearchTagValuesV2Response) -> Vec<u8> {
+    written(answer.metrics.as_ref(), |object| {
+        put_array(object.key("tagValues"), &answer.tag_values, put_value);
+    })
+}
+
+/// The same in the form for language models: texts by type.
+pub fn tag_values_llm(answer: &SearchTagValuesV2Response) -> Vec<u8> {
+    written(answer.metrics.as_ref(), |object| {
+        let mut types = Object::begin(object.key("tagValues"));
+        for of_type in answer.tag_values.chunk_by(|a, b| a.kind == b.kind) {
+            let kind = String::from_utf8_lossy(&of_type[0].kind);
+            put_array(types.key(&kind), of_type, |out, value| put_string(out, &value.value));
+        }
+        types.end();
+    })
+}
+
+fn written(metrics: Option<&MetadataMetrics>, put: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut object = Object::begin(&mut out);
+    put(&mut object);
+    object.message_if_set("metrics", metrics, put_metrics);
+    object.end();
+    out
+}
+
+fn put_texts(out: &mut Vec<u8>, texts: &[Bytes]) {
+    put_array(out, texts, |out, text| put_string(out, text));
+}
+
+fn put_scope(out: &mut Vec<u8>, scope: &TagScope) {
+    let mut object = Object::begin(out);
+    object.string_unless_empty("name", scope.name.as_bytes());
+    if !scope.tags.is_empty() {
+        put_texts(object.key("tags"), &scope.tags);
+    }
+    object.end();
+}
+
+fn put_value(out: &mut Vec<u8>, value: &TagValue) {
+    let mut object = Object::begin(out);
+    object.string_unless_empty("type", &value.kind);
+    object.string_unless_empty("value", &value.value);
+    object.end();
+}
+
+fn put_metrics(out: &mut Vec<u8>, metrics: &MetadataMetrics) {
+    let mut object = Object::begin(out);
+    object.u64_unless_zero("inspectedBytes", metrics.inspected_bytes);
+    object.u32_unless_zero("totalJobs", metrics.total_jobs);
+    object.u32_unless_zero("completedJobs", metrics.completed_jobs);
+    object.u32_unless_zero("totalBlocks", metrics.total_blocks);
+    object.u64_unless_zero("totalBlockBytes", metrics.total_block_bytes);
+    object.u64_unless_zero("backendReads", metrics.backend_reads);
+    object.u64_unless_zero("backendBytes", metrics.backend_bytes);
+    object.end();
+}
+
+#[cfg(test)]
+#[path = "tags_tests.rs"]
+mod tests;
