@@ -62,9 +62,6 @@ pub enum QueryError {
     /// The query asks for something that only shows when it runs.
     #[error(transparent)]
     Evaluation(#[from] stringendo_traceql::EvalError),
-    /// The named construct cannot be answered from where the data is.
-    #[error("{0} is not supported yet")]
-    Unsupported(&'static str),
     /// The server is going down.
     #[error("the server is stopping")]
     Stopping,

@@ -180,7 +180,6 @@ pub fn of_query(error: &QueryError) -> StatusCode {
         QueryError::TraceTooLarge { .. } | QueryError::NeedsTooMuch { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
-        QueryError::Unsupported(_) => StatusCode::BAD_REQUEST,
         QueryError::Overloaded => StatusCode::TOO_MANY_REQUESTS,
         QueryError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
     }

@@ -200,6 +200,31 @@ fn a_span_counts_once_while_its_segment_becomes_a_block() {
 }
 
 #[test]
+fn compare_counts_in_blocks_what_it_counts_in_live_data() {
+    with_server(
+        2,
+        |_| {},
+        |server| async move {
+            sent(&server).await;
+            let query = "{ name =~ `[A-L]` } | compare({ status = error })";
+            let live = shown(&range(&server, query, "").await);
+            for expected in [
+                "__meta_type=selection name=B 1:1",
+                "__meta_type=selection_total status=nil 1:2",
+                "__meta_type=baseline_total status=nil 0:1 1:3 2:1 3:1 4:1 5:2 8:1",
+                "__meta_type=baseline span.foo=r 4:1 5:1",
+                "__meta_type=selection resource.service.name=back 1:1",
+                "__meta_type=baseline instrumentation.lang=go 0:1 1:2",
+            ] {
+                assert!(live.iter().any(|series| series == expected), "{expected}: {live:#?}");
+            }
+            server.node.flush(None).await;
+            assert_eq!(shown(&range(&server, query, "").await), live);
+        },
+    );
+}
+
+#[test]
 fn too_many_series_are_cut_and_said_to_be() {
     with_server(
         1,

@@ -42,6 +42,7 @@ fn accumulate(
                 start_unix_nanos: &trace.start_offsets_ms.iter().map(start).collect::<Vec<_>>(),
                 trace_id: trace.id,
                 attributes: &trace.attributes,
+                again: false,
             };
             leg.search().spansets(&trace.columns, &mut sets).expect("evaluates");
             let mut charged = 0;
@@ -451,6 +452,7 @@ fn memory_that_is_refused_is_not_taken() {
         start_unix_nanos: &[BASE; 6],
         trace_id: trace.id,
         attributes: &[],
+        again: false,
     };
     let mut sets = Vec::new();
     leg.search().spansets(&trace.columns, &mut sets).expect("evaluates");

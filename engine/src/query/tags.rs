@@ -22,7 +22,7 @@ use crate::node::Node;
 use crate::tenant::TenantId;
 
 pub mod answer;
-mod blocks;
+pub mod blocks;
 mod blocks_narrowed;
 mod fields;
 mod gather;

@@ -29,6 +29,9 @@ pub struct TraceSpans<'a, C> {
     /// Attributes of spans, resources and scopes that it may have; only looked at if
     /// [`Leg::compares_attributes`].
     pub attributes: &'a [Field],
+    /// Whether it was observed before with other attributes, so that what is the same each time
+    /// must not count again.
+    pub again: bool,
 }
 
 /// What one leg has come to, as far as its spans were looked at.

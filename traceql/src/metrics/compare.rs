@@ -73,7 +73,8 @@ impl Comparison {
             let start = trace.start_unix_nanos[span];
             let Some(interval) = axis.interval_of(start) else { continue };
             let group = plan.group_of(trace.columns, span, start);
-            for (at, read) in plan.intrinsics.iter().enumerate() {
+            let intrinsics = plan.intrinsics.iter().enumerate().filter(|_| !trace.again);
+            for (at, read) in intrinsics {
                 let value = read.value(trace.columns, span);
                 // An intrinsic text that is empty was not given.
                 let is_given = value != ValueRef::Str(b"") || read.text == "name";

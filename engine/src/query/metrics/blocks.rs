@@ -4,19 +4,22 @@ use std::sync::Arc;
 
 use stringendo_block::ReadError;
 use stringendo_block::scan::{RowGroupScan, ScanBatch};
+use stringendo_block::tags::{TagNames, TagScope};
 use stringendo_ring::yield_if_due;
-use stringendo_traceql::SpanSet;
 use stringendo_traceql::metrics::{Accumulator, Leg, TraceSpans};
+use stringendo_traceql::{AttributeScope, Field, SpanSet};
 
 use super::{MetricsFindings, MetricsRequest};
 use crate::block_list::BlockEntry;
 use crate::block_store::{OpenBlock, StoreError};
 use crate::error::QueryError;
+use crate::live::value::Cell;
 use crate::query::block_columns::{BlockColumns, FieldMap};
 use crate::query::block_read::{self, BlockRead, Decoding};
 use crate::query::block_sift::{self, Sifted};
 use crate::query::collect::SearchCost;
 use crate::query::memory::{AnswerMemory, Charged};
+use crate::query::tags;
 use crate::shard::Shard;
 
 /// A metrics query over some blocks.
@@ -41,13 +44,15 @@ pub async fn run(
     let mut cost = SearchCost::default();
     let mut accumulators = job.request.accumulators();
     let legs = job.request.plan.legs();
-    if legs.iter().any(|leg| leg.compares_attributes()) {
-        return Err(QueryError::Unsupported("compare() over stored data"));
-    }
     for block in &job.blocks {
         for (leg, sum) in legs.iter().zip(&mut accumulators) {
             let mut scan = BlockMetrics::new(leg, &job.request, sum, &mut memory, &mut cost);
-            match scan.block(shard, block).await {
+            let outcome = if leg.compares_attributes() {
+                scan.compare(shard, block).await
+            } else {
+                scan.block(shard, block).await
+            };
+            match outcome {
                 Err(error) if !error.is_gone() => return Err(error.of_block(block)),
                 _ => {}
             }
@@ -57,10 +62,21 @@ pub async fn run(
     Ok(Charged { value, memory })
 }
 
+/// Attributes that are compared in one go over a block: as many columns are held at a time.
+const COMPARED_AT_ONCE: usize = 64;
+
+/// Memory of a value of a trace's columns.
+const CELL_BYTES: usize = size_of::<Cell<'_>>();
+
 /// One leg over one block.
 struct BlockMetrics<'a> {
     leg: &'a Leg,
+    bounds_unix_nanos: (u64, u64),
     fields: FieldMap,
+    /// Attributes that are compared, behind the columns of the plan.
+    attributes: Vec<Field>,
+    /// Whether the block was looked at before with other attributes.
+    again: bool,
     sum: &'a mut Accumulator,
     memory: &'a mut AnswerMemory,
     cost: &'a mut SearchCost,
@@ -75,12 +91,26 @@ impl<'a> BlockMetrics<'a> {
         memory: &'a mut AnswerMemory,
         cost: &'a mut SearchCost,
     ) -> Self {
-        let (start, end) = request.axis.bounds_unix_nanos();
-        // Each piece of a trace is judged by itself, so it must satisfy all that is needed.
-        let fields = FieldMap::of_fields(leg.search().fields(), start, end)
-            .needing(leg.search().needs())
-            .of_whole_traces();
-        Self { leg, fields, sum, memory, cost, sets: Vec::new() }
+        let bounds_unix_nanos = request.axis.bounds_unix_nanos();
+        let fields = field_map(leg, &[], bounds_unix_nanos);
+        let (attributes, sets) = (Vec::new(), Vec::new());
+        Self { leg, bounds_unix_nanos, fields, attributes, again: false, sum, memory, cost, sets }
+    }
+
+    /// Looks at the block with all its attributes, some at a time.
+    async fn compare(&mut self, shard: &Shard, block: &BlockEntry) -> Result<(), StoreError> {
+        let names = tags::blocks::names_of(shard, block, self.cost).await?;
+        let attributes = attributes(&names);
+        let mut chunks = attributes.chunks(COMPARED_AT_ONCE);
+        // Without attributes, too, there are intrinsics.
+        let first = chunks.next().unwrap_or_default();
+        for chunk in std::iter::once(first).chain(chunks) {
+            self.attributes = chunk.to_vec();
+            self.fields = field_map(self.leg, chunk, self.bounds_unix_nanos);
+            self.block(shard, block).await?;
+            self.again = true;
+        }
+        Ok(())
     }
 
     async fn block(&mut self, shard: &Shard, block: &BlockEntry) -> Result<(), StoreError> {
@@ -142,16 +172,43 @@ impl<'a> BlockMetrics<'a> {
     fn batch(&mut self, batch: &ScanBatch) -> Result<(), QueryError> {
         for trace in &batch.traces {
             self.cost.traces += 1;
+            let cells =
+                trace.spans.len() * (self.leg.search().fields().len() + self.attributes.len());
+            let cells_bytes = (cells * CELL_BYTES) as u64;
+            self.memory.grow(cells_bytes)?;
             let columns = BlockColumns::of(&self.fields, batch, trace);
             self.leg.search().spansets(&columns, &mut self.sets)?;
             let spans = TraceSpans {
                 columns: &columns,
                 start_unix_nanos: &batch.span_start_unix_nanos[trace.spans.clone()],
                 trace_id: trace.trace_id.0,
-                attributes: &[],
+                attributes: &self.attributes,
+                again: self.again,
             };
             self.sum.observe(&spans, &self.sets, &mut |bytes| self.memory.grow(bytes))?;
+            self.memory.shrink(cells_bytes);
         }
         Ok(())
     }
+}
+
+fn field_map(leg: &Leg, attributes: &[Field], (start, end): (u64, u64)) -> FieldMap {
+    let fields = [leg.search().fields(), attributes].concat();
+    // Each piece of a trace is judged by itself, so it must satisfy all that is needed.
+    FieldMap::of_fields(&fields, start, end).needing(leg.search().needs()).of_whole_traces()
+}
+
+/// The keys of a block that `compare()` looks at.
+fn attributes(names: &TagNames) -> Vec<Field> {
+    let scopes = [
+        (TagScope::Span, AttributeScope::Span),
+        (TagScope::Resource, AttributeScope::Resource),
+        (TagScope::Instrumentation, AttributeScope::Instrumentation),
+    ];
+    let of_scope = |(tag, scope): (TagScope, AttributeScope)| {
+        // Queries cannot name other keys than texts.
+        let keys = names.of(tag).iter().filter_map(|key| std::str::from_utf8(key).ok());
+        keys.map(|key| Field::attribute(scope, key)).collect::<Vec<_>>()
+    };
+    scopes.into_iter().flat_map(of_scope).collect()
 }

@@ -145,6 +145,7 @@ impl<'a> LiveMetrics<'a> {
                     start_unix_nanos: &self.starts,
                     trace_id: id.0,
                     attributes: &[],
+                    again: false,
                 };
                 leg.sum.observe(&trace, &self.sets, &mut |bytes| self.memory.grow(bytes))?;
             }
@@ -171,6 +172,7 @@ impl<'a> LiveMetrics<'a> {
             start_unix_nanos: &self.starts,
             trace_id: id.0,
             attributes: &attributes,
+            again: false,
         };
         let sum = &mut self.legs[leg].sum;
         sum.observe(&trace, &self.sets, &mut |bytes| self.memory.grow(bytes))

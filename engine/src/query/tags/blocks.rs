@@ -3,22 +3,23 @@
 
 use std::rc::Rc;
 
-use stringendo_block::tags::{DistinctValues, TagField, TagNamesFound, TagScope};
+use stringendo_block::tags::{DistinctValues, TagField, TagNames, TagNamesFound, TagScope};
 use stringendo_block::{Fetched, ReadError};
 use stringendo_ring::yield_if_due;
 use stringendo_traceql::Field;
 use stringendo_traceql::narrow::plan_of_all;
 
-use super::blocks_narrowed;
 use super::fields::tag_field;
 use super::gather::Gathered;
 use super::part::{TagsJob, What};
 use super::summaries::{Key, Summary};
+use super::{TagLimits, blocks_narrowed};
 use crate::block_list::BlockEntry;
 use crate::block_store::{OpenBlock, Reads, StoreError};
 use crate::error::QueryError;
 use crate::limits::TAG_VALUES_BYTES_MAX;
 use crate::query::block_read::{self, BlockRead, Decoding};
+use crate::query::collect::SearchCost;
 use crate::query::memory::AnswerMemory;
 use crate::shard::Shard;
 
@@ -45,6 +46,22 @@ pub(super) async fn add(
         }
     }
     Ok(())
+}
+
+/// The keys of all attributes of a block, for queries of another kind.
+///
+/// # Errors
+/// The block could not be read, or there is no memory.
+pub async fn names_of(
+    shard: &Shard,
+    block: &BlockEntry,
+    cost: &mut SearchCost,
+) -> Result<TagNames, StoreError> {
+    let limits = TagLimits { count: 0, stale: 0, bytes: 0, blocks: 0 };
+    let mut gathered = Gathered::new(What::Names(Vec::new()), limits, shard.answer_memory());
+    let summary = names(shard, block, &mut gathered).await?;
+    cost.add(&gathered.read);
+    Ok(summary.names.clone())
 }
 
 async fn names(
