@@ -65,6 +65,9 @@ impl Report {
     /// Counts an answer that says that the question is not served.
     fn is_served(&mut self, answer: &common::Answer) -> bool {
         let served = !answer.text().trim_end().ends_with("not supported yet");
+        if !served {
+            println!("{}", answer.text().trim_end());
+        }
         self.not_served += usize::from(!served);
         served
     }

@@ -32,9 +32,6 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
-/// Whether searches combine the pieces of a trace already.
-const COMBINES: bool = true;
-
 /// Where the spans of a trace are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
@@ -216,9 +213,6 @@ async fn check(node: Node, worlds: &[World]) -> Vec<Wrong> {
     let mut wrong = ask_all(&node, State::Live, "whole", worlds).await;
     node.flush(None).await;
     wrong.extend(ask_all(&node, State::Stored, "whole", worlds).await);
-    if !COMBINES {
-        return wrong;
-    }
     bring_all(&node, State::Spread, "pieces", worlds).await;
     wrong.extend(ask_all(&node, State::Spread, "pieces", worlds).await);
     node.flush(None).await;
