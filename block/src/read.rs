@@ -23,10 +23,13 @@ mod cursor;
 mod fetched;
 pub(crate) mod footer;
 pub(crate) mod page;
+mod ranges;
 mod rle;
 pub(crate) mod stream;
 mod thrift;
 pub(crate) mod values;
+
+pub(crate) use ranges::join_ranges;
 
 use columns::{Column, Columns};
 use cursor::{BadRow, RowCursors};
@@ -47,9 +50,6 @@ const FOOTER_BYTES_GUESS: u64 = 64 << 10;
 const PAGE_INDEX_PER_FOOTER: u64 = 3;
 const PAGE_INDEX_BYTES_MIN: u64 = 16 << 10;
 const PAGE_INDEX_BYTES_MAX: u64 = 4 << 20;
-/// Ranges with less between them are fetched as one: a read costs more than these bytes.
-const GAP_BYTES_MAX: u64 = 16 << 10;
-
 /// Memory that all columns of one scan or one row may hold decoded at a time, whatever the caller
 /// allows. An ordinary page takes less than 5 MB.
 pub const DECODED_BYTES_MAX: u64 = 768 << 20;
@@ -569,21 +569,6 @@ pub(crate) fn page_parts(
         }
     }
     parts
-}
-
-/// Sorts ranges and joins those that are close together.
-pub(crate) fn join_ranges(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
-    ranges.sort_unstable_by_key(|range| range.start);
-    let mut joined: Vec<Range<u64>> = Vec::new();
-    for range in ranges.into_iter().filter(|range| !range.is_empty()) {
-        match joined.last_mut() {
-            Some(last) if range.start <= last.end.saturating_add(GAP_BYTES_MAX) => {
-                last.end = last.end.max(range.end);
-            }
-            _ => joined.push(range),
-        }
-    }
-    joined
 }
 
 fn id_at(stream: &ColumnStream, row: u64) -> &[u8] {

@@ -1,3 +1,4 @@
+use super::ranges::GAP_BYTES_MAX;
 use super::*;
 
 #[test]

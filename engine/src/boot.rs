@@ -175,9 +175,7 @@ fn serve(node: &Node, message: Message) {
             );
         }
         Message::KeepIdFilter(block_id, filter) => shard.store.keep_id_filter(block_id, filter),
-        Message::LiveHas(tenant, ids, answer) => {
-            let _ = answer.send(shard.live_has(&tenant, &ids));
-        }
+        Message::LiveHas(tenant, ids, answer) => tell(answer, shard.live_has(&tenant, &ids)),
         Message::LiveTags(job, answer) => {
             reply(node, Class::Query, answer, async move {
                 part(&shard, tags::live(&shard, &job)).await
@@ -193,17 +191,19 @@ fn serve(node: &Node, message: Message) {
         Message::Flush(tenant, answer) => request_flush(&shard, tenant.as_ref(), answer),
         Message::Metrics(answer) => {
             refresh_gauges(&shard);
-            // Whoever asked may have gone away, here and below.
-            let _ = answer.send(shard.metrics.snapshot());
+            tell(answer, shard.metrics.snapshot());
         }
-        Message::Heartbeat(answer) => {
-            let _ = answer.send(shard.ready.get());
-        }
+        Message::Heartbeat(answer) => tell(answer, shard.ready.get()),
         Message::Stop(answer) => {
             shard.stopping.set(true);
-            let _ = answer.send(());
+            tell(answer, ());
         }
     }
+}
+
+/// Answers, unless whoever asked has gone away.
+fn tell<T>(answer: Answer<T>, what: T) {
+    let _ = answer.send(what);
 }
 
 /// Computes an answer in a task, unless nobody waits for it any more.

@@ -134,8 +134,8 @@ fn count_flush(shard: &Shard, block: &FinishedBlock, took: Duration) {
     );
 }
 
-/// Has the core that reads the block keep the filter over its trace ids, so that it need not be made
-/// from the block. Memory to make it is part of what encoding held a moment ago.
+/// Has the core that reads the block keep the filter over its trace ids, so that it need not be
+/// made from the block. Memory to make it is part of what encoding held a moment ago.
 async fn keep_id_filter(node: &Node, index: &TenantIndex, block_id: Uuid) {
     let filter = Arc::new(IdFilter::of(index.trace_ids()));
     let reader = core_of(&block_id, node.mesh().cores());

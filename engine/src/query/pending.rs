@@ -8,8 +8,8 @@ use super::elsewhere::{Elsewhere, Piece};
 use crate::error::QueryError;
 use crate::limits::PENDING_TRACES_MAX;
 
-/// What a piece is by itself: the find if it matches; or it cannot be evaluated, which counts only if
-/// it is the whole trace.
+/// What a piece is by itself: the find if it matches; or it cannot be evaluated, which counts only
+/// if it is the whole trace.
 pub type Judged = Result<Option<FoundTrace>, EvalError>;
 
 /// Some traces, in the order in which they were judged.
