@@ -1,6 +1,7 @@
 //! Answers about tags (contract http-api.md §5). Lists are there even if they are empty.
 
 use bytes::Bytes;
+use prost::Message;
 
 use crate::json::{Object, put_array, put_string};
 use crate::tempopb::{
@@ -10,12 +11,14 @@ use crate::tempopb::{
 
 /// `GET /api/search/tags`.
 pub fn tag_names_v1(answer: &SearchTagsResponse) -> Vec<u8> {
-    written(answer.metrics.as_ref(), |object| put_texts(object.key("tagNames"), &answer.tag_names))
+    written(2 * answer.encoded_len(), answer.metrics.as_ref(), |object| {
+        put_texts(object.key("tagNames"), &answer.tag_names)
+    })
 }
 
 /// `GET /api/v2/search/tags`.
 pub fn tag_names_v2(answer: &SearchTagsV2Response) -> Vec<u8> {
-    written(answer.metrics.as_ref(), |object| {
+    written(2 * answer.encoded_len(), answer.metrics.as_ref(), |object| {
         put_array(object.key("scopes"), &answer.scopes, put_scope);
     })
 }
@@ -23,19 +26,21 @@ pub fn tag_names_v2(answer: &SearchTagsV2Response) -> Vec<u8> {
 /// `GET /api/search/tag/{tag}/values`.
 pub fn tag_values_v1(answer: &SearchTagValuesResponse) -> Vec<u8> {
     let values = &answer.tag_values;
-    written(answer.metrics.as_ref(), |object| put_texts(object.key("tagValues"), values))
+    written(2 * answer.encoded_len(), answer.metrics.as_ref(), |object| {
+        put_texts(object.key("tagValues"), values)
+    })
 }
 
 /// `GET /api/v2/search/tag/{identifier}/values`.
 pub fn tag_values_v2(answer: &SearchTagValuesV2Response) -> Vec<u8> {
-    written(answer.metrics.as_ref(), |object| {
+    written(2 * answer.encoded_len(), answer.metrics.as_ref(), |object| {
         put_array(object.key("tagValues"), &answer.tag_values, put_value);
     })
 }
 
 /// The same in the form for language models: texts by type.
 pub fn tag_values_llm(answer: &SearchTagValuesV2Response) -> Vec<u8> {
-    written(answer.metrics.as_ref(), |object| {
+    written(2 * answer.encoded_len(), answer.metrics.as_ref(), |object| {
         let mut types = Object::begin(object.key("tagValues"));
         for of_type in answer.tag_values.chunk_by(|a, b| a.kind == b.kind) {
             let kind = String::from_utf8_lossy(&of_type[0].kind);
@@ -45,8 +50,13 @@ pub fn tag_values_llm(answer: &SearchTagValuesV2Response) -> Vec<u8> {
     })
 }
 
-fn written(metrics: Option<&MetadataMetrics>, put: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
-    let mut out = Vec::new();
+/// The answer around a list; its JSON likely has `likely_bytes`, twice its protobuf.
+fn written(
+    likely_bytes: usize,
+    metrics: Option<&MetadataMetrics>,
+    put: impl FnOnce(&mut Object<'_>),
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(likely_bytes);
     let mut object = Object::begin(&mut out);
     put(&mut object);
     object.message_if_set("metrics", metrics, put_metrics);
@@ -67,11 +77,15 @@ fn put_scope(out: &mut Vec<u8>, scope: &TagScope) {
     object.end();
 }
 
+/// There may be very many, so their keys are written as they are.
 fn put_value(out: &mut Vec<u8>, value: &TagValue) {
-    let mut object = Object::begin(out);
-    object.string_unless_empty("type", &value.kind);
-    object.string_unless_empty("value", &value.value);
-    object.end();
+    out.extend_from_slice(b"{\"type\":");
+    put_string(out, &value.kind);
+    if !value.value.is_empty() {
+        out.extend_from_slice(b",\"value\":");
+        put_string(out, &value.value);
+    }
+    out.push(b'}');
 }
 
 fn put_metrics(out: &mut Vec<u8>, metrics: &MetadataMetrics) {
