@@ -112,6 +112,7 @@ pub fn api(settings: &Settings, cores: u16) -> io::Result<ApiSettings> {
         read_timeout: if head.is_zero() { server.http_server_read_timeout } else { head },
         idle_timeout: server.http_server_idle_timeout,
         query_timeout: settings.query_frontend.api_timeout,
+        outstanding_max: usize_of(settings.query_frontend.max_outstanding_per_tenant),
         grace: server.graceful_shutdown_timeout,
     })
 }

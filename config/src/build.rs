@@ -163,6 +163,8 @@ fn query_frontend(raw: &Raw, settings: &mut Settings) -> Done {
     let expression_max = &mut q.max_query_expression_size_bytes;
     raw.read("query_frontend.max_query_expression_size_bytes", expression_max)?;
     raw.read("query_frontend.api_timeout", &mut q.api_timeout)?;
+    let outstanding_max = &mut q.max_outstanding_per_tenant;
+    raw.read("query_frontend.max_outstanding_per_tenant", outstanding_max)?;
     let packet_max = &mut q.max_grpc_streaming_packet_size;
     raw.read("query_frontend.max_grpc_streaming_packet_size", packet_max)?;
     let several = &mut q.multi_tenant_queries_enabled;

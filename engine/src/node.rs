@@ -1,6 +1,7 @@
 //! A core's handle for everything that the engine does; what `net` holds.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use futures_util::future::join_all;
@@ -9,6 +10,7 @@ use stringendo_ring::owner::Owners;
 use stringendo_ring::{Clock, CoreId, Mesh, oneshot, timeout};
 
 use crate::budget::{Charge, Use};
+use crate::error::QueryError;
 use crate::limits;
 use crate::message::{Answer, Message};
 use crate::metrics::{self, Metrics, Series, families as family};
@@ -28,6 +30,27 @@ struct Inner {
     mesh: Mesh<Message>,
     owners: Owners,
     trace_counter: RefCell<TraceCounter>,
+    /// Queries of each tenant that began on this core and have not ended.
+    outstanding: RefCell<HashMap<TenantId, usize>>,
+    outstanding_max: Cell<usize>,
+}
+
+/// A query that has begun and not ended.
+pub struct Outstanding {
+    inner: Rc<Inner>,
+    tenant: TenantId,
+}
+
+impl Drop for Outstanding {
+    fn drop(&mut self) {
+        let mut outstanding = self.inner.outstanding.borrow_mut();
+        if let Some(count) = outstanding.get_mut(&self.tenant) {
+            *count -= 1;
+            if *count == 0 {
+                outstanding.remove(&self.tenant);
+            }
+        }
+    }
 }
 
 /// Why the process is not ready.
@@ -44,7 +67,30 @@ impl Node {
     pub fn new(shard: Rc<Shard>, mesh: Mesh<Message>) -> Self {
         let owners = Owners::new(mesh.cores());
         let trace_counter = RefCell::default();
-        Self { inner: Rc::new(Inner { shard, mesh, owners, trace_counter }) }
+        let (outstanding, outstanding_max) = (RefCell::default(), Cell::new(usize::MAX));
+        let inner = Inner { shard, mesh, owners, trace_counter, outstanding, outstanding_max };
+        Self { inner: Rc::new(inner) }
+    }
+
+    /// How many queries of one tenant may be under way at a time, in all; this core takes its part
+    /// of them, but one at least.
+    pub fn limit_outstanding(&self, queries: usize) {
+        let cores = usize::from(self.mesh().cores());
+        self.inner.outstanding_max.set(queries.div_ceil(cores).max(1));
+    }
+
+    /// Begins a query of a tenant, which ends when what is given back is dropped.
+    ///
+    /// # Errors
+    /// Too many have not ended yet.
+    pub fn begin_query(&self, tenant: &TenantId) -> Result<Outstanding, QueryError> {
+        let mut outstanding = self.inner.outstanding.borrow_mut();
+        let count = outstanding.entry(tenant.clone()).or_default();
+        if *count >= self.inner.outstanding_max.get() {
+            return Err(QueryError::Overloaded);
+        }
+        *count += 1;
+        Ok(Outstanding { inner: Rc::clone(&self.inner), tenant: tenant.clone() })
     }
 
     /// This core's state.

@@ -248,3 +248,19 @@ fn a_search_that_nobody_waits_for_ends_on_every_core() {
         until_free(&node).await;
     });
 }
+
+#[test]
+fn a_tenant_has_only_so_many_queries_under_way() {
+    let dir = Arc::new(tempfile::tempdir().expect("a directory"));
+    with_engine(1, settings(dir.path()), |node| async move {
+        let (one, other) = (TenantId::single(), TenantId::parse("other").expect("valid"));
+        node.limit_outstanding(2);
+        let first = node.begin_query(&one).expect("room");
+        let _second = node.begin_query(&one).expect("room");
+        let refused = node.begin_query(&one).map(drop).expect_err("two are under way");
+        assert_eq!(refused.to_string(), "too many outstanding requests");
+        let _of_another = node.begin_query(&other).expect("room");
+        drop(first);
+        let _third = node.begin_query(&one).expect("one has ended");
+    });
+}

@@ -69,6 +69,9 @@ impl Api {
         pages: Rc<StatusPages>,
         shutdown: ShutdownRequest,
     ) -> Self {
+        if settings.outstanding_max > 0 {
+            node.limit_outstanding(settings.outstanding_max);
+        }
         let routes = Routes::new(&settings.path_prefix, &settings.api_prefix);
         let tenants = Tenants::new(settings.tenant.clone());
         Self { node, settings, routes, tenants, pages, shutdown, was_ready: Cell::new(false) }

@@ -112,6 +112,9 @@ pub struct ApiSettings {
     pub idle_timeout: Duration,
     /// `query_frontend.api_timeout`: how long a query may take; zero = no limit.
     pub query_timeout: Duration,
+    /// `query_frontend.max_outstanding_per_tenant`: queries of a tenant under way at a time; 0 = no
+    /// limit.
+    pub outstanding_max: usize,
     /// How long requests in flight may take after the stop.
     pub grace: Duration,
 }

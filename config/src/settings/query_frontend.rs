@@ -13,6 +13,8 @@ pub struct QueryFrontend {
     /// Time one API request may take; zero is no limit.
     #[serde(serialize_with = "as_text")]
     pub api_timeout: Duration,
+    /// Queries of one tenant under way at a time; zero is no limit.
+    pub max_outstanding_per_tenant: u64,
     /// Answers over gRPC above so many bytes come in several messages.
     pub max_grpc_streaming_packet_size: u64,
     /// Whether several tenants may be read at once (`a|b`).
@@ -31,6 +33,7 @@ impl Default for QueryFrontend {
         Self {
             max_query_expression_size_bytes: 131_072,
             api_timeout: Duration::ZERO,
+            max_outstanding_per_tenant: 2000,
             max_grpc_streaming_packet_size: 1 << 20,
             multi_tenant_queries_enabled: true,
             query_end_cutoff: Duration::from_secs(30),

@@ -1,6 +1,8 @@
-//! Counts queries, also those whose client goes away before they end.
+//! Counts queries, also those whose client goes away before they end, and lets no more of a tenant
+//! begin than may be outstanding.
 
-use stringendo_engine::{Node, TenantId};
+use stringendo_engine::node::Outstanding;
+use stringendo_engine::{Node, QueryError, TenantId};
 
 /// A query at work; counted as cancelled when it is dropped before it is completed.
 pub struct QueryCount<'a> {
@@ -8,12 +10,21 @@ pub struct QueryCount<'a> {
     tenant: &'a TenantId,
     op: &'static str,
     outcome: Option<u64>,
+    _outstanding: Outstanding,
 }
 
 impl<'a> QueryCount<'a> {
     /// Of this tenant; `op` is `traces`, `search`, `metadata` or `metrics` (contract metrics.md).
-    pub fn begin(node: &'a Node, tenant: &'a TenantId, op: &'static str) -> Self {
-        Self { node, tenant, op, outcome: None }
+    ///
+    /// # Errors
+    /// Too many queries of the tenant have not ended.
+    pub fn begin(
+        node: &'a Node,
+        tenant: &'a TenantId,
+        op: &'static str,
+    ) -> Result<Self, QueryError> {
+        let _outstanding = node.begin_query(tenant)?;
+        Ok(Self { node, tenant, op, outcome: None, _outstanding })
     }
 
     /// It has its answer, for which it looked at so many bytes.

@@ -7,9 +7,9 @@
 
 use http::HeaderMap;
 use prost::Message;
-use stringendo_engine::TenantId;
 use stringendo_engine::query::memory::Held;
 use stringendo_engine::query::metrics::{MetricsProgress, MetricsRequest};
+use stringendo_engine::{QueryError, TenantId};
 use stringendo_proto::render_json;
 use stringendo_proto::tempopb::{QueryInstantResponse, QueryRangeResponse, SearchMetrics};
 
@@ -91,7 +91,7 @@ impl Api {
     /// # Errors
     /// When part of the data could not be read, or there is no memory.
     pub async fn run_range(&self, run: &MetricsRun) -> Result<Held<QueryRangeResponse>, Failure> {
-        let counts = self.count_metrics(run);
+        let counts = self.count_metrics(run)?;
         let answer = self.node.metrics_range(&run.tenants, &run.request, &run.progress).await?;
         counts.into_iter().for_each(|count| count.completed(run.so_far().inspected_bytes));
         Ok(answer)
@@ -105,13 +105,13 @@ impl Api {
         &self,
         run: &MetricsRun,
     ) -> Result<Held<QueryInstantResponse>, Failure> {
-        let counts = self.count_metrics(run);
+        let counts = self.count_metrics(run)?;
         let answer = self.node.metrics_instant(&run.tenants, &run.request, &run.progress).await?;
         counts.into_iter().for_each(|count| count.completed(run.so_far().inspected_bytes));
         Ok(answer)
     }
 
-    fn count_metrics<'a>(&'a self, run: &'a MetricsRun) -> Vec<QueryCount<'a>> {
+    fn count_metrics<'a>(&'a self, run: &'a MetricsRun) -> Result<Vec<QueryCount<'a>>, QueryError> {
         let begin = |tenant| QueryCount::begin(&self.node, tenant, "metrics");
         run.tenants.iter().map(begin).collect()
     }

@@ -68,7 +68,7 @@ impl Api {
     /// When part of the data could not be read, or there is no memory.
     pub async fn run_search(&self, search: &Searches) -> Result<Held<SearchResponse>, Failure> {
         let each = search.tenants.iter().map(async |(tenant, progress)| {
-            let count = QueryCount::begin(&self.node, tenant, "search");
+            let count = QueryCount::begin(&self.node, tenant, "search")?;
             let answer = self.node.search_with(tenant, &search.request, progress).await?;
             let metrics = answer.value.metrics;
             count.completed(metrics.map_or(0, |metrics| metrics.inspected_bytes));

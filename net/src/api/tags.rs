@@ -6,9 +6,9 @@
 
 use http::HeaderMap;
 use prost::Message;
-use stringendo_engine::TenantId;
 use stringendo_engine::query::memory::Held;
 use stringendo_engine::query::tags::answer::{NamesAnswer, ValuesAnswer};
+use stringendo_engine::{QueryError, TenantId};
 use stringendo_proto::render_json;
 use stringendo_traceql::narrow::INTRINSIC_TAGS;
 
@@ -99,7 +99,7 @@ impl Api {
         let now = self.node.clock().unix_nanos();
         let settings = (&self.settings.search, &self.settings.tags);
         let Names { request, with_intrinsic } = tags_params::names(version, params, settings, now)?;
-        let counts = self.count_tags(&tenants);
+        let counts = self.count_tags(&tenants)?;
         let mut names = self.node.tag_names(&tenants, request).await?;
         completed(counts, names.value.inspected_bytes());
         if with_intrinsic {
@@ -128,13 +128,16 @@ impl Api {
             }
             Values::Asked(request) => request,
         };
-        let counts = self.count_tags(&tenants);
+        let counts = self.count_tags(&tenants)?;
         let values = self.node.tag_values(&tenants, *request).await?;
         completed(counts, values.value.inspected_bytes());
         Ok(values)
     }
 
-    fn count_tags<'a>(&'a self, tenants: &'a [TenantId]) -> Vec<QueryCount<'a>> {
+    fn count_tags<'a>(
+        &'a self,
+        tenants: &'a [TenantId],
+    ) -> Result<Vec<QueryCount<'a>>, QueryError> {
         let begin = |tenant| QueryCount::begin(&self.node, tenant, "metadata");
         tenants.iter().map(begin).collect()
     }

@@ -90,8 +90,8 @@ impl Api {
         headers: &HeaderMap,
     ) -> Result<Held<TraceAnswer>, Failure> {
         let tenants = self.query_tenants(headers)?;
-        let counts: Vec<_> =
-            tenants.iter().map(|tenant| QueryCount::begin(&self.node, tenant, "traces")).collect();
+        let begin = |tenant| QueryCount::begin(&self.node, tenant, "traces");
+        let counts = tenants.iter().map(begin).collect::<Result<Vec<_>, _>>()?;
         let answer = self.node.trace_of_all(&tenants, asked).await?;
         let share = answer.value.cost.inspected_bytes / counts.len() as u64;
         counts.into_iter().for_each(|count| count.completed(share));

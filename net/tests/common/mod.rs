@@ -97,6 +97,7 @@ fn settings(dir: &Path) -> Settings {
         read_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(120),
         query_timeout: Duration::ZERO,
+        outstanding_max: 2000,
         grace: Duration::from_secs(5),
     };
     let receivers = ReceiverSettings {
