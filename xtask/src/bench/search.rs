@@ -28,6 +28,8 @@ const END_TIMEOUT: Duration = Duration::from_secs(60);
 const CPU_S_MIN: f64 = 0.5;
 /// Most repetitions.
 const REPEATS_MAX: u32 = 200;
+/// Metrics leave out what is younger than 30 s, and then what is left of a step, which is 5 s here.
+const METRICS_CUT_OFF: Duration = Duration::from_secs(37);
 /// An id that no trace has.
 const NO_TRACE: &str = "0123456789abcdef0123456789abcdef";
 
@@ -162,7 +164,9 @@ impl Bench {
         ];
         loadgen::run(&self.binaries.loadgen, server.ports().otlp_grpc, &arguments)?;
         server.flush()?;
-        self.range_s = [start_s, now_s()? + 60];
+        std::thread::sleep(METRICS_CUT_OFF);
+        self.range_s = [start_s, now_s()?];
+        self.check_complete(&server)?;
         let blocks = server.metric("tempo_ingester_blocks_flushed_total")?;
         let found = self.ask(&server, &Ask::Search("{ nestedSetParent < 0 }"))?;
         let json: Value = serde_json::from_str(&found.body).unwrap_or_default();
@@ -179,6 +183,18 @@ impl Bench {
         Ok(json!({ "spans": self.spans, "blocks": blocks, "block_bytes": bytes }))
     }
 
+    /// Figures are worth nothing if queries do not see all of the data.
+    fn check_complete(&self, server: &Server) -> Result<(), XtaskError> {
+        let answer = self.ask(server, &Ask::Metrics("{} | count_over_time()"))?;
+        let json: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        let samples = json["series"][0]["samples"].as_array().map_or(&[][..], Vec::as_slice);
+        let counted: f64 = samples.iter().filter_map(|sample| sample["value"].as_f64()).sum();
+        if counted < self.spans as f64 {
+            return failed(format!("metrics count {counted} of {} spans", self.spans));
+        }
+        Ok(())
+    }
+
     fn path(&self, ask: &Ask) -> String {
         let [start, end] = self.range_s;
         let range = format!("start={start}&end={end}");
@@ -187,8 +203,7 @@ impl Bench {
             Ask::TraceMiss => format!("/api/v2/traces/{NO_TRACE}"),
             Ask::Search(query) => format!("/api/search?{range}&limit=20&q={}", encoded(query)),
             Ask::Metrics(query) => {
-                // Longer ago than the cut-off of metrics, so that all of the data counts.
-                format!("/api/metrics/query_range?{range}&step=60s&q={}", encoded(query))
+                format!("/api/metrics/query_range?{range}&step=5s&q={}", encoded(query))
             }
             Ask::TagNames => format!("/api/v2/search/tags?{range}"),
             Ask::TagValues(tag) => format!("/api/v2/search/tag/{tag}/values?{range}"),
