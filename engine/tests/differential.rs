@@ -262,7 +262,7 @@ fn run(cores: u16) {
         let mut counts = Counts::default();
         let worlds = worlds(&mut counts);
         println!("{counts:#?}");
-        assert!(counts.asked > 0);
+        assert!(counts.asked > 0 && counts.not_served.is_empty());
         let wrong = check(node.clone(), &worlds).await;
         let mut report = String::new();
         for wrong in wrong.iter().take(SHRUNK_MAX) {

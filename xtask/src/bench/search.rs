@@ -323,8 +323,8 @@ fn print(result: &Value) {
         "cold: fresh server, blocks in no cache; M spans/s: of all data, per core when warm\n"
     );
     println!(
-        "{:<28} {:>9} {:>9} {:>9} {:>9} {:>10} {:>10}",
-        "", "cold ms", "CPU ms", "warm ms", "CPU ms", "read MiB", "M spans/s"
+        "{:<28} {:>9} {:>9} {:>9} {:>9} {:>10} {:>11} {:>10}",
+        "", "cold ms", "CPU ms", "warm ms", "CPU ms", "read MiB", "inspected", "M spans/s"
     );
     for row in result["queries"].as_array().into_iter().flatten() {
         print_row(row);
@@ -342,12 +342,13 @@ fn print_row(row: &Value) {
         row[key].as_f64().map_or_else(|| "-".to_owned(), |value| format!("{:.2}", value * by))
     };
     println!(
-        "{name:<28} {:>9} {:>9} {:>9} {:>9} {:>10} {:>10}",
+        "{name:<28} {:>9} {:>9} {:>9} {:>9} {:>10} {:>11} {:>10}",
         cell("cold_ms", 1.0),
         cell("cold_cpu_s", 1000.0),
         cell("warm_ms_median", 1.0),
         cell("warm_cpu_s", 1000.0),
         cell("inspected_bytes", 1.0 / MIB as f64),
+        row["inspected_spans"].as_u64().unwrap_or(0),
         cell("data_spans_per_s_and_core", 1e-6),
     );
 }
