@@ -22,7 +22,7 @@ use stringendo_engine::metrics::families as family;
 use stringendo_ring::{Class, sleep};
 
 use crate::api::Api;
-use crate::api::failure::Failure;
+use crate::api::tags::Version;
 use crate::grpc::replies::{MESSAGE_HEAD_BYTES, Replies, begin_message, end_message};
 use crate::grpc::{Service, receive, reply};
 use crate::memory::RequestMemory;
@@ -33,6 +33,7 @@ mod health;
 mod metrics;
 mod search;
 mod split;
+mod tags;
 mod trace;
 
 /// Services that are served here.
@@ -138,14 +139,19 @@ impl QueryService {
         let call = Call { headers, message, replies };
         match head.uri.path() {
             "/tempopb.StreamingQuerier/Search" => self.search(&call).await,
+            "/tempopb.StreamingQuerier/SearchTags" => self.tag_names(Version::V1, &call).await,
+            "/tempopb.StreamingQuerier/SearchTagsV2" => self.tag_names(Version::V2, &call).await,
+            "/tempopb.StreamingQuerier/SearchTagValues" => {
+                self.tag_values(Version::V1, &call).await
+            }
+            "/tempopb.StreamingQuerier/SearchTagValuesV2" => {
+                self.tag_values(Version::V2, &call).await
+            }
             "/tempopb.StreamingQuerier/MetricsQueryRange" => self.metrics_range(&call).await,
             "/tempopb.StreamingQuerier/MetricsQueryInstant" => self.metrics_instant(&call).await,
             "/tempopb.Querier/FindTraceByID" => self.find_trace(&call).await,
             "/grpc.health.v1.Health/Check" => self.check_health(&call).await,
             "/grpc.health.v1.Health/Watch" => self.watch_health(&call).await,
-            path if path.starts_with("/tempopb.StreamingQuerier/SearchTag") => {
-                Err(Failure::not_served(path).into())
-            }
             path => Err(receive::unknown_method(path, &SERVICES)),
         }
     }

@@ -12,7 +12,7 @@ use common::{Server, Settings, http, spans, with_server};
 use prost::Message;
 use stringendo_engine::budget::{Charge, Use};
 use stringendo_proto::rpc::HealthCheckResponse;
-use stringendo_proto::tempopb::request::{SearchRequest, TraceByIdRequest};
+use stringendo_proto::tempopb::request::{SearchRequest, SearchTagsRequest, TraceByIdRequest};
 use stringendo_proto::tempopb::{SearchResponse, TraceByIdResponse, TraceSearchMetadata};
 use stringendo_ring::net::TcpStream;
 use stringendo_ring::{sleep, timeout};
@@ -294,9 +294,12 @@ fn what_is_wrong_has_the_code_of_its_kind() {
             assert_eq!(outcome.code, 12);
             assert!(outcome.message.contains("unknown method Nothing"), "{outcome:?}");
             let tags = "/tempopb.StreamingQuerier/SearchTags";
-            let outcome = client.call(tags, &[tenant], &[framed(0, b"").into()]).await;
-            assert_eq!(outcome.code, 12);
-            assert!(outcome.message.ends_with("SearchTags is not supported yet"), "{outcome:?}");
+            let outcome = client.call(tags, &[], &[framed(0, b"").into()]).await;
+            assert_eq!((outcome.code, outcome.message.as_str()), (16, "no org id"));
+            let wrong = SearchTagsRequest { scope: "x".to_owned(), ..SearchTagsRequest::default() };
+            let wrong = framed(0, &wrong.encode_to_vec()).into();
+            let outcome = client.call(tags, &[tenant], &[wrong]).await;
+            assert_eq!((outcome.code, outcome.message.as_str()), (3, "invalid scope: x"));
             let outcome = client.call(SEARCH, &[("content-type", "text/plain")], &[]).await;
             assert_eq!(outcome.http, 415);
         },

@@ -119,6 +119,36 @@ def search(api, stub, start, end):
         print(f"{query}: {len(expected)} traces in {messages} messages")
 
 
+def tags(api, stub, start, end):
+    request = pb.SearchTagsRequest(start=start, end=end)
+    names = {name for message in stub.SearchTags(request) for name in message.tagNames}
+    expected = get(api, "/api/search/tags", start=start, end=end)["tagNames"]
+    same("names", sorted(names), sorted(expected))
+    scopes = {}
+    for message in stub.SearchTagsV2(request):
+        for scope in message.scopes:
+            scopes.setdefault(scope.name, set()).update(scope.tags)
+    expected = get(api, "/api/v2/search/tags", start=start, end=end)["scopes"]
+    same("scopes", scopes, {scope["name"]: set(scope["tags"]) for scope in expected})
+    print(f"tags: {len(names)} names in {len(scopes)} scopes")
+
+
+def tag_values(api, stub, start, end):
+    request = pb.SearchTagValuesRequest(tagName="service.name", start=start, end=end)
+    values = {value for message in stub.SearchTagValues(request) for value in message.tagValues}
+    expected = get(api, "/api/search/tag/service.name/values", start=start, end=end)["tagValues"]
+    same("values", sorted(values), sorted(expected))
+    for tag, query in [("resource.service.name", "{ status = error }"), ("name", ""),
+                       ("status", "")]:
+        request = pb.SearchTagValuesRequest(tagName=tag, query=query, start=start, end=end)
+        found = {(value.type, value.value)
+                 for message in stub.SearchTagValuesV2(request) for value in message.tagValues}
+        path = f"/api/v2/search/tag/{tag}/values"
+        expected = get(api, path, q=query, start=start, end=end)["tagValues"]
+        same(f"values of {tag}", found, {(one["type"], one["value"]) for one in expected})
+        print(f"{tag}: {len(found)} values")
+
+
 def labels_of_message(series):
     return tuple((label.key, any_value(label.value)) for label in series.labels)
 
@@ -161,21 +191,32 @@ def metrics(api, stub, start, end):
 
 
 def cancel(api, stub, start, end):
+    names = pb.SearchTagsRequest(query=SLOW, start=start, end=end)
+    values = pb.SearchTagValuesRequest(tagName="span.http.method", query=SLOW, start=start, end=end)
+    rate = f"{SLOW} | rate()"
+    metrics = pb.QueryRangeRequest(query=rate, start=start * 10**9, end=end * 10**9)
+    cancelled(api, "search", lambda: stub.Search(search_request(SLOW, start, end)))
+    cancelled(api, "metadata", lambda: stub.SearchTagsV2(names))
+    cancelled(api, "metadata", lambda: stub.SearchTagValuesV2(values))
+    cancelled(api, "metrics", lambda: stub.MetricsQueryRange(metrics))
+
+
+def cancelled(api, op, begin):
     calls = ("tempo_request_duration_seconds_count", 'method="gRPC"', 'status_code="cancel"')
-    queries = ("tempo_query_frontend_queries_total", 'op="search"', 'result="canceled"')
+    queries = ("tempo_query_frontend_queries_total", f'op="{op}"', 'result="canceled"')
     before, queries_before = metric(api, *calls), metric(api, *queries)
-    # One that had its answer before it was cancelled does not count.
-    for _ in range(50):
-        call = stub.Search(search_request(SLOW, start, end))
-        time.sleep(0.05)
+    # One that had its answer before it was cancelled does not count, nor one that had not begun.
+    for number in range(50):
+        call = begin()
+        time.sleep(0.001 * number)
         call.cancel()
-    until("a search is cancelled", lambda: metric(api, *calls) > before)
+    until("a call is cancelled", lambda: metric(api, *calls) > before)
     until("a query is counted as cancelled", lambda: metric(api, *queries) > queries_before)
     at_work = ("tempo_inflight_requests", 'method="gRPC"')
     until("nothing is at work", lambda: metric(api, *at_work) == 0)
     held = ("stringendo_memory_used_bytes", 'use="query"')
     until("nothing is read any more", lambda: metric(api, *held) == 0)
-    print(f"cancelled: {metric(api, *calls) - before:.0f}")
+    print(f"cancelled {op}: {metric(api, *calls) - before:.0f}")
 
 
 def fails(call, code, text):
@@ -212,6 +253,8 @@ def main():
         with grpc.insecure_channel(address) as channel:
             stub = services.StreamingQuerierStub(channel)
             search(api, stub, start, end)
+            tags(api, stub, start, end)
+            tag_values(api, stub, start, end)
             metrics(api, stub, start, end)
             errors(stub, start, end)
             cancel(api, stub, start, end)

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::stream::{FuturesOrdered, StreamExt};
 use stringendo_traceql::narrow::{Narrowing, ValueSource};
 use stringendo_traceql::{Field, SearchPlan};
 
@@ -29,13 +29,19 @@ mod gather;
 mod live;
 mod live_narrowed;
 pub mod part;
+mod progress;
 pub mod summaries;
 
+pub use progress::TagsProgress;
 pub use stringendo_block::tags::TagScope;
 
 use answer::{NamesAnswer, ValuesAnswer};
 use gather::Gathered;
 use part::{BlockTagsJob, LiveTagsJob, TagsFound, TagsJob, What};
+use progress::AtWork;
+
+/// What a part found; `None` if its core has ended.
+type PartOutcome = Option<Result<Held<TagsFound>, QueryError>>;
 
 /// When to stop.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +99,19 @@ impl Node {
         tenants: &[TenantId],
         request: TagNamesRequest,
     ) -> Result<Held<NamesAnswer>, QueryError> {
+        self.tag_names_with(tenants, &request, &TagsProgress::default()).await
+    }
+
+    /// The names of tags; shows in `progress` (a new one) what was found so far.
+    ///
+    /// # Errors
+    /// As [`Node::tag_names`].
+    pub async fn tag_names_with(
+        &self,
+        tenants: &[TenantId],
+        request: &TagNamesRequest,
+        progress: &TagsProgress,
+    ) -> Result<Held<NamesAnswer>, QueryError> {
         let plan = request.narrowing.as_ref().and_then(|narrowing| narrowing.plan(&[]));
         let job = TagsJob {
             what: What::Names(request.scopes.clone()),
@@ -101,11 +120,11 @@ impl Node {
             end_unix_nanos: request.end_unix_nanos,
             limits: request.limits,
         };
-        let mut gathered = self.gathered_tags(job.what.clone(), request.limits);
+        let at_work = self.begin_tags(&job, progress);
         if !request.scopes.is_empty() {
-            self.gather_tags(tenants, &job, &mut gathered).await?;
+            self.gather_tags(tenants, &job, &at_work).await?;
         }
-        Ok(gathered.names_answer(&request.scopes))
+        Ok(at_work.finish().names_answer())
     }
 
     /// The values of a tag in the data of some tenants.
@@ -117,12 +136,25 @@ impl Node {
         tenants: &[TenantId],
         request: TagValuesRequest,
     ) -> Result<Held<ValuesAnswer>, QueryError> {
-        let fields = match request.source {
+        self.tag_values_with(tenants, &request, &TagsProgress::default()).await
+    }
+
+    /// The values of a tag; shows in `progress` (a new one) what was found so far.
+    ///
+    /// # Errors
+    /// As [`Node::tag_values`].
+    pub async fn tag_values_with(
+        &self,
+        tenants: &[TenantId],
+        request: &TagValuesRequest,
+        progress: &TagsProgress,
+    ) -> Result<Held<ValuesAnswer>, QueryError> {
+        let fields = match &request.source {
             ValueSource::Stored(fields) => fields,
-            ValueSource::Keywords(words) => return Ok(ValuesAnswer::of_keywords(&words)),
+            ValueSource::Keywords(words) => return Ok(ValuesAnswer::of_keywords(words)),
             ValueSource::Nothing => return Ok(ValuesAnswer::of_keywords(&[])),
         };
-        let (literals, narrowing) = match (request.narrowing, &request.tag) {
+        let (literals, narrowing) = match (request.narrowing.clone(), &request.tag) {
             (Some(narrowing), Some(tag)) => {
                 let (literals, left) = narrowing.without_literals_of(tag);
                 if left.is_none() {
@@ -132,33 +164,34 @@ impl Node {
             }
             (narrowing, _) => (Vec::new(), narrowing),
         };
-        let plan = narrowing.and_then(|narrowing| narrowing.plan(&fields));
+        let plan = narrowing.and_then(|narrowing| narrowing.plan(fields));
         let job = TagsJob {
-            what: What::Values(fields),
+            what: What::Values(fields.clone()),
             plan: plan.map(Arc::new),
             start_unix_nanos: request.start_unix_nanos,
             end_unix_nanos: request.end_unix_nanos,
             limits: request.limits,
         };
-        let mut gathered = self.gathered_tags(job.what.clone(), request.limits);
-        gathered.add_literals(&literals)?;
-        self.gather_tags(tenants, &job, &mut gathered).await?;
-        gathered.values_answer()
+        let at_work = self.begin_tags(&job, progress);
+        at_work.change(|gathered| gathered.add_literals(&literals))?;
+        self.gather_tags(tenants, &job, &at_work).await?;
+        at_work.finish().values_answer()
     }
 
-    fn gathered_tags(&self, what: What, limits: TagLimits) -> Gathered {
-        Gathered::new(what, limits, self.shard().answer_memory())
+    fn begin_tags<'a>(&self, job: &TagsJob, progress: &'a TagsProgress) -> AtWork<'a> {
+        let memory = self.shard().answer_memory();
+        progress.begin(Gathered::new(job.what.clone(), job.limits, memory))
     }
 
     async fn gather_tags(
         &self,
         tenants: &[TenantId],
         job: &TagsJob,
-        gathered: &mut Gathered,
+        at_work: &AtWork<'_>,
     ) -> Result<(), QueryError> {
         for tenant in tenants {
-            self.gather_tags_of(tenant, job, gathered).await?;
-            gathered.cost.end_tenant();
+            self.gather_tags_of(tenant, job, at_work).await?;
+            at_work.change(|gathered| gathered.cost.end_tenant());
         }
         Ok(())
     }
@@ -167,17 +200,20 @@ impl Node {
         &self,
         tenant: &TenantId,
         job: &TagsJob,
-        gathered: &mut Gathered,
+        at_work: &AtWork<'_>,
     ) -> Result<(), QueryError> {
         if job.plan.as_deref().is_some_and(SearchPlan::matches_nothing) {
             return Ok(());
         }
         let live = LiveTagsJob { tenant: tenant.clone(), job: job.clone() };
-        let answers = self.ask_all(|answer| Message::LiveTags(live.clone(), answer)).await;
-        self.take_tags(answers, gathered)?;
+        let asked = self.cores().map(|core| {
+            let live = live.clone();
+            self.ask(core, move |answer| Message::LiveTags(live, answer))
+        });
+        take_tags(asked.collect(), at_work).await?;
         let blocks = self.tag_blocks(tenant, job);
-        gathered.cost.add_blocks(&blocks);
-        if gathered.is_enough() {
+        at_work.change(|gathered| gathered.cost.add_blocks(&blocks));
+        if at_work.change(|gathered| gathered.is_enough()) {
             return Ok(());
         }
         let cores = self.mesh().cores();
@@ -186,21 +222,7 @@ impl Node {
             let job = BlockTagsJob { blocks, job: job.clone() };
             self.ask(core, move |answer| Message::BlockTags(job, answer))
         });
-        self.take_tags(join_all(asked).await, gathered)
-    }
-
-    fn take_tags(
-        &self,
-        answers: Vec<Option<Result<Held<TagsFound>, QueryError>>>,
-        gathered: &mut Gathered,
-    ) -> Result<(), QueryError> {
-        for answer in answers {
-            // What a core found is copied here, so its memory is given back at once.
-            let Held { value: found, kept: _kept } = answer.ok_or(QueryError::Stopping)??;
-            gathered.cost.add_part(&found.cost);
-            gathered.add(&found)?;
-        }
-        Ok(())
+        take_tags(asked.collect(), at_work).await
     }
 
     fn tag_blocks(&self, tenant: &TenantId, job: &TagsJob) -> Vec<Arc<BlockEntry>> {
@@ -210,6 +232,23 @@ impl Node {
         let most = if job.limits.blocks == 0 { usize::MAX } else { job.limits.blocks };
         list.of(tenant).iter().filter(overlaps).take(most).cloned().collect()
     }
+}
+
+/// Takes what was found as it comes, in the order of cores: the same limits, the same answer.
+async fn take_tags(
+    mut parts: FuturesOrdered<impl Future<Output = PartOutcome>>,
+    at_work: &AtWork<'_>,
+) -> Result<(), QueryError> {
+    at_work.change(|gathered| gathered.cost.add_jobs(parts.len()));
+    while let Some(answer) = parts.next().await {
+        // What a core found is copied here, so its memory is given back at once.
+        let Held { value: found, kept: _kept } = answer.ok_or(QueryError::Stopping)??;
+        at_work.change(|gathered| {
+            gathered.cost.add_part(&found.cost);
+            gathered.add(&found)
+        })?;
+    }
+    Ok(())
 }
 
 /// An answer for which nothing was read.

@@ -6,7 +6,8 @@
 
 use http::HeaderMap;
 use prost::Message;
-use stringendo_engine::query::memory::Held;
+use stringendo_engine::query::memory::{AnswerMemory, Held};
+use stringendo_engine::query::tags::TagsProgress;
 use stringendo_engine::query::tags::answer::{NamesAnswer, ValuesAnswer};
 use stringendo_engine::{QueryError, TenantId};
 use stringendo_proto::render_json;
@@ -29,6 +30,40 @@ pub enum Version {
     V2,
 }
 
+/// A question for the names of tags.
+pub struct NamesRun {
+    asked: Names,
+    tenants: Vec<TenantId>,
+    progress: TagsProgress,
+}
+
+impl NamesRun {
+    /// What was found so far. `memory` grows by what the copy holds.
+    ///
+    /// # Errors
+    /// There is no memory for a copy.
+    pub fn so_far(&self, memory: &mut AnswerMemory) -> Result<Option<NamesAnswer>, QueryError> {
+        self.progress.names_so_far(memory)
+    }
+}
+
+/// A question for the values of a tag.
+pub struct ValuesRun {
+    asked: Values,
+    tenants: Vec<TenantId>,
+    progress: TagsProgress,
+}
+
+impl ValuesRun {
+    /// What was found so far. `memory` grows by what the copy holds.
+    ///
+    /// # Errors
+    /// There is no memory for a copy.
+    pub fn so_far(&self, memory: &mut AnswerMemory) -> Result<Option<ValuesAnswer>, QueryError> {
+        self.progress.values_so_far(memory)
+    }
+}
+
 impl Api {
     /// Answers with the names of tags.
     pub(super) async fn answer_tag_names(
@@ -36,8 +71,8 @@ impl Api {
         version: Version,
         call: &Call,
     ) -> Result<Answer, Failure> {
-        let Held { value: names, kept: _kept } =
-            self.tag_names(version, &call.params, &call.headers).await?;
+        let run = self.begin_tag_names(version, &call.params, &call.headers)?;
+        let Held { value: names, kept: _kept } = self.run_tag_names(&run).await?;
         let format = Format::without_llm(&call.headers);
         match version {
             Version::V1 => {
@@ -64,8 +99,8 @@ impl Api {
         tag: &str,
         call: &Call,
     ) -> Result<Answer, Failure> {
-        let Held { value: values, kept: _kept } =
-            self.tag_values(version, tag, &call.params, &call.headers).await?;
+        let run = self.begin_tag_values(version, tag, &call.params, &call.headers)?;
+        let Held { value: values, kept: _kept } = self.run_tag_values(&run).await?;
         match version {
             Version::V1 => {
                 let (answer, format) = (values.into_v1(), Format::without_llm(&call.headers));
@@ -85,51 +120,70 @@ impl Api {
         }
     }
 
-    /// The names that these parameters ask for; HTTP and gRPC alike.
+    /// Reads which names are asked for; HTTP and gRPC alike.
     ///
     /// # Errors
-    /// What is wrong with the parameters, or why there is no answer.
-    pub async fn tag_names(
+    /// 400 or 401 with what is wrong.
+    pub fn begin_tag_names(
         &self,
         version: Version,
         params: &Params,
         headers: &HeaderMap,
-    ) -> Result<Held<NamesAnswer>, Failure> {
+    ) -> Result<NamesRun, Failure> {
         let tenants = self.query_tenants(headers)?;
         let now = self.node.clock().unix_nanos();
         let settings = (&self.settings.search, &self.settings.tags);
-        let Names { request, with_intrinsic } = tags_params::names(version, params, settings, now)?;
-        let counts = self.count_tags(&tenants)?;
-        let mut names = self.node.tag_names(&tenants, request).await?;
+        let asked = tags_params::names(version, params, settings, now)?;
+        Ok(NamesRun { asked, tenants, progress: TagsProgress::default() })
+    }
+
+    /// Finds the names.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn run_tag_names(&self, run: &NamesRun) -> Result<Held<NamesAnswer>, Failure> {
+        let counts = self.count_tags(&run.tenants)?;
+        let asked = &run.asked;
+        let found = self.node.tag_names_with(&run.tenants, &asked.request, &run.progress);
+        let mut names = found.await?;
         completed(counts, names.value.inspected_bytes());
-        if with_intrinsic {
+        if asked.with_intrinsic {
             names.value.add_fixed("intrinsic", &INTRINSIC_TAGS);
         }
         Ok(names)
     }
 
-    /// The values that these parameters ask for; HTTP and gRPC alike.
+    /// Reads of which tag values are asked for; HTTP and gRPC alike.
     ///
     /// # Errors
-    /// What is wrong with the parameters, or why there is no answer.
-    pub async fn tag_values(
+    /// 400 or 401 with what is wrong.
+    pub fn begin_tag_values(
         &self,
         version: Version,
         tag: &str,
         params: &Params,
         headers: &HeaderMap,
-    ) -> Result<Held<ValuesAnswer>, Failure> {
+    ) -> Result<ValuesRun, Failure> {
         let tenants = self.query_tenants(headers)?;
         let now = self.node.clock().unix_nanos();
         let settings = (&self.settings.search, &self.settings.tags);
-        let request = match tags_params::values(version, tag, params, settings, now)? {
+        let asked = tags_params::values(version, tag, params, settings, now)?;
+        Ok(ValuesRun { asked, tenants, progress: TagsProgress::default() })
+    }
+
+    /// Finds the values.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn run_tag_values(&self, run: &ValuesRun) -> Result<Held<ValuesAnswer>, Failure> {
+        let request = match &run.asked {
             Values::Known(words) => {
                 return Ok(Held { value: ValuesAnswer::of_strings(words), ..Held::default() });
             }
             Values::Asked(request) => request,
         };
-        let counts = self.count_tags(&tenants)?;
-        let values = self.node.tag_values(&tenants, *request).await?;
+        let counts = self.count_tags(&run.tenants)?;
+        let values = self.node.tag_values_with(&run.tenants, request, &run.progress).await?;
         completed(counts, values.value.inspected_bytes());
         Ok(values)
     }

@@ -1,8 +1,12 @@
 //! Messages that are too large for one packet, in several (contract http-api.md §12.1): split
 //! between entries, with the cost in each.
 
+use bytes::Bytes;
 use prost::Message;
-use stringendo_proto::tempopb::{QueryInstantResponse, QueryRangeResponse, SearchResponse};
+use stringendo_proto::tempopb::{
+    QueryInstantResponse, QueryRangeResponse, SearchResponse, SearchTagValuesResponse,
+    SearchTagValuesV2Response, SearchTagsResponse, SearchTagsV2Response, TagScope,
+};
 
 /// Entries in order, in groups of at most `bytes_max` bytes each, or of a single larger entry. At
 /// least one group, so that an answer without entries is sent, too.
@@ -62,6 +66,55 @@ pub fn instant(
         true => QueryInstantResponse { series, metrics, status, message: message.clone() },
         false => QueryInstantResponse { series, metrics, ..QueryInstantResponse::default() },
     })
+}
+
+/// Names of tags in packets.
+pub fn tag_names(
+    answer: SearchTagsResponse,
+    bytes_max: usize,
+) -> impl Iterator<Item = SearchTagsResponse> {
+    let metrics = answer.metrics;
+    let groups = groups(answer.tag_names, bytes_max, text_bytes);
+    groups.into_iter().map(move |tag_names| SearchTagsResponse { tag_names, metrics })
+}
+
+/// Names of tags by scope in packets: a scope may be in several.
+pub fn tag_names_v2(
+    answer: SearchTagsV2Response,
+    bytes_max: usize,
+) -> impl Iterator<Item = SearchTagsV2Response> {
+    let metrics = answer.metrics;
+    let scopes = answer.scopes.into_iter().flat_map(move |TagScope { name, tags }| {
+        let groups = groups(tags, bytes_max, text_bytes);
+        groups.into_iter().map(move |tags| TagScope { name: name.clone(), tags })
+    });
+    let groups = groups(scopes.collect(), bytes_max, entry_bytes);
+    groups.into_iter().map(move |scopes| SearchTagsV2Response { scopes, metrics })
+}
+
+/// Values of a tag in packets.
+pub fn tag_values(
+    answer: SearchTagValuesResponse,
+    bytes_max: usize,
+) -> impl Iterator<Item = SearchTagValuesResponse> {
+    let metrics = answer.metrics;
+    let groups = groups(answer.tag_values, bytes_max, text_bytes);
+    groups.into_iter().map(move |tag_values| SearchTagValuesResponse { tag_values, metrics })
+}
+
+/// Values of a tag with types in packets.
+pub fn tag_values_v2(
+    answer: SearchTagValuesV2Response,
+    bytes_max: usize,
+) -> impl Iterator<Item = SearchTagValuesV2Response> {
+    let metrics = answer.metrics;
+    let groups = groups(answer.tag_values, bytes_max, entry_bytes);
+    groups.into_iter().map(move |tag_values| SearchTagValuesV2Response { tag_values, metrics })
+}
+
+/// Bytes of a text inside of a message, with its tag and length.
+fn text_bytes(text: &Bytes) -> usize {
+    1 + prost::length_delimiter_len(text.len()) + text.len()
 }
 
 #[cfg(test)]

@@ -49,3 +49,21 @@ fn only_the_last_packet_of_a_range_query_says_that_something_is_missing() {
     assert!(packets.iter().all(|one| one.metrics == answer.metrics));
     assert_eq!(range(answer.clone(), 1 << 20).collect::<Vec<_>>(), [answer]);
 }
+
+#[test]
+fn a_scope_with_many_names_is_in_several_packets() {
+    let names = |names: &[&'static str]| names.iter().copied().map(Bytes::from).collect();
+    let scope = |name: &str, tags| TagScope { name: name.to_owned(), tags };
+    let scopes = vec![scope("span", names(&["aaaa", "bbbb", "cccc"])), scope("link", names(&[]))];
+    let packets = tag_names_v2(SearchTagsV2Response { scopes, metrics: None }, 20);
+    let packets: Vec<_> = packets.map(|packet| packet.scopes).collect();
+    let expected =
+        [vec![scope("span", names(&["aaaa", "bbbb", "cccc"]))], vec![scope("link", names(&[]))]];
+    assert_eq!(packets, expected);
+    let scopes = vec![scope("span", names(&["aaaa", "bbbb", "cccc"]))];
+    let packets = tag_names_v2(SearchTagsV2Response { scopes, metrics: None }, 12);
+    let packets: Vec<_> = packets.map(|packet| packet.scopes).collect();
+    let expected =
+        [vec![scope("span", names(&["aaaa", "bbbb"]))], vec![scope("span", names(&["cccc"]))]];
+    assert_eq!(packets, expected);
+}

@@ -23,15 +23,21 @@ pub struct TagsCost {
     /// Bytes looked at, by tenant.
     tenants: Vec<u64>,
     jobs: u32,
+    jobs_done: u32,
     blocks: u32,
     block_bytes: u64,
 }
 
 impl TagsCost {
+    /// Adds parts that were asked for.
+    pub(super) fn add_jobs(&mut self, jobs: usize) {
+        self.jobs += jobs as u32;
+    }
+
     /// Adds the cost of a core's part.
     pub(super) fn add_part(&mut self, read: &SearchCost) {
         self.read.add(read);
-        self.jobs += 1;
+        self.jobs_done += 1;
     }
 
     /// What follows is another tenant's.
@@ -50,7 +56,7 @@ impl TagsCost {
         Some(MetadataMetrics {
             inspected_bytes: self.read.bytes,
             total_jobs: self.jobs,
-            completed_jobs: self.jobs,
+            completed_jobs: self.jobs_done,
             total_blocks: self.blocks,
             total_block_bytes: self.block_bytes,
             backend_reads: self.read.reads.count,
@@ -113,6 +119,14 @@ impl NamesAnswer {
     pub fn add_fixed(&mut self, scope: &'static str, names: &[&'static str]) {
         let names = names.iter().map(|name| Bytes::from_static(name.as_bytes()));
         self.scopes.push((scope, names.collect()));
+    }
+
+    /// Keeps the names for which `keep` says so.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &[u8]) -> bool) {
+        for (scope, names) in &mut self.scopes {
+            names.retain(|name| keep(scope, name));
+        }
+        self.scopes.retain(|(_, names)| !names.is_empty());
     }
 
     /// For version 1 of the API: all names, sorted.
@@ -210,6 +224,11 @@ impl ValuesAnswer {
         values.sort_unstable();
         values.dedup();
         unread(Self { values, cost: TagsCost::default() })
+    }
+
+    /// Keeps the values, each with its type, for which `keep` says so.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &[u8]) -> bool) {
+        self.values.retain(|(kind, value)| keep(kind, value));
     }
 
     /// For version 1 of the API: texts, sorted.

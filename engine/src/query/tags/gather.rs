@@ -1,6 +1,6 @@
 //! Names and values from several places become one answer; knows when there is enough.
 
-use stringendo_block::tags::{DistinctValues, TagNames, TagScope, TagValues, Texts};
+use stringendo_block::tags::{DistinctValues, TagNames, TagValues, Texts};
 use stringendo_traceql::ast::Static;
 
 use super::TagLimits;
@@ -11,6 +11,7 @@ use crate::query::collect::SearchCost;
 use crate::query::memory::{AnswerMemory, Charged, Held};
 
 /// What was found so far.
+#[derive(Debug)]
 pub(super) struct Gathered {
     what: What,
     limits: TagLimits,
@@ -132,9 +133,19 @@ impl Gathered {
     }
 
     /// The answer: names by scope, within the limits.
-    pub(super) fn names_answer(self, scopes: &[TagScope]) -> Held<NamesAnswer> {
-        let answer = NamesAnswer::new(self.names, scopes, &self.limits, self.cost);
+    pub(super) fn names_answer(self) -> Held<NamesAnswer> {
+        let answer = NamesAnswer::new(self.names, self.what.scopes(), &self.limits, self.cost);
         Held { value: answer, kept: self.memory.keep() }
+    }
+
+    /// A copy of what would be the answer if nothing more came.
+    pub(super) fn names_so_far(
+        &self,
+        memory: &mut AnswerMemory,
+    ) -> Result<NamesAnswer, QueryError> {
+        memory.grow(self.names.memory_bytes() as u64)?;
+        let (names, cost) = (self.names.clone(), self.cost.clone());
+        Ok(NamesAnswer::new(names, self.what.scopes(), &self.limits, cost))
     }
 
     /// The answer: values as text, within the limits.
@@ -143,5 +154,16 @@ impl Gathered {
         self.memory.grow((self.values.len() * ValuesAnswer::VALUE_BYTES) as u64)?;
         let answer = ValuesAnswer::new(self.values, &self.literals, &self.limits, self.cost);
         Ok(Held { value: answer, kept: self.memory.keep() })
+    }
+
+    /// A copy of what would be the answer if nothing more came.
+    pub(super) fn values_so_far(
+        &self,
+        memory: &mut AnswerMemory,
+    ) -> Result<ValuesAnswer, QueryError> {
+        let texts = self.values.len() * ValuesAnswer::VALUE_BYTES;
+        memory.grow((self.values.memory_bytes() + texts) as u64)?;
+        let (values, cost) = (self.values.clone(), self.cost.clone());
+        Ok(ValuesAnswer::new(values, &self.literals, &self.limits, cost))
     }
 }

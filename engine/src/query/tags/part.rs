@@ -24,6 +24,16 @@ pub enum What {
     Values(Vec<Field>),
 }
 
+impl What {
+    /// The scopes whose names are asked for.
+    pub fn scopes(&self) -> &[TagScope] {
+        match self {
+            Self::Names(scopes) => scopes,
+            Self::Values(_) => &[],
+        }
+    }
+}
+
 /// The same for all parts.
 #[derive(Clone, Debug)]
 pub struct TagsJob {
