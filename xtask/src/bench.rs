@@ -1,16 +1,24 @@
 //! `cargo xtask bench`: figures of the real server, as tables and JSON.
 
+use std::path::{Path, PathBuf};
+
 use clap::ArgMatches;
+use serde_json::Value;
 
 use crate::error::{What, XtaskError, failed};
+use crate::tools;
 
+mod figure;
 mod ingest;
+mod pressure;
 mod search;
+mod whole;
 
 /// The subcommand.
 pub fn command() -> clap::Command {
-    clap::Command::new("bench")
-        .about("Measures the release server; without a name, everything that there is")
+    whole::arguments(clap::Command::new("bench"))
+        .about("Measures the release server; without a name, everything, as one table")
+        .args_conflicts_with_subcommands(true)
         .subcommand(ingest::command())
         .subcommand(search::command())
 }
@@ -23,10 +31,30 @@ pub fn run(matches: &ArgMatches) -> Result<(), XtaskError> {
     match matches.subcommand() {
         Some(("search", matches)) => search::run(matches),
         Some((_, matches)) => ingest::run(matches),
-        None => {
-            ingest::run(&ingest::command().get_matches_from(["ingest"]))?;
-            search::run(&search::command().get_matches_from(["search"]))
-        }
+        None => whole::run(matches),
+    }
+}
+
+/// Where benches keep their files.
+fn directory() -> Result<PathBuf, XtaskError> {
+    let dir = tools::target().join("bench");
+    std::fs::create_dir_all(&dir).what(|| dir.display().to_string())?;
+    Ok(dir)
+}
+
+/// Writes JSON, and says where.
+fn write(path: &Path, json: &Value) -> Result<(), XtaskError> {
+    std::fs::write(path, format!("{json:#}\n")).what(|| path.display().to_string())?;
+    println!("JSON: {}", path.display());
+    Ok(())
+}
+
+/// Reads JSON.
+fn read(path: &Path) -> Result<Value, XtaskError> {
+    let text = std::fs::read_to_string(path).what(|| path.display().to_string())?;
+    match serde_json::from_str(&text) {
+        Ok(json) => Ok(json),
+        Err(error) => failed(format!("{}: {error}", path.display())),
     }
 }
 

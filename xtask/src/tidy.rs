@@ -70,7 +70,8 @@ fn list(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), XtaskError> {
         let (path, kind) = (entry.path(), entry.file_type().what(what)?);
         if kind.is_dir() && !is_skipped(&relative(&path)) {
             list(&path, files)?;
-        } else if kind.is_file() {
+        } else if kind.is_file() && !is_skipped(&relative(&path)) {
+            // `.git` is a file in a second working tree.
             files.push(path);
         }
     }

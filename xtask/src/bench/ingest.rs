@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Arg, ArgMatches};
 use serde_json::{Value, json};
 
+use super::figure::{Better, Figure};
 use super::{machine, number};
 use crate::error::{What, XtaskError, failed};
 use crate::loadgen;
@@ -17,6 +18,8 @@ use crate::server::{self, Server, ServerOptions};
 use crate::tools::{self, Binaries};
 
 const MIB: u64 = 1 << 20;
+/// The figure that says how much of a disk spans take.
+const BLOCK_BYTES: &str = "blocks, bytes per span";
 /// Bytes of a span in the log, with slack, without the padding of its batch.
 const WAL_BYTES_PER_SPAN: u64 = 500;
 /// Live memory of a span, with slack: its bytes and its place in the index.
@@ -61,8 +64,59 @@ impl Used {
     }
 }
 
-struct Bench<'a> {
-    matches: &'a ArgMatches,
+/// What is sent, and how it is acknowledged.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// Of each run.
+    pub spans: u64,
+    /// `grpc` or `http`.
+    pub protocol: String,
+    /// `none` or `gzip`.
+    pub compression: String,
+    /// Spans of a request.
+    pub batch_spans: u64,
+    /// `stringendo.wal.durability`.
+    pub durability: &'static str,
+}
+
+impl Load {
+    /// Of the defaults, so many spans.
+    pub fn of(spans: u64) -> Self {
+        let (protocol, compression) = ("grpc".to_owned(), "none".to_owned());
+        Self { spans, protocol, compression, batch_spans: 1000, durability: "sync" }
+    }
+
+    fn of_arguments(matches: &ArgMatches) -> Result<Self, XtaskError> {
+        let text = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
+        Ok(Self {
+            spans: number(text("spans"))?,
+            protocol: text("protocol").to_owned(),
+            compression: text("compression").to_owned(),
+            batch_spans: number(text("batch-spans"))?,
+            durability: match text("durability") {
+                "interval" => "interval",
+                "os" => "os",
+                _ => "sync",
+            },
+        })
+    }
+
+    /// For the load generator.
+    fn arguments(&self) -> Vec<String> {
+        let (spans, batch) = (self.spans.to_string(), self.batch_spans.to_string());
+        let pairs = [
+            ("--spans", &spans),
+            ("--protocol", &self.protocol),
+            ("--compression", &self.compression),
+            ("--batch-spans", &batch),
+        ];
+        pairs.iter().flat_map(|(name, value)| [(*name).to_owned(), (*value).clone()]).collect()
+    }
+}
+
+/// A server on one processor, the load generator on another.
+pub struct Bench {
+    load: Load,
     binaries: Binaries,
     dir: PathBuf,
     server_cpu: usize,
@@ -74,46 +128,73 @@ struct Bench<'a> {
 /// # Errors
 /// When a server or the load generator fails.
 pub fn run(matches: &ArgMatches) -> Result<(), XtaskError> {
-    let cpus = server::cpus()?;
-    let (Some(&server_cpu), Some(&loadgen_cpu)) = (cpus.first(), cpus.last()) else {
-        return failed("no processor to run on");
-    };
-    let dir = tools::target().join("bench");
-    std::fs::create_dir_all(&dir).what(|| dir.display().to_string())?;
+    let dir = super::directory()?;
     let binaries = tools::build("release", matches)?.copied_to(&dir)?;
-    let bench = Bench { matches, binaries, dir, server_cpu, loadgen_cpu };
-    let spans = number(bench.text("spans"))?;
-    let until_ack = bench.measure("until-ack", &bench.unsealed(spans)?, false)?;
-    let in_all = bench.measure("in-all", &bench.usual(), true)?;
+    let bench = Bench::new(Load::of_arguments(matches)?, binaries, dir)?;
+    let (until_ack, in_all) = bench.both()?;
     let result = json!({
         "machine": machine(),
-        "arguments": bench.arguments(),
+        "arguments": bench.load.arguments(),
         "until_ack": until_ack,
         "in_all": in_all,
     });
-    let path = bench.dir.join("ingest.json");
-    let text = format!("{result:#}\n");
-    std::fs::write(&path, text).what(|| path.display().to_string())?;
     bench.print(&until_ack, &in_all);
-    println!("JSON: {}", path.display());
-    Ok(())
+    super::write(&bench.dir.join("ingest.json"), &result)
 }
 
-impl Bench<'_> {
-    fn text(&self, name: &str) -> &str {
-        self.matches.get_one::<String>(name).map_or("", String::as_str)
+impl Bench {
+    /// # Errors
+    /// When there is no processor to run on.
+    pub fn new(load: Load, binaries: Binaries, dir: PathBuf) -> Result<Self, XtaskError> {
+        let cpus = server::cpus()?;
+        let (Some(&server_cpu), Some(&loadgen_cpu)) = (cpus.first(), cpus.last()) else {
+            return failed("no processor to run on");
+        };
+        Ok(Self { load, binaries, dir, server_cpu, loadgen_cpu })
     }
 
-    fn arguments(&self) -> Vec<String> {
-        let names = ["spans", "protocol", "compression", "batch-spans"];
-        let pairs = names.iter().map(|name| [format!("--{name}"), self.text(name).to_owned()]);
-        pairs.flatten().collect()
+    /// The reports of both runs: until the ack, and all work.
+    fn both(&self) -> Result<(Value, Value), XtaskError> {
+        let until_ack = self.measure("until-ack", &self.unsealed()?, false)?;
+        Ok((until_ack, self.measure("in-all", &self.usual(), true)?))
+    }
+
+    /// What the table of all figures shows of them.
+    ///
+    /// # Errors
+    /// When a server or the load generator fails.
+    pub fn figures(&self) -> Result<Vec<Figure>, XtaskError> {
+        let (until_ack, in_all) = self.both()?;
+        let reports = [("until the ack", &until_ack), ("in all", &in_all)];
+        let mut figures = Vec::new();
+        for (suffix, report) in reports {
+            let number = |path: &str| report.pointer(path).and_then(Value::as_f64);
+            let costs = format!(
+                "/server/cpu_s_per_million_{}",
+                suffix.replace("the ", "").replace(' ', "_")
+            );
+            let lower = |name: &str, value: Option<f64>| {
+                value.map(|value| Figure::new(format!("{name} {suffix}"), Better::Lower, value))
+            };
+            figures.extend(lower("CPU-s per million spans", number(&costs)));
+            figures.extend(lower("of it in the kernel,", per_span(report, "kernel_cpu_s", 1e6)));
+        }
+        let sizes = [("WAL, bytes per span", "wal_bytes"), (BLOCK_BYTES, "block_bytes")];
+        for (name, key) in sizes {
+            let value = per_span(&in_all, key, 1.0);
+            figures.extend(value.map(|value| Figure::new(name, Better::Lower, value)));
+        }
+        Ok(figures)
     }
 
     /// All of the run stays in one live segment.
-    fn unsealed(&self, spans: u64) -> Result<ServerOptions, XtaskError> {
+    ///
+    /// # Errors
+    /// When it does not fit one.
+    pub fn unsealed(&self) -> Result<ServerOptions, XtaskError> {
+        let spans = self.load.spans;
         // A batch is padded to whole pages.
-        let wal_bytes_per_span = WAL_BYTES_PER_SPAN + 4096 / number(self.text("batch-spans"))?;
+        let wal_bytes_per_span = WAL_BYTES_PER_SPAN + 4096 / self.load.batch_spans;
         let segment_bytes = (spans * wal_bytes_per_span + 16 * MIB).next_multiple_of(MIB);
         if segment_bytes > SEGMENT_BYTES_MAX {
             return failed(format!("{spans} spans do not fit one segment; take fewer"));
@@ -129,16 +210,11 @@ impl Bench<'_> {
     }
 
     /// Defaults, with memory for what flat-out load piles up before it is encoded.
-    fn usual(&self) -> ServerOptions {
-        let durability = match self.text("durability") {
-            "interval" => "interval",
-            "os" => "os",
-            _ => "sync",
-        };
+    pub fn usual(&self) -> ServerOptions {
         ServerOptions {
             data: self.dir.join("data"),
             cores: 1,
-            durability,
+            durability: self.load.durability,
             segment_bytes: 64 * MIB,
             budget_bytes: 2048 * MIB,
             block_age: Duration::from_secs(30),
@@ -154,44 +230,56 @@ impl Bench<'_> {
         options: &ServerOptions,
         settle: bool,
     ) -> Result<Value, XtaskError> {
-        tools::fresh_dir(&options.data)?;
-        let mut server = Server::start(&self.binaries.server, options)?;
-        server.wait_ready(READY_TIMEOUT)?;
-        let port = match self.text("protocol") {
-            "http" => server.ports().otlp_http,
-            _ => server.ports().otlp_grpc,
-        };
-        self.warm_up(&server, port)?;
+        let server = self.start(options)?;
+        self.warm_up(&server)?;
         let before = Used::by(&server, &options.data)?;
         let report = self.dir.join(format!("{name}.json"));
-        loadgen::run(&self.binaries.loadgen, port, &self.load(&server, &report, settle))?;
+        let mut arguments = self.load.arguments();
+        arguments.push("--retry".to_owned());
+        if settle {
+            arguments.push("--settle-flush".to_owned());
+        }
+        let mut figures = self.send(&server, arguments, &report)?;
         let used = Used::by(&server, &options.data)?;
-        let text = std::fs::read_to_string(&report).what(|| report.display().to_string())?;
-        let mut figures: Value = match serde_json::from_str(&text) {
-            Ok(figures) => figures,
-            Err(error) => return failed(format!("{}: {error}", report.display())),
-        };
         figures["kernel_cpu_s"] = json!(used.kernel_s - before.kernel_s);
         figures["wal_bytes"] = json!(used.wal_bytes - before.wal_bytes);
         figures["block_bytes"] = json!(used.block_bytes - before.block_bytes);
         figures["blocks_flushed"] = json!(used.blocks - before.blocks);
-        server.kill()?;
-        server::no_panic(&options.data)?;
-        tools::remove_dir(&options.data)?;
+        self.end(server, options)?;
         Ok(figures)
     }
 
-    /// The same load once before, and a flush: the log's files and the memory of segments are then
-    /// made and waiting, as they are in a server that has run for a minute.
-    fn warm_up(&self, server: &Server, port: u16) -> Result<(), XtaskError> {
-        let mut arguments = self.arguments();
-        arguments.push("--retry".to_owned());
-        loadgen::run(&self.binaries.loadgen, port, &arguments)?;
-        server.flush()
+    /// A server without data.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start(&self, options: &ServerOptions) -> Result<Server, XtaskError> {
+        tools::fresh_dir(&options.data)?;
+        let mut server = Server::start(&self.binaries.server, options)?;
+        server.wait_ready(READY_TIMEOUT)?;
+        Ok(server)
     }
 
-    fn load(&self, server: &Server, report: &Path, settle: bool) -> Vec<String> {
-        let mut arguments = self.arguments();
+    /// Ends a server and removes its data.
+    ///
+    /// # Errors
+    /// When it ever panicked.
+    pub fn end(&self, server: Server, options: &ServerOptions) -> Result<(), XtaskError> {
+        server.kill()?;
+        server::no_panic(&options.data)?;
+        tools::remove_dir(&options.data)
+    }
+
+    /// Sends spans from the other processor; the load generator's report.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn send(
+        &self,
+        server: &Server,
+        mut arguments: Vec<String>,
+        report: &Path,
+    ) -> Result<Value, XtaskError> {
         let http = format!("http://127.0.0.1:{}", server.ports().http);
         for (name, value) in [
             ("--server-pid", server.pid().to_string()),
@@ -201,18 +289,47 @@ impl Bench<'_> {
         ] {
             arguments.extend([name.to_owned(), value]);
         }
+        loadgen::run(&self.binaries.loadgen, self.port(server), &arguments)?;
+        super::read(report)
+    }
+
+    /// The same load once before, and a flush: the log's files and the memory of segments are then
+    /// made and waiting, as they are in a server that has run for a minute.
+    ///
+    /// # Errors
+    /// When the load generator or the flush fails.
+    pub fn warm_up(&self, server: &Server) -> Result<(), XtaskError> {
+        self.fill(server)?;
+        server.flush()
+    }
+
+    /// The load once, with nobody measuring.
+    ///
+    /// # Errors
+    /// When the load generator fails.
+    pub fn fill(&self, server: &Server) -> Result<(), XtaskError> {
+        let mut arguments = self.load.arguments();
         arguments.push("--retry".to_owned());
-        if settle {
-            arguments.push("--settle-flush".to_owned());
+        loadgen::run(&self.binaries.loadgen, self.port(server), &arguments)
+    }
+
+    /// The server's program.
+    pub fn server_binary(&self) -> &Path {
+        &self.binaries.server
+    }
+
+    fn port(&self, server: &Server) -> u16 {
+        match self.load.protocol.as_str() {
+            "http" => server.ports().otlp_http,
+            _ => server.ports().otlp_grpc,
         }
-        arguments
     }
 }
 
 /// The table, and where the figures come from.
-impl Bench<'_> {
+impl Bench {
     fn print(&self, until_ack: &Value, in_all: &Value) {
-        let arguments = self.arguments().join(" ");
+        let arguments = self.load.arguments().join(" ");
         println!("\ningest {arguments} on {}", machine());
         println!(
             "server: 1 core, pinned to CPU {}; loadgen on CPU {}",
@@ -268,11 +385,13 @@ const PER_SPAN: &[(&str, &str, f64)] = &[
 ];
 
 fn per_spans(figures: &Value, name: &str, per: f64) -> String {
-    let spans = figures["acknowledged"]["spans"].as_f64().unwrap_or(0.0);
-    match figures[name].as_f64() {
-        Some(amount) if amount > 0.0 && spans > 0.0 => format!("{:.2}", amount * per / spans),
-        _ => "-".to_owned(),
-    }
+    per_span(figures, name, per).map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"))
+}
+
+/// An amount of a report, per so many acknowledged spans; none if nothing was counted.
+fn per_span(report: &Value, name: &str, per: f64) -> Option<f64> {
+    let spans = report["acknowledged"]["spans"].as_f64().filter(|spans| *spans > 0.0)?;
+    Some(report[name].as_f64().filter(|amount| *amount > 0.0)? * per / spans)
 }
 
 /// Bytes of all files below a directory; 0 if it is missing.

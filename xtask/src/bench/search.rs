@@ -12,6 +12,7 @@ use clap::{Arg, ArgMatches};
 use rustix::fs::{Advice, fadvise};
 use serde_json::{Value, json};
 
+use super::figure::{Better, Figure};
 use super::{KERNEL, USER, cpu_s, machine, number};
 use crate::error::{What, XtaskError, failed};
 use crate::loadgen;
@@ -30,6 +31,16 @@ const CPU_S_MIN: f64 = 0.5;
 const REPEATS_MAX: u32 = 200;
 /// Metrics leave out what is younger than 30 s, and then what is left of a step, which is 5 s here.
 const METRICS_CUT_OFF: Duration = Duration::from_secs(37);
+/// Least number of warm answers.
+const REPEATS: u32 = 5;
+/// Size of blocks when they are cut.
+const BLOCK_MIB: u64 = 12;
+/// What the table of all figures shows of a query: name, where, times what.
+const FIGURES: &[(&str, &str, f64)] = &[
+    ("cold ms", "cold_ms", 1.0),
+    ("warm ms", "warm_ms_median", 1.0),
+    ("warm CPU ms", "warm_cpu_s", 1000.0),
+];
 /// An id that no trace has.
 const NO_TRACE: &str = "0123456789abcdef0123456789abcdef";
 
@@ -40,7 +51,7 @@ pub fn command() -> clap::Command {
         option("spans", "N", "Spans in blocks, as 500k or 3m").default_value("3m"),
         option("cores", "N", "Cores of the server").default_value("1"),
         option("repeat", "N", "Least number of warm answers").default_value("5"),
-        option("block-mib", "N", "Size of blocks when they are cut").default_value("50"),
+        option("block-mib", "N", "Live data of a block").default_value("12"),
         tools::no_build_arg(),
     ])
 }
@@ -77,7 +88,8 @@ const QUERIES: &[(&str, Ask)] = &[
     ("quantiles", Ask::Metrics("{ kind = server } | quantile_over_time(duration, .5, .9, .99)")),
     ("tag names", Ask::TagNames),
     ("tag values", Ask::TagValues("resource.service.name")),
-    ("tag values of many", Ask::TagValues("name")),
+    ("tag values of names", Ask::TagValues("name")),
+    ("tag values, one per trace", Ask::TagValues("span.session.id")),
 ];
 
 /// Runs it.
@@ -86,45 +98,19 @@ const QUERIES: &[(&str, Ask)] = &[
 /// When a server or the load generator fails.
 pub fn run(matches: &ArgMatches) -> Result<(), XtaskError> {
     let text = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
-    let dir = tools::target().join("bench");
-    std::fs::create_dir_all(&dir).what(|| dir.display().to_string())?;
+    let dir = super::directory()?;
     let binaries = tools::build("release", matches)?.copied_to(&dir)?;
-    let options = ServerOptions {
-        data: dir.join("search-data"),
-        cores: number(text("cores"))?,
-        durability: "os",
-        segment_bytes: 64 * MIB,
-        budget_bytes: 2048 * MIB,
-        block_age: Duration::from_secs(3600),
-        block_bytes: number(text("block-mib"))? * MIB,
-        cpu: None,
-    };
-    let spans = number(text("spans"))?;
-    let repeat = u32::try_from(number(text("repeat"))?).unwrap_or(REPEATS_MAX);
-    let mut bench =
-        Bench { binaries, options, spans, repeat, range_s: [0, 0], trace_id: String::new() };
-    let loaded = bench.load()?;
-    let mut rows = Vec::new();
-    for (name, ask) in QUERIES {
-        eprintln!("{name} …");
-        rows.push(bench.measure(name, ask)?);
-    }
-    let result = json!({
-        "machine": machine(),
-        "cores": bench.options.cores,
-        "data": loaded,
-        "queries": rows,
-    });
-    let path = dir.join("search.json");
-    std::fs::write(&path, format!("{result:#}\n")).what(|| path.display().to_string())?;
-    server::no_panic(&bench.options.data)?;
-    tools::remove_dir(&bench.options.data)?;
+    let mut bench = Bench::new(binaries, &dir, number(text("spans"))?);
+    bench.options.cores = number(text("cores"))?;
+    bench.options.block_bytes = number(text("block-mib"))? * MIB;
+    bench.repeat = u32::try_from(number(text("repeat"))?).unwrap_or(REPEATS_MAX);
+    let result = bench.run()?;
     print(&result);
-    println!("JSON: {}", path.display());
-    Ok(())
+    super::write(&dir.join("search.json"), &result)
 }
 
-struct Bench {
+/// A server whose blocks are searched.
+pub struct Bench {
     binaries: Binaries,
     options: ServerOptions,
     spans: u64,
@@ -143,6 +129,61 @@ struct Answer {
 }
 
 impl Bench {
+    /// With the command's defaults.
+    pub fn new(binaries: Binaries, dir: &Path, spans: u64) -> Self {
+        let options = ServerOptions {
+            data: dir.join("search-data"),
+            cores: 1,
+            durability: "os",
+            segment_bytes: 64 * MIB,
+            budget_bytes: 2048 * MIB,
+            block_age: Duration::from_secs(3600),
+            block_bytes: BLOCK_MIB * MIB,
+            cpu: None,
+        };
+        Self { binaries, options, spans, repeat: REPEATS, range_s: [0, 0], trace_id: String::new() }
+    }
+
+    /// Loads, and asks all queries.
+    fn run(&mut self) -> Result<Value, XtaskError> {
+        let loaded = self.load()?;
+        let mut rows = Vec::new();
+        for (name, ask) in QUERIES {
+            eprintln!("{name} …");
+            rows.push(self.measure(name, ask)?);
+        }
+        server::no_panic(&self.options.data)?;
+        tools::remove_dir(&self.options.data)?;
+        Ok(json!({
+            "machine": machine(),
+            "cores": self.options.cores,
+            "data": loaded,
+            "queries": rows,
+        }))
+    }
+
+    /// What the table of all figures shows of it.
+    ///
+    /// # Errors
+    /// When a server or the load generator fails, or a query is refused.
+    pub fn figures(&mut self) -> Result<Vec<Figure>, XtaskError> {
+        let result = self.run()?;
+        let mut figures = Vec::new();
+        for row in result["queries"].as_array().into_iter().flatten() {
+            let name = row["name"].as_str().unwrap_or_default();
+            if let Some(refused) = row["refused"].as_str() {
+                return failed(format!("{name}: {refused}"));
+            }
+            for (what, key, by) in FIGURES {
+                let value = row[*key].as_f64();
+                figures.extend(value.map(|value| {
+                    Figure::new(format!("{name}, {what}"), Better::Lower, value * by)
+                }));
+            }
+        }
+        Ok(figures)
+    }
+
     fn start(&self) -> Result<Server, XtaskError> {
         let mut server = Server::start(&self.binaries.server, &self.options)?;
         server.wait_ready(READY_TIMEOUT)?;
