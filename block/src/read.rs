@@ -300,7 +300,7 @@ impl BlockReader {
             let parts = page_parts(&group.chunks[*column], group.rows, |rows| rows.contains(&row));
             let mut stream = self.stream_of(row_group, *column, &parts, fetched)?;
             stream.seek(row, &mut budget)?;
-            let entries = stream.row(row).map_or(0, |slice| slice.values_present(stream.max_def()));
+            let entries = stream.row(row).map_or(0, |slice| slice.present);
             budget.take(entries * ENTRY_BYTES)?;
             streams.push((*column, stream));
         }

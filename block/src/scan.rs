@@ -11,13 +11,17 @@ use std::sync::Arc;
 
 use stringendo_proto::TraceId;
 
-use crate::read::columns::Columns;
+use crate::read::columns::{Column, Columns};
 use crate::read::{BlockReader, Fetched, ReadError, join_ranges};
 
 mod attributes;
+mod batch;
+mod facts;
 mod items;
+mod keys;
 mod lookup;
 mod needs;
+mod newest;
 mod pages;
 mod plan;
 mod probe;
@@ -26,12 +30,17 @@ mod rows;
 mod sift;
 mod spans;
 
+use batch::Pool;
+pub use batch::{ColumnValue, ScanArray, ScanBatch, ScanCell, ScanValue, ScannedTrace, TextTable};
+pub use facts::TraceFacts;
 pub use lookup::Lookup;
 pub use needs::{Accepts, Needs, Scalar, ScanNeed, ScanTest, ValueTypes, Wanted};
+pub use newest::NewestFirst;
 pub use pages::SiftCounts;
 use plan::Plan;
 use row::Streams;
 pub use sift::{Candidates, Sift};
+use spans::Run;
 
 /// A batch ends with the trace that brings it to this many spans: about a millisecond of work.
 const BATCH_SPANS: usize = 1024;
@@ -149,107 +158,15 @@ pub struct ScanRequest {
     pub end_unix_nanos: u64,
     /// What a trace must hold; only [`BlockReader::look_up`] and [`BlockReader::sift`] look at it.
     pub needs: Needs,
+    /// Whether batches have the start of every span.
+    pub span_starts: bool,
+    /// Whether [`RowGroupScan::facts`] will be asked.
+    pub facts: bool,
 }
 
 impl ScanRequest {
     fn wants(&self, start_unix_nanos: u64, end_unix_nanos: u64) -> bool {
         start_unix_nanos <= self.end_unix_nanos && end_unix_nanos >= self.start_unix_nanos
-    }
-}
-
-/// The value of a field of a span. Of several values of one attribute key the last counts.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum ColumnValue {
-    /// Absent.
-    #[default]
-    Missing,
-    /// Text or bytes of an id.
-    Bytes(bytes::Bytes),
-    /// Integer (durations, codes and counts too).
-    Int(i64),
-    /// Double.
-    Float(f64),
-    /// Boolean.
-    Bool(bool),
-    /// Array of strings.
-    BytesArray(Vec<bytes::Bytes>),
-    /// Array of integers.
-    IntArray(Vec<i64>),
-    /// Array of doubles.
-    FloatArray(Vec<f64>),
-    /// Array of booleans.
-    BoolArray(Vec<bool>),
-    /// Present, of a type that no comparison takes.
-    Unsupported,
-}
-
-/// One trace of a batch.
-#[derive(Clone, Debug)]
-pub struct ScannedTrace {
-    /// Id.
-    pub trace_id: TraceId,
-    /// Earliest span start.
-    pub start_unix_nanos: u64,
-    /// Latest span end.
-    pub end_unix_nanos: u64,
-    /// Name of the root span, or empty.
-    pub root_name: bytes::Bytes,
-    /// Service of the root span, or empty.
-    pub root_service: bytes::Bytes,
-    /// Spans and errors by service.
-    pub service_stats: Vec<(bytes::Bytes, u32, u32)>,
-    /// Its spans in [`ScanBatch`].
-    pub spans: Range<usize>,
-    /// Which needs it may satisfy, as far as is known: bit `i` is the need of number `i` (of the
-    /// first 64).
-    pub needs_met: u64,
-}
-
-/// Some traces of a row group with the requested columns.
-#[derive(Clone, Debug, Default)]
-pub struct ScanBatch {
-    /// Traces in order of id that are within the requested time.
-    pub traces: Vec<ScannedTrace>,
-    /// Per requested field one column: a value per span, or per item where the field has a
-    /// [`ScanField::list`].
-    pub columns: Vec<Vec<ColumnValue>>,
-    /// Per span how many events it and the spans before it have; empty if no field needs them.
-    pub event_ends: Vec<u32>,
-    /// Per span how many links it and the spans before it have; empty if no field needs them.
-    pub link_ends: Vec<u32>,
-    /// Always there: span ids.
-    pub span_ids: Vec<[u8; 8]>,
-    /// Always there: span starts, nanoseconds since the Unix epoch.
-    pub span_start_unix_nanos: Vec<u64>,
-    /// Always there: span durations in nanoseconds.
-    pub span_duration_nanos: Vec<u64>,
-}
-
-impl ScanBatch {
-    /// The items of a span: positions in the columns of the list's fields. Empty if no such field
-    /// was requested.
-    pub fn items(&self, list: ItemList, span: usize) -> Range<usize> {
-        let ends = self.ends(list);
-        let Some(end) = ends.get(span) else { return 0..0 };
-        let start = span.checked_sub(1).map_or(0, |before| ends[before]);
-        start as usize..*end as usize
-    }
-
-    fn ends(&self, list: ItemList) -> &[u32] {
-        match list {
-            ItemList::Events => &self.event_ends,
-            ItemList::Links => &self.link_ends,
-        }
-    }
-
-    /// Appends the items of a trace's spans; `ends` count from the trace's first item.
-    fn append_items(&mut self, list: ItemList, ends: &[u32]) {
-        let all = match list {
-            ItemList::Events => &mut self.event_ends,
-            ItemList::Links => &mut self.link_ends,
-        };
-        let before = all.last().copied().unwrap_or(0);
-        all.extend(ends.iter().map(|end| before + end));
     }
 }
 
@@ -261,6 +178,8 @@ pub struct RowGroupScan {
     plan: Plan,
     streams: Streams,
     candidates: Candidates,
+    /// Columns that are read of every trace.
+    scanned: Vec<Column>,
     next_row: u64,
     rows: u64,
     spans: u64,
@@ -307,19 +226,25 @@ impl RowGroupScan {
         if self.next_row >= self.rows {
             return Ok(None);
         }
-        let mut batch = ScanBatch::default();
+        let (mut batch, mut pool) = (ScanBatch::default(), Pool::default());
         batch.columns.resize_with(self.request.fields.len(), Vec::new);
         let mut rows = 0;
-        while rows < BATCH_ROWS && batch.span_ids.len() < BATCH_SPANS {
-            let Some(row) = self.next_candidate() else {
+        while rows < BATCH_ROWS && batch.spans < BATCH_SPANS {
+            let Some(row) = self.next_candidate(self.next_row) else {
                 self.next_row = self.rows;
                 break;
             };
             rows += 1;
             self.next_row = row + 1;
-            self.scan_row(row, &mut batch)?;
+            if self.time(row)?.is_some() {
+                let run = self.run(row, BATCH_ROWS - rows, BATCH_SPANS - batch.spans)?;
+                rows += run.end - self.next_row;
+                self.next_row = run.end;
+                self.scan_run(run, &mut batch, &mut pool)?;
+            }
         }
-        self.spans += batch.span_ids.len() as u64;
+        (batch.tables, batch.arrays) = (pool.tables, pool.arrays);
+        self.spans += batch.spans as u64;
         Ok(Some(batch))
     }
 
@@ -328,32 +253,61 @@ impl RowGroupScan {
         (self.spans, self.streams.read_bytes())
     }
 
-    fn next_candidate(&self) -> Option<u64> {
-        let row = match &self.candidates.rows {
-            None => Some(self.next_row),
-            Some(candidates) => candidates.next(self.next_row),
-        };
-        row.filter(|row| *row < self.rows)
+    fn next_candidate(&self, row: u64) -> Option<u64> {
+        self.candidates.next(row).filter(|row| *row < self.rows)
     }
 
-    fn scan_row(&mut self, row: u64, batch: &mut ScanBatch) -> Result<(), ReadError> {
+    /// Start and end of the trace in `row`, if it is of the requested time.
+    fn time(&mut self, row: u64) -> Result<Option<(u64, u64)>, ReadError> {
         let start = self.streams.trace_int(self.columns.start, row)? as u64;
         let end = self.streams.trace_int(self.columns.end, row)? as u64;
-        if !self.request.wants(start, end) {
-            return Ok(());
+        Ok(self.request.wants(start, end).then_some((start, end)))
+    }
+
+    /// `row` and wanted rows right behind it that are in the same pages: at most `more` of them,
+    /// with some `spans` together.
+    fn run(&mut self, row: u64, more: u64, spans: usize) -> Result<Range<u64>, ReadError> {
+        let mut most = row + 1 + more;
+        for column in &self.scanned {
+            most = most.min(self.streams.seek(*column, row)?);
         }
-        let first_span = batch.span_ids.len();
-        spans::append(&mut self.plan, &self.columns, &mut self.streams, row, batch)?;
-        batch.traces.push(ScannedTrace {
-            trace_id: row::trace_id(&mut self.streams, self.columns.trace_id, row)?,
-            start_unix_nanos: start,
-            end_unix_nanos: end,
-            root_name: self.streams.trace_bytes(self.columns.root_name, row)?,
-            root_service: self.streams.trace_bytes(self.columns.root_service, row)?,
-            service_stats: row::service_stats(&mut self.streams, &self.columns, row)?,
-            spans: first_span..batch.span_ids.len(),
-            needs_met: self.candidates.needs_met(row),
-        });
+        most = most.min(self.streams.rows_within(self.plan.head, row, spans));
+        let mut end = row + 1;
+        while end < most && self.next_candidate(end) == Some(end) && self.time(end)?.is_some() {
+            end += 1;
+        }
+        Ok(row..end)
+    }
+
+    fn scan_run(
+        &mut self,
+        rows: Range<u64>,
+        batch: &mut ScanBatch,
+        pool: &mut Pool,
+    ) -> Result<(), ReadError> {
+        let first_span = batch.spans;
+        let (plan, columns, streams) = (&mut self.plan, &*self.columns, &mut self.streams);
+        let mut run = Run { plan, columns, streams, pool, rows: rows.clone() };
+        let ends = run.append(batch)?;
+        self.streams.seek(self.columns.trace_id, rows.start)?;
+        let ids = self.streams.get(self.columns.trace_id, &rows)?;
+        let starts = self.streams.get(self.columns.start, &rows)?;
+        let times = self.streams.get(self.columns.end, &rows)?;
+        let mut first = first_span;
+        for (at, (row, end)) in rows.zip(ends).enumerate() {
+            let id = ids.values.byte_slice(ids.first_value + at).try_into().map(TraceId);
+            let wrong = |_| ReadError::Damaged(format!("row {row}: trace id is not of 16 bytes"));
+            let spans = first..first_span + end as usize;
+            first = spans.end;
+            batch.traces.push(ScannedTrace {
+                row,
+                trace_id: id.map_err(wrong)?,
+                start_unix_nanos: starts.values.int(starts.first_value + at) as u64,
+                end_unix_nanos: times.values.int(times.first_value + at) as u64,
+                spans,
+                needs_met: self.candidates.needs_met(row),
+            });
+        }
         Ok(())
     }
 }
@@ -375,7 +329,7 @@ impl BlockReader {
         if !self.may_hold_time(row_group, request) || candidates.is_empty() {
             return Vec::new();
         }
-        let plan = Plan::new(&self.columns, &request.fields);
+        let plan = Plan::new(&self.columns, request);
         let ranges =
             plan.needed(&self.columns).into_iter().flat_map(|column| match &candidates.rows {
                 None => self.chunk_range(row_group, column).into_iter().collect(),
@@ -411,7 +365,7 @@ impl BlockReader {
         let rows = self.rows(row_group)?;
         let has_rows = self.may_hold_time(row_group, request) && !candidates.is_empty();
         let rows = if has_rows { rows } else { 0 };
-        let plan = Plan::new(&self.columns, &request.fields);
+        let plan = Plan::new(&self.columns, request);
         let mut streams = Streams::default();
         if rows > 0 {
             for column in plan.needed(&self.columns) {
@@ -428,6 +382,7 @@ impl BlockReader {
         Ok(RowGroupScan {
             columns: Arc::clone(&self.columns),
             request: request.clone(),
+            scanned: plan.scanned(&self.columns),
             plan,
             streams,
             candidates: candidates.clone(),

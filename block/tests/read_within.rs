@@ -21,8 +21,10 @@ type Found = Vec<(TraceId, Vec<Vec<ColumnValue>>)>;
 /// Traces one by one, since another scan may make other batches.
 fn add(found: &mut Found, batch: &ScanBatch) {
     for trace in &batch.traces {
-        let column = |column: &Vec<ColumnValue>| column[trace.spans.clone()].to_vec();
-        found.push((trace.trace_id, batch.columns.iter().map(column).collect()));
+        let column = |number: usize| -> Vec<ColumnValue> {
+            trace.spans.clone().map(|at| batch.value(number, at).into()).collect()
+        };
+        found.push((trace.trace_id, (0..batch.columns.len()).map(column).collect()));
     }
 }
 

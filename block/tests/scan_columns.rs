@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use stringendo_block::scan::{
     AttributeScope, ColumnValue, ItemList, ScanBatch, ScanField, ScanRequest, ScannedTrace,
+    TraceFacts,
 };
 use stringendo_block::{BlockReader, ReadError};
 use stringendo_proto::TraceId;
@@ -127,14 +128,11 @@ fn compare(fields: Vec<ScanField>, expected: impl Fn(&ScanField, Owners<'_>) -> 
             for ScannedTrace { trace_id, spans: range, .. } in &batch.traces {
                 let stored = spans(&rows[trace_id]);
                 assert_eq!(stored.len(), range.len(), "{trace_id}");
-                for (field, column) in fields.iter().zip(&batch.columns) {
+                for (number, field) in fields.iter().enumerate() {
                     for (at, span) in range.clone().zip(&stored) {
                         let expected = expected(field, *span);
-                        assert_same(
-                            &column[at],
-                            &expected,
-                            &format!("{name} {field:?} {trace_id}"),
-                        );
+                        let found = batch.value(number, at).into();
+                        assert_same(&found, &expected, &format!("{name} {field:?} {trace_id}"));
                     }
                 }
                 traces += 1;
@@ -226,13 +224,13 @@ fn compare_items(
         for batch in scan(block, reader, &all_time(fields.to_vec())).unwrap() {
             for ScannedTrace { trace_id, spans: range, .. } in &batch.traces {
                 for (at, (_, _, span)) in range.clone().zip(spans(&rows[trace_id])) {
-                    for (field, column) in fields.iter().zip(&batch.columns) {
-                        let found = &column[batch.items(list, at)];
+                    for (number, field) in fields.iter().enumerate() {
+                        let found = batch.items(list, at);
                         let expected = expected(field, span);
                         assert_eq!(found.len(), expected.len(), "{name} {field:?} {trace_id}");
-                        for (found, expected) in found.iter().zip(&expected) {
+                        for (at, expected) in found.zip(&expected) {
                             let what = format!("{name} {field:?} {trace_id}");
-                            assert_same(found, expected, &what);
+                            assert_same(&batch.value(number, at).into(), expected, &what);
                         }
                     }
                     items += batch.items(list, at).len();
@@ -310,7 +308,7 @@ fn events_links_and_spans_can_be_read_at_once() {
     for (number, field) in fields.iter().enumerate() {
         let alone = scan(block, reader, &all_time(vec![field.clone()])).unwrap();
         for (together, alone) in together.iter().zip(&alone) {
-            assert_eq!(together.columns[number], alone.columns[0], "{field:?}");
+            assert_eq!(together.owned_values(number), alone.owned_values(0), "{field:?}");
             assert_eq!(alone.event_ends.is_empty(), field.list() != Some(ItemList::Events));
         }
     }
@@ -333,37 +331,48 @@ fn several_fields_at_once_are_the_same_as_one_by_one() {
         for (at, field) in fields.iter().enumerate() {
             let alone = scan(&block, &reader, &all_time(vec![field.clone()])).unwrap();
             for (a, b) in together.iter().zip(&alone) {
-                assert_eq!(a.columns[at], b.columns[0], "{name}: {field:?}");
+                assert_eq!(a.owned_values(at), b.owned_values(0), "{name}: {field:?}");
             }
         }
     }
 }
 
 #[test]
-fn what_every_batch_carries_agrees_with_the_rows() {
+fn facts_and_starts_agree_with_the_rows() {
     let Loaded { block, reader, rows, .. } = &LOADED[1];
-    for batch in scan(block, reader, &all_time(Vec::new())).unwrap() {
-        assert_eq!(batch.span_ids.len(), batch.span_start_unix_nanos.len());
-        assert_eq!(batch.span_ids.len(), batch.span_duration_nanos.len());
-        for trace in &batch.traces {
-            let stored = spans(&rows[&trace.trace_id]);
-            for (at, (_, _, span)) in trace.spans.clone().zip(&stored) {
-                assert_eq!(batch.span_ids[at], span.span_id[..]);
-                assert_eq!(batch.span_start_unix_nanos[at], span.start_time_unix_nano);
+    let request = ScanRequest { span_starts: true, facts: true, ..all_time(Vec::new()) };
+    for row_group in 0..reader.row_groups() {
+        let fetched = block.fetch(&reader.scan_ranges(row_group, &request));
+        let mut scan = reader.scan(row_group, &request, &fetched).unwrap();
+        while let Some(batch) = scan.next_batch().unwrap() {
+            assert_eq!(batch.spans, batch.span_start_unix_nanos.len());
+            // Not all of them, but in order.
+            for trace in batch.traces.iter().filter(|trace| trace.row % 3 != 1) {
+                let facts = scan.facts(trace).unwrap();
+                assert_facts(&facts, &spans(&rows[&trace.trace_id]), trace);
+                let starts = &batch.span_start_unix_nanos[trace.spans.clone()];
+                assert_eq!(facts.span_start_unix_nanos, starts);
             }
-            let counted: u32 = trace.service_stats.iter().map(|(_, spans, _)| spans).sum();
-            assert_eq!(counted as usize, stored.len());
-            let errors = |span: &Span| span.status.as_ref().unwrap().code == 2;
-            let errors = stored.iter().filter(|(_, _, span)| errors(span)).count();
-            let counted: u32 = trace.service_stats.iter().map(|(_, _, errors)| errors).sum();
-            assert_eq!(counted as usize, errors);
-            let starts = stored.iter().map(|(_, _, span)| span.start_time_unix_nano);
-            assert_eq!(
-                trace.start_unix_nanos,
-                starts.filter(|start| *start > 0).min().unwrap_or(0)
-            );
         }
     }
+}
+
+fn assert_facts(facts: &TraceFacts, stored: &[Owners<'_>], trace: &ScannedTrace) {
+    assert_eq!(facts.span_ids.len(), stored.len());
+    for (at, (_, _, span)) in stored.iter().enumerate() {
+        assert_eq!(facts.span_ids[at], span.span_id[..]);
+        assert_eq!(facts.span_start_unix_nanos[at], span.start_time_unix_nano);
+        let duration = span.end_time_unix_nano.wrapping_sub(span.start_time_unix_nano);
+        assert_eq!(facts.span_duration_nanos[at], duration);
+    }
+    let counted: u32 = facts.service_stats.iter().map(|(_, spans, _)| spans).sum();
+    assert_eq!(counted as usize, stored.len());
+    let errors = |span: &Span| span.status.as_ref().unwrap().code == 2;
+    let errors = stored.iter().filter(|(_, _, span)| errors(span)).count();
+    let counted: u32 = facts.service_stats.iter().map(|(_, _, errors)| errors).sum();
+    assert_eq!(counted as usize, errors);
+    let starts = stored.iter().map(|(_, _, span)| span.start_time_unix_nano);
+    assert_eq!(trace.start_unix_nanos, starts.filter(|start| *start > 0).min().unwrap_or(0));
 }
 
 #[test]

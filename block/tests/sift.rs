@@ -131,9 +131,9 @@ fn collect(fields: &[ScanField], batch: &ScanBatch, traces: &mut BTreeMap<TraceI
         let items = |list: ItemList| {
             batch.items(list, trace.spans.start).start..batch.items(list, trace.spans.end - 1).end
         };
-        let columns = fields.iter().zip(&batch.columns).map(|(field, column)| {
+        let columns = fields.iter().enumerate().map(|(number, field)| {
             let range = field.list().map_or(trace.spans.clone(), items);
-            column[range].to_vec()
+            range.map(|at| batch.value(number, at).into()).collect()
         });
         traces.insert(trace.trace_id, columns.collect());
     }
@@ -283,7 +283,7 @@ fn asks(loaded: &Loaded, field: usize) -> Vec<Asks> {
 
 fn request(fields: Vec<ScanField>, wanted: Wanted, needs: Vec<ScanNeed>) -> ScanRequest {
     let needs = Needs { wanted, needs };
-    ScanRequest { fields, start_unix_nanos: 0, end_unix_nanos: u64::MAX, needs }
+    ScanRequest { fields, end_unix_nanos: u64::MAX, needs, ..ScanRequest::default() }
 }
 
 #[test]

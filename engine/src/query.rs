@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 pub mod block_columns;
 pub mod block_needs;
+pub mod block_newest;
 pub mod block_read;
 pub mod block_search;
 pub mod block_sift;

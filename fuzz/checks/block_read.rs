@@ -166,6 +166,7 @@ fn scan_all(reader: &BlockReader, data: &Bytes) {
     let needs = fields_tested.map(|field| vec![test(field), test(0)]).collect();
     let needs = Needs { wanted: Wanted::AllNeeds, needs };
     let mut request = ScanRequest { fields, end_unix_nanos: u64::MAX, ..ScanRequest::default() };
+    (request.span_starts, request.facts) = (true, true);
     scan_rows(reader, data, &request, |_| Some(Candidates::all()));
     request.needs = needs;
     request.start_unix_nanos = 1;
@@ -211,11 +212,18 @@ fn scan_rows(
         for _ in 0..STEPS {
             let Ok(Some(batch)) = scan.next_batch() else { break };
             let values = |field: &ScanField| match field.list() {
-                None => batch.span_ids.len(),
-                Some(list) => (0..batch.span_ids.len()).map(|at| batch.items(list, at).len()).sum(),
+                None => batch.spans,
+                Some(list) => (0..batch.spans).map(|at| batch.items(list, at).len()).sum(),
             };
             let columns = request.fields.iter().zip(&batch.columns);
             assert!(columns.into_iter().all(|(field, column)| column.len() == values(field)));
+            for column in 0..batch.columns.len() {
+                assert_eq!(batch.owned_values(column).len(), batch.columns[column].len());
+            }
+            assert!(batch.traces.iter().step_by(3).all(|trace| {
+                let facts = scan.facts(trace);
+                facts.is_err() || facts.is_ok_and(|facts| facts.span_ids.len() == trace.spans.len())
+            }));
         }
     }
 }

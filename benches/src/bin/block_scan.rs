@@ -110,7 +110,7 @@ fn search(block: &FinishedBlock, reader: &BlockReader, request: &ScanRequest) ->
             reader.scan_candidates(row_group, request, &candidates, &bytes).expect("columns");
         while let Some(batch) = scan.next_batch().expect("columns") {
             traces += batch.traces.len() as u64;
-            spans += batch.span_ids.len() as u64;
+            spans += batch.spans as u64;
         }
     }
     Round { time: start.elapsed(), sift, traces, spans, fetched }
@@ -195,7 +195,8 @@ fn service(block: &FinishedBlock, reader: &BlockReader) -> Asked {
 fn request(field: ScanField, (types, (numbers, accepts)): Asked) -> ScanRequest {
     let test = ScanTest { fields: vec![0], types, numbers, accepts };
     let needs = Needs { wanted: Wanted::AnyNeed, needs: vec![vec![test]] };
-    ScanRequest { fields: vec![field], start_unix_nanos: 0, end_unix_nanos: u64::MAX, needs }
+    let fields = vec![field];
+    ScanRequest { fields, end_unix_nanos: u64::MAX, needs, ..ScanRequest::default() }
 }
 
 /// Some text that the field holds in the block.
@@ -204,9 +205,9 @@ fn some_text(block: &FinishedBlock, reader: &BlockReader, field: &ScanField) -> 
     let bytes = fetch(block, reader.scan_ranges(0, &request), &mut 0);
     let mut scan = reader.scan(0, &request, &bytes).expect("columns");
     while let Some(batch) = scan.next_batch().expect("columns") {
-        for value in batch.columns.iter().flatten() {
+        for value in batch.owned_values(0) {
             if let stringendo_block::scan::ColumnValue::Bytes(text) = value {
-                return text.clone();
+                return text;
             }
         }
     }

@@ -3,7 +3,9 @@
 //! From: bytes of a column chunk ([`super::stream`]). To: rows. Input is not trusted: sizes in
 //! headers are checked against the bytes at hand and the limits below before anything is allocated.
 
+use std::collections::VecDeque;
 use std::io::Read;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -165,25 +167,19 @@ fn encoding(number: i64) -> u8 {
 /// A decoded data page.
 #[derive(Debug)]
 pub(crate) struct Page {
-    pub(crate) rep: Vec<u8>,
-    pub(crate) def: Vec<u8>,
+    /// Columns of one list share them.
+    pub(crate) levels: Arc<Levels>,
     pub(crate) values: Values,
-    /// Per row where its levels begin; one more for the end.
-    pub(crate) row_levels: Vec<u32>,
-    /// Per row where its values begin; one more for the end.
-    pub(crate) row_values: Vec<u32>,
 }
 
 impl Page {
     pub(crate) fn rows(&self) -> usize {
-        self.row_levels.len() - 1
+        self.levels.rows()
     }
 
-    /// Memory held.
+    /// Memory held; of shared levels, too, as if they were not.
     pub(crate) fn memory_bytes(&self) -> usize {
-        let positions = self.row_levels.capacity() + self.row_values.capacity();
-        let levels = self.rep.capacity() + self.def.capacity();
-        levels + positions * size_of::<u32>() + self.values.memory_bytes()
+        self.levels.memory_bytes() + self.values.memory_bytes()
     }
 }
 
@@ -251,15 +247,15 @@ pub(crate) fn decode_page(
     header: &PageHeader,
     body: &Bytes,
     dictionary: Option<&Dictionary>,
+    known: &mut KnownLevels,
 ) -> Result<Page, BadPage> {
     let raw = open_page(column, header, body)?;
-    let Levels { rep, def, row_levels, row_values } = raw.levels(column)?;
-    if header.rows.is_some_and(|rows| rows != row_levels.len() - 1) {
+    let levels = known.levels(column, &raw)?;
+    if header.rows.is_some_and(|rows| rows != levels.rows()) {
         return Err(BadPage("rows are not as many as the header says"));
     }
-    let present = row_values.last().map_or(0, |end| *end as usize);
-    let values = raw.values(column, present, dictionary)?;
-    Ok(Page { rep, def, values, row_levels, row_values })
+    let values = raw.values(column, levels.present(), dictionary)?;
+    Ok(Page { levels, values })
 }
 
 /// Decodes a dictionary page from the bytes after its header.
@@ -372,6 +368,62 @@ impl Levels {
     /// How many values there are.
     pub(crate) fn present(&self) -> usize {
         self.row_values.last().map_or(0, |end| *end as usize)
+    }
+
+    /// Memory held.
+    fn memory_bytes(&self) -> usize {
+        let positions = self.row_levels.capacity() + self.row_values.capacity();
+        self.rep.capacity() + self.def.capacity() + positions * size_of::<u32>()
+    }
+}
+
+/// Levels that were decoded last. All columns of a list that have a value per item have the same
+/// ones, in the same bytes if one writer wrote them.
+#[derive(Debug, Default)]
+pub(crate) struct KnownLevels {
+    known: VecDeque<(LevelBytes, Arc<Levels>)>,
+}
+
+/// Levels as they are in the file, and all that their meaning depends on.
+#[derive(Debug, PartialEq, Eq)]
+struct LevelBytes {
+    rep: Bytes,
+    def: Bytes,
+    max_rep: u8,
+    max_def: u8,
+    count: usize,
+}
+
+impl KnownLevels {
+    /// A scan reads columns of so many lists, or little more.
+    const KEPT: usize = 4;
+    /// Levels of larger pages are not kept: what is kept is not charged.
+    const COUNT_MAX: usize = 1 << 17;
+
+    /// The levels of a page, decoded or known.
+    pub(crate) fn levels(
+        &mut self,
+        column: &ColumnKind,
+        raw: &RawPage,
+    ) -> Result<Arc<Levels>, BadPage> {
+        let bytes = LevelBytes {
+            rep: raw.rep.clone(),
+            def: raw.def.clone(),
+            max_rep: column.max_rep,
+            max_def: column.max_def,
+            count: raw.header.values,
+        };
+        if let Some((_, known)) = self.known.iter().find(|(known, _)| *known == bytes) {
+            return Ok(Arc::clone(known));
+        }
+        let levels = Arc::new(raw.levels(column)?);
+        if bytes.count <= Self::COUNT_MAX {
+            if self.known.len() == Self::KEPT {
+                self.known.pop_back();
+            }
+            self.known.push_front((bytes, Arc::clone(&levels)));
+        }
+        Ok(levels)
     }
 }
 

@@ -4,15 +4,19 @@
 //! pages that hold none of them are stepped over without being decoded.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::page::{ColumnKind, Page, PageHeader, PageKind, decode_dictionary_page, decode_page};
+use super::page::{
+    ColumnKind, KnownLevels, Levels, Page, PageHeader, PageKind, decode_dictionary_page,
+    decode_page,
+};
 use super::values::{BadPage, Dictionary, Values};
 use super::{DECODED_BYTES_MAX, ReadError};
 
-/// What may still be decoded.
+/// What may still be decoded, and what columns that are decoded together can share.
 #[derive(Debug)]
 pub(crate) struct DecodeBudget {
     limit_bytes: u64,
@@ -20,6 +24,7 @@ pub(crate) struct DecodeBudget {
     peak_bytes: u64,
     /// Bytes of the file that were decoded.
     pub(crate) read_bytes: u64,
+    levels: KnownLevels,
 }
 
 impl Default for DecodeBudget {
@@ -32,7 +37,8 @@ impl DecodeBudget {
     /// At most `limit_bytes` at a time.
     pub(crate) fn within(limit_bytes: u64) -> Self {
         let limit_bytes = limit_bytes.min(DECODED_BYTES_MAX);
-        Self { limit_bytes, used_bytes: 0, peak_bytes: 0, read_bytes: 0 }
+        let levels = KnownLevels::default();
+        Self { limit_bytes, used_bytes: 0, peak_bytes: 0, read_bytes: 0, levels }
     }
 
     /// Bytes that were held at most.
@@ -90,20 +96,32 @@ impl From<Short> for NoPage {
     }
 }
 
-/// Levels and values of one row of one column.
+/// Levels and values of some rows, one after the other, of one column.
 #[derive(Clone, Copy)]
 pub(crate) struct RowSlice<'a> {
     pub(crate) rep: &'a [u8],
     pub(crate) def: &'a [u8],
     pub(crate) values: &'a Values,
-    /// The row's first value in `values`.
+    /// The rows' first value in `values`.
     pub(crate) first_value: usize,
+    /// How many values they have.
+    pub(crate) present: usize,
+    levels: &'a Arc<Levels>,
 }
 
 impl RowSlice<'_> {
-    /// How many values are there.
-    pub(crate) fn values_present(&self, max_def: u8) -> usize {
-        self.def.iter().filter(|def| **def == max_def).count()
+    /// The rows' values by number in `values`.
+    pub(crate) fn value_range(&self) -> Range<usize> {
+        self.first_value..self.first_value + self.present
+    }
+
+    /// Whether the levels are those of `other`, which is of the same rows.
+    pub(crate) fn has_levels_of(&self, other: &Self) -> bool {
+        // Where pages share levels, slices of the same rows do.
+        let same_page = Arc::ptr_eq(self.levels, other.levels);
+        let same_place = same_page && self.rep.as_ptr() == other.rep.as_ptr();
+        same_place && self.rep.len() == other.rep.len()
+            || self.rep == other.rep && self.def == other.def
     }
 }
 
@@ -201,16 +219,37 @@ impl ColumnStream {
 
     /// The row that was sought; `None` if another or none was.
     pub(crate) fn row(&self, row: u64) -> Option<RowSlice<'_>> {
+        self.rows(&(row..row + 1))
+    }
+
+    /// Rows of the page of the row that was sought; `None` if not all are there.
+    pub(crate) fn rows(&self, rows: &Range<u64>) -> Option<RowSlice<'_>> {
         let page = self.page.as_ref()?;
-        let at = usize::try_from(row.checked_sub(self.page_first_row)?).ok()?;
-        let (start, end) = (*page.row_levels.get(at)?, *page.row_levels.get(at + 1)?);
-        let levels = start as usize..end as usize;
+        let place = |row: u64| usize::try_from(row.checked_sub(self.page_first_row)?).ok();
+        let (first, end) = (place(rows.start)?, place(rows.end)?);
+        let Levels { rep, def, row_levels, row_values } = &*page.levels;
+        let levels = *row_levels.get(first)? as usize..*row_levels.get(end)? as usize;
+        let first_value = row_values[first] as usize;
         Some(RowSlice {
-            rep: &page.rep[levels.clone()],
-            def: &page.def[levels],
+            rep: rep.get(levels.clone())?,
+            def: &def[levels],
             values: &page.values,
-            first_value: page.row_values[at] as usize,
+            first_value,
+            present: row_values[end] as usize - first_value,
+            levels: &page.levels,
         })
+    }
+
+    /// The rows of the current page from `row` on that have `entries` levels at most, and `row`
+    /// itself whatever it has.
+    pub(crate) fn rows_within(&self, row: u64, entries: usize) -> u64 {
+        let Some(page) = &self.page else { return row };
+        let row_levels = &page.levels.row_levels;
+        let at = (row.saturating_sub(self.page_first_row) as usize).min(page.rows());
+        let most = (row_levels[at] as usize).saturating_add(entries);
+        let fitting = row_levels[at..].partition_point(|level| *level as usize <= most);
+        // One of them is where `row` begins.
+        self.page_first_row + ((at + fitting - 1).max(at + 1).min(page.rows())) as u64
     }
 
     /// First row and number of rows of the current page.
@@ -238,9 +277,7 @@ impl ColumnStream {
         match (outcome, self.dictionary.take()) {
             (Err(NoPage::Short(short)), _) => Err(short.into()),
             (Err(NoPage::Bad(bad)), _) => Err(self.damaged(0, bad)),
-            (Ok(()), Some(Dictionary::Bytes(values))) => {
-                Ok(Values::Bytes(Arc::unwrap_or_clone(values)))
-            }
+            (Ok(()), Some(Dictionary::Bytes(values))) => Ok(Values::Bytes(values)),
             (Ok(()), Some(Dictionary::Int(values))) => Ok(Values::Int(values)),
             (Ok(()), Some(Dictionary::Float(values))) => Ok(Values::Float(values)),
             (Ok(()), None) => Err(self.damaged(0, BadPage("dictionary page is missing"))),
@@ -305,7 +342,8 @@ impl ColumnStream {
         budget.give_back(std::mem::take(&mut self.page_bytes));
         budget.take(header.memory_bytes())?;
         self.page_bytes = header.memory_bytes();
-        let page = decode_page(&self.kind, header, body, self.dictionary.as_ref())?;
+        let dictionary = self.dictionary.as_ref();
+        let page = decode_page(&self.kind, header, body, dictionary, &mut budget.levels)?;
         // What a header says is an estimate; from here on the page's real size counts.
         budget.give_back(std::mem::take(&mut self.page_bytes));
         budget.take(page.memory_bytes())?;

@@ -55,7 +55,7 @@ impl ByteValues {
 /// Values of a page that are present, in order.
 #[derive(Clone, Debug)]
 pub(crate) enum Values {
-    Bytes(ByteValues),
+    Bytes(Arc<ByteValues>),
     Codes { codes: Vec<u32>, dictionary: Arc<ByteValues> },
     Int(Vec<i64>),
     Float(Vec<f64>),
@@ -160,7 +160,7 @@ pub(crate) fn decode_dictionary(
     count: usize,
 ) -> Result<Dictionary, BadPage> {
     match decode_plain(physical, body, count)? {
-        Values::Bytes(values) => Ok(Dictionary::Bytes(Arc::new(values))),
+        Values::Bytes(values) => Ok(Dictionary::Bytes(values)),
         Values::Int(values) => Ok(Dictionary::Int(values)),
         Values::Float(values) => Ok(Dictionary::Float(values)),
         _ => Err(BadPage("dictionary of booleans")),
@@ -239,7 +239,7 @@ fn decode_plain_strings(body: &Bytes, count: usize) -> Result<Values, BadPage> {
         spans.push(((at + 4) as u32, end as u32));
         at = end;
     }
-    Ok(Values::Bytes(ByteValues { data: body.clone(), spans }))
+    Ok(Values::Bytes(Arc::new(ByteValues { data: body.clone(), spans })))
 }
 
 /// Whether values of this encoding are codes of a dictionary.
@@ -316,7 +316,7 @@ fn decode_delta_lengths(body: &Bytes, count: usize) -> Result<Values, BadPage> {
         spans.push((at as u32, end as u32));
         at = end;
     }
-    Ok(Values::Bytes(ByteValues { data, spans }))
+    Ok(Values::Bytes(Arc::new(ByteValues { data, spans })))
 }
 
 fn decode_delta_strings(
@@ -344,7 +344,7 @@ fn decode_delta_strings(
         }
         spans.push((start, data.len() as u32));
     }
-    Ok(Values::Bytes(ByteValues { data: Bytes::from(data), spans }))
+    Ok(Values::Bytes(Arc::new(ByteValues { data: Bytes::from(data), spans })))
 }
 
 /// Shape of a DELTA_BINARY_PACKED stream.

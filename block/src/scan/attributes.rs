@@ -1,21 +1,24 @@
-//! Values of wanted attribute keys, per owner (resource, instrumentation scope or span).
+//! Values of wanted attribute keys, per owner (resource, instrumentation scope, span, event or link)
+//! of a run of traces.
 //!
 //! From: [`super::row`]. To: [`super::spans`]. An attribute can be in the generic Attrs, in a
 //! dedicated column, or in the static service name; later ones win, as when read back to OTLP
-//! (contract blocks.md §17).
+//! (contract blocks.md §17). Columns of values are read as long as an attribute of a wanted key has
+//! no value: most keys have values of one type.
 
-use std::sync::Arc;
+use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::AttributeScope;
+use super::batch::{Pool, ScanCell};
+use super::keys::KeyMatcher;
 use super::plan::OwnColumn;
 use super::row::Streams;
-use super::{AttributeScope, ColumnValue};
-use crate::meta::DedicatedType;
+use super::spans::cells_or_missing;
 use crate::read::ReadError;
 use crate::read::columns::{AttrColumns, Column, DedicatedLeaf};
 use crate::read::stream::RowSlice;
-use crate::read::values::Values;
 
 /// Wanted attributes of one kind of owner.
 #[derive(Debug)]
@@ -29,35 +32,37 @@ pub(super) struct AttrGroup {
     own_columns: Vec<OwnColumn>,
     /// Number of the key that the service name answers.
     service_name_key: Option<usize>,
-    /// Of the present row, by owner and key.
-    values: Vec<ColumnValue>,
+    /// Of the present run, by key and owner.
+    values: Vec<Vec<ScanCell>>,
     matches: Vec<Match>,
+    found: Vec<(u32, u32)>,
 }
 
-/// An attribute of a wanted key in the present row.
+/// An attribute of a wanted key in the present run.
 #[derive(Debug)]
 struct Match {
     owner: usize,
     key: usize,
-    /// Number of the attribute among the entries of the row.
+    /// Number of the attribute among the entries of the run.
     entry: usize,
+    /// Number of its key among the keys of the run.
+    value: usize,
     is_array: bool,
-    found: Found,
+    first: ScanCell,
+    more: Vec<ScanCell>,
 }
 
-/// Values gathered for a match.
-#[derive(Debug, Default)]
-struct Found {
-    first: ColumnValue,
-    more: Vec<ColumnValue>,
-}
-
-impl Found {
-    fn push(&mut self, value: ColumnValue) {
+impl Match {
+    fn push(&mut self, value: ScanCell) {
         match self.first {
-            ColumnValue::Missing => self.first = value,
+            ScanCell::Missing => self.first = value,
             _ => self.more.push(value),
         }
+    }
+
+    /// Nothing that is stored can change its value any more.
+    fn is_settled(&self) -> bool {
+        self.first != ScanCell::Missing
     }
 }
 
@@ -78,6 +83,7 @@ impl AttrGroup {
             service_name_key: None,
             values: Vec::new(),
             matches: Vec::new(),
+            found: Vec::new(),
         }
     }
 
@@ -88,141 +94,193 @@ impl AttrGroup {
         }
         let number = self.matcher.keys.len();
         let own = dedicated.iter().filter(|leaf| leaf.key == key);
-        self.own_columns.extend(own.map(|leaf| OwnColumn {
-            key: number,
-            kind: leaf.kind,
-            column: leaf.column,
-        }));
+        self.own_columns.extend(own.map(|leaf| OwnColumn { key: number, column: leaf.column }));
         if self.service_name.is_some() && key == "service.name" {
             self.service_name_key = Some(number);
         }
         self.matcher.keys.push(key);
+        self.values.push(Vec::new());
         number
     }
 
+    /// Columns that are read of every trace.
+    pub(super) fn scanned(&self) -> impl Iterator<Item = Column> {
+        let own = self.own_columns.iter().map(|own| own.column);
+        let service = self.service_name.filter(|_| self.service_name_key.is_some());
+        std::iter::once(self.attrs.key).chain(own).chain(service)
+    }
+
     /// Every column that may be read.
-    pub(super) fn needed(&self) -> Vec<Column> {
-        let mut needed = self.attrs.all().to_vec();
-        needed.extend(self.own_columns.iter().map(|own| own.column));
-        needed.extend(self.service_name.filter(|_| self.service_name_key.is_some()));
-        needed
+    pub(super) fn needed(&self) -> impl Iterator<Item = Column> {
+        self.attrs.all().into_iter().chain(self.scanned())
     }
 
-    /// The value of a key at an owner of the present row.
-    pub(super) fn value(&self, owner: usize, key: usize) -> &ColumnValue {
-        &self.values[owner * self.matcher.keys.len() + key]
+    /// The values of a key at the owners of the present run.
+    pub(super) fn values(&self, key: usize) -> &[ScanCell] {
+        &self.values[key]
     }
 
-    /// Reads the values of a row that has `owners` owners (entries, empty ones included).
+    /// Reads the values of rows that have `owners` owners (entries, empty ones included).
     pub(super) fn read(
         &mut self,
         streams: &mut Streams,
-        row: u64,
+        pool: &mut Pool,
+        rows: &Range<u64>,
         owners: usize,
     ) -> Result<(), ReadError> {
-        self.values.clear();
-        self.values.resize(owners * self.matcher.keys.len(), ColumnValue::Missing);
-        self.read_generic(streams, row, owners)?;
+        for values in &mut self.values {
+            values.clear();
+            values.resize(owners, ScanCell::Missing);
+        }
+        self.read_generic(streams, pool, rows, owners)?;
         for own in 0..self.own_columns.len() {
-            self.read_own(self.own_columns[own], streams, row, owners)?;
+            self.read_own(self.own_columns[own], streams, pool, rows)?;
         }
         match (self.service_name, self.service_name_key) {
-            (Some(column), Some(key)) => self.read_service_name(column, key, streams, row, owners),
+            (Some(column), Some(key)) => self.read_service_name(column, key, streams, pool, rows),
             _ => Ok(()),
         }
-    }
-
-    fn set(&mut self, owner: usize, key: usize, value: ColumnValue) {
-        self.values[owner * self.matcher.keys.len() + key] = value;
     }
 
     fn read_generic(
         &mut self,
         streams: &mut Streams,
-        row: u64,
+        pool: &mut Pool,
+        rows: &Range<u64>,
         owners: usize,
     ) -> Result<(), ReadError> {
-        let keys = streams.seek_get(self.attrs.key, row)?;
-        let counted = self.find_matches(&keys);
-        if counted != owners {
-            return Err(streams.contradiction(self.attrs.key, row));
+        let keys = streams.seek_get(self.attrs.key, rows)?;
+        if owners_in(keys.rep, self.owner_level) != owners {
+            return Err(streams.contradiction(self.attrs.key, rows));
         }
+        self.find_matches(&keys);
         if self.matches.is_empty() {
             return Ok(());
         }
-        self.read_flags(streams, row)?;
-        let attrs = &self.attrs;
-        for column in [attrs.value, attrs.value_int, attrs.value_double, attrs.value_bool] {
-            let slice = streams.seek_get(column, row)?;
-            let entries = sweep(&slice, attrs.level, attrs.level + 1, &mut self.matches);
-            if entries != streams.get(attrs.key, row)?.rep.len() {
-                return Err(streams.contradiction(column, row));
+        self.read_flags(streams, rows)?;
+        let AttrColumns { value, value_int, value_double, value_bool, .. } = self.attrs;
+        for column in [value, value_int, value_double, value_bool] {
+            if !self.matches.iter().all(Match::is_settled) {
+                self.read_values(column, streams, pool, rows)?;
             }
         }
-        self.read_unsupported(streams, row)?;
-        for found in std::mem::take(&mut self.matches) {
-            let value = join(found.is_array, found.found);
+        if !self.matches.iter().all(Match::is_settled) {
+            self.read_unsupported(streams, rows)?;
+        }
+        for mut found in self.matches.drain(..) {
+            let value = match (found.is_array, found.first) {
+                (true, ScanCell::Missing) => pool.array(&[]),
+                (true, first) => {
+                    found.more.insert(0, first);
+                    pool.array(&found.more)
+                }
+                (false, first) => first,
+            };
             // One without any value does not count when traces are read, either.
-            if value != ColumnValue::Missing {
-                self.set(found.owner, found.key, value);
+            if value != ScanCell::Missing {
+                self.values[found.key][found.owner] = value;
             }
         }
         Ok(())
     }
 
-    /// Finds the attributes of wanted keys; returns the number of owners.
-    fn find_matches(&mut self, keys: &RowSlice<'_>) -> usize {
+    /// Finds the attributes of wanted keys.
+    fn find_matches(&mut self, keys: &RowSlice<'_>) {
         self.matches.clear();
+        self.found.clear();
         self.matcher.prepare(keys.values);
-        let mut owners = 0;
-        let mut value = keys.first_value;
-        for (entry, (rep, def)) in keys.rep.iter().zip(keys.def).enumerate() {
-            owners += usize::from(*rep <= self.owner_level);
-            if *def < self.attrs.level {
-                continue;
-            }
-            if let Some(key) = self.matcher.key(keys.values, value) {
-                let owner = owners - 1;
-                let found = Found::default();
-                self.matches.push(Match { owner, key, entry, is_array: false, found });
-            }
-            value += 1;
+        self.matcher.find(keys.values, keys.value_range(), &mut self.found);
+        let has_gaps = keys.present != keys.def.len();
+        let (mut entry, mut value, mut owners) = (0, 0, 0);
+        for (at, key) in &self.found {
+            let wanted = *at as usize - keys.first_value;
+            let from = entry;
+            entry = match has_gaps {
+                false => wanted + 1,
+                true => from + entries_of(&keys.def[from..], self.attrs.level, wanted + 1 - value),
+            };
+            value = wanted + 1;
+            owners += owners_in(&keys.rep[from..entry], self.owner_level);
+            self.matches.push(Match {
+                owner: owners - 1,
+                key: *key as usize,
+                entry: entry - 1,
+                value: wanted,
+                is_array: false,
+                first: ScanCell::Missing,
+                more: Vec::new(),
+            });
         }
-        owners
     }
 
     /// IsArray has a value for each key.
-    fn read_flags(&mut self, streams: &mut Streams, row: u64) -> Result<(), ReadError> {
-        streams.seek(self.attrs.is_array, row)?;
-        let keys = streams.get(self.attrs.key, row)?;
-        let flags = streams.get(self.attrs.is_array, row)?;
-        if flags.rep != keys.rep || flags.def != keys.def {
-            return Err(streams.contradiction(self.attrs.is_array, row));
-        }
-        let mut value = flags.first_value;
-        let mut matches = self.matches.iter_mut().peekable();
-        for (entry, def) in flags.def.iter().enumerate() {
-            if let Some(found) = matches.next_if(|found| found.entry == entry) {
-                found.is_array = flags.values.bool(value);
+    fn read_flags(&mut self, streams: &mut Streams, rows: &Range<u64>) -> Result<(), ReadError> {
+        let column = self.attrs.is_array;
+        let (mut row, mut matches) = (rows.start, self.matches.iter_mut().peekable());
+        let first_value = streams.get(self.attrs.key, rows)?.first_value;
+        while row < rows.end {
+            let part = row..streams.seek(column, row)?.min(rows.end);
+            let keys = streams.get(self.attrs.key, &part)?;
+            let flags = streams.get(column, &part)?;
+            if !flags.has_levels_of(&keys) {
+                return Err(streams.contradiction(column, &part));
             }
-            value += usize::from(*def == self.attrs.level);
+            let before = keys.first_value - first_value;
+            let is_here = |found: &&mut Match| found.value < before + flags.present;
+            while let Some(found) = matches.next_if(is_here) {
+                let at = flags.first_value + (found.value - before);
+                found.is_array = flags.values.bool(at);
+            }
+            row = part.end;
         }
         Ok(())
     }
 
-    fn read_unsupported(&mut self, streams: &mut Streams, row: u64) -> Result<(), ReadError> {
-        let column = self.attrs.unsupported;
-        streams.seek(column, row)?;
-        let keys = streams.get(self.attrs.key, row)?;
-        let slice = streams.get(column, row)?;
-        if slice.rep != keys.rep {
-            return Err(streams.contradiction(column, row));
+    /// Gives the values of a column of lists to the matches.
+    fn read_values(
+        &mut self,
+        column: Column,
+        streams: &mut Streams,
+        pool: &mut Pool,
+        rows: &Range<u64>,
+    ) -> Result<(), ReadError> {
+        let (mut row, mut entries) = (rows.start, 0);
+        while row < rows.end {
+            let part = row..streams.seek(column, row)?.min(rows.end);
+            let slice = streams.get(column, &part)?;
+            let found = &mut self.matches;
+            entries = sweep(&slice, self.attrs.level, entries, pool, found);
+            row = part.end;
         }
-        for found in &mut self.matches {
-            let present = slice.def[found.entry] > self.attrs.level;
-            if present && !found.is_array && found.found.first == ColumnValue::Missing {
-                found.found.first = ColumnValue::Unsupported;
+        match entries == streams.get(self.attrs.key, rows)?.rep.len() {
+            true => Ok(()),
+            false => Err(streams.contradiction(column, rows)),
+        }
+    }
+
+    fn read_unsupported(
+        &mut self,
+        streams: &mut Streams,
+        rows: &Range<u64>,
+    ) -> Result<(), ReadError> {
+        let column = self.attrs.unsupported;
+        let (mut row, mut entries) = (rows.start, 0);
+        let mut matches = self.matches.iter_mut().peekable();
+        while row < rows.end {
+            let part = row..streams.seek(column, row)?.min(rows.end);
+            let keys = streams.get(self.attrs.key, &part)?;
+            let slice = streams.get(column, &part)?;
+            if slice.rep != keys.rep {
+                return Err(streams.contradiction(column, &part));
             }
+            let end = entries + slice.def.len();
+            while let Some(found) = matches.next_if(|found| found.entry < end) {
+                let present = slice.def[found.entry - entries] > self.attrs.level;
+                if present && !found.is_array && !found.is_settled() {
+                    found.first = ScanCell::Unsupported;
+                }
+            }
+            (row, entries) = (part.end, end);
         }
         Ok(())
     }
@@ -232,32 +290,46 @@ impl AttrGroup {
         &mut self,
         own: OwnColumn,
         streams: &mut Streams,
-        row: u64,
-        owners: usize,
+        pool: &mut Pool,
+        rows: &Range<u64>,
     ) -> Result<(), ReadError> {
-        let slice = streams.seek_get(own.column, row)?;
-        let present = self.owner_level + 1;
-        let mut owner = 0_usize;
-        let mut value = slice.first_value;
-        let mut found = Found::default();
-        for at in 0..slice.rep.len() {
-            if slice.def[at] == present {
-                found.push(own_value(own.kind, slice.values, value));
-                value += 1;
+        let slice = streams.seek_get(own.column, rows)?;
+        let out = &mut self.values[own.key];
+        if owners_in(slice.rep, self.owner_level) != out.len() {
+            return Err(streams.contradiction(own.column, rows));
+        }
+        let (present, cells) = (self.owner_level + 1, pool.cells(slice.values));
+        let set = |owner: &mut ScanCell, cell| {
+            if cell != ScanCell::Missing {
+                *owner = cell;
             }
-            let ends = slice.rep.get(at + 1).is_none_or(|rep| *rep <= self.owner_level);
-            if ends {
-                let joined = join(!found.more.is_empty(), std::mem::take(&mut found));
-                if owner < owners && joined != ColumnValue::Missing && !is_empty_array(&joined) {
-                    self.set(owner, own.key, joined);
+        };
+        if slice.rep.len() == out.len() {
+            let values = cells_or_missing(&slice, present, &cells);
+            out.iter_mut().zip(values).for_each(|(owner, cell)| set(owner, cell));
+            return Ok(());
+        }
+        // Some owners have arrays.
+        let (mut at, mut value, mut elements) = (0, slice.first_value, Vec::new());
+        for owner in out {
+            elements.clear();
+            loop {
+                if slice.def[at] == present {
+                    elements.push(cells.get(value));
+                    value += 1;
                 }
-                owner += 1;
+                at += 1;
+                if slice.rep.get(at).is_none_or(|rep| *rep <= self.owner_level) {
+                    break;
+                }
+            }
+            match elements.as_slice() {
+                [] => {}
+                [single] => *owner = *single,
+                several => *owner = pool.array(several),
             }
         }
-        match owner == owners {
-            true => Ok(()),
-            false => Err(streams.contradiction(own.column, row)),
-        }
+        Ok(())
     }
 
     fn read_service_name(
@@ -265,130 +337,73 @@ impl AttrGroup {
         column: Column,
         key: usize,
         streams: &mut Streams,
-        row: u64,
-        owners: usize,
+        pool: &mut Pool,
+        rows: &Range<u64>,
     ) -> Result<(), ReadError> {
-        let slice = streams.seek_get(column, row)?;
-        if slice.rep.len() != owners {
-            return Err(streams.contradiction(column, row));
+        let slice = streams.seek_get(column, rows)?;
+        let out = &mut self.values[key];
+        if slice.rep.len() != out.len() {
+            return Err(streams.contradiction(column, rows));
         }
+        let cells = pool.cells(slice.values);
         let mut value = slice.first_value;
-        for (owner, def) in slice.def.iter().enumerate() {
+        for (owner, def) in out.iter_mut().zip(slice.def) {
             if *def == self.owner_level {
-                let name = slice.values.bytes(value);
-                value += 1;
-                if !name.is_empty() {
-                    self.set(owner, key, ColumnValue::Bytes(name));
+                if !slice.values.byte_slice(value).is_empty() {
+                    *owner = cells.get(value);
                 }
+                value += 1;
             }
         }
         Ok(())
     }
 }
 
+/// How many owners begin.
+fn owners_in(rep: &[u8], owner_level: u8) -> usize {
+    rep.iter().filter(|rep| **rep <= owner_level).count()
+}
+
+/// How many entries there are up to and with the `values`-th that has a value.
+fn entries_of(def: &[u8], level: u8, values: usize) -> usize {
+    let mut left = values;
+    for (at, def) in def.iter().enumerate() {
+        left -= usize::from(*def >= level);
+        if left == 0 {
+            return at + 1;
+        }
+    }
+    def.len()
+}
+
 /// Gives the values of a column of lists to the matches (which are in order of their entries);
-/// returns the number of attribute entries.
-fn sweep(slice: &RowSlice<'_>, attr_level: u8, present: u8, matches: &mut [Match]) -> usize {
-    let mut entries = 0_usize;
+/// returns the number of attribute entries up to here, of which `entries` were there before.
+fn sweep(
+    slice: &RowSlice<'_>,
+    attr_level: u8,
+    mut entries: usize,
+    pool: &mut Pool,
+    matches: &mut [Match],
+) -> usize {
+    if slice.present == 0 {
+        return entries + owners_in(slice.rep, attr_level);
+    }
+    let first = matches.partition_point(|found| found.entry < entries);
+    let mut matches = matches[first..].iter_mut();
+    let (mut next, cells) = (matches.next(), pool.cells(slice.values));
     let mut value = slice.first_value;
-    let mut matches = matches.iter_mut();
-    let mut next = matches.next();
     for (rep, def) in slice.rep.iter().zip(slice.def) {
         entries += usize::from(*rep <= attr_level);
-        if *def != present {
+        if *def != attr_level + 1 {
             continue;
         }
         while next.as_ref().is_some_and(|found| found.entry + 1 < entries) {
             next = matches.next();
         }
         if let Some(found) = next.as_mut().filter(|found| found.entry + 1 == entries) {
-            found.found.push(any_value(slice.values, value));
+            found.push(cells.get(value));
         }
         value += 1;
     }
     entries
-}
-
-fn any_value(values: &Values, at: usize) -> ColumnValue {
-    match values {
-        Values::Bytes(_) | Values::Codes { .. } => ColumnValue::Bytes(values.bytes(at)),
-        Values::Int(ints) => ColumnValue::Int(ints[at]),
-        Values::Float(floats) => ColumnValue::Float(floats[at]),
-        Values::Bool(bools) => ColumnValue::Bool(bools[at]),
-    }
-}
-
-fn own_value(kind: DedicatedType, values: &Values, at: usize) -> ColumnValue {
-    match kind {
-        DedicatedType::String => ColumnValue::Bytes(values.bytes(at)),
-        DedicatedType::Int => ColumnValue::Int(values.int(at)),
-    }
-}
-
-fn is_empty_array(value: &ColumnValue) -> bool {
-    matches!(value, ColumnValue::BytesArray(values) if values.is_empty())
-}
-
-/// A scalar is its first value, an array all that have the first one's type (others cannot be).
-fn join(is_array: bool, found: Found) -> ColumnValue {
-    if !is_array {
-        return found.first;
-    }
-    let all = std::iter::once(&found.first).chain(&found.more);
-    match &found.first {
-        ColumnValue::Int(_) => ColumnValue::IntArray(
-            all.filter_map(|v| if let ColumnValue::Int(v) = v { Some(*v) } else { None }).collect(),
-        ),
-        ColumnValue::Float(_) => ColumnValue::FloatArray(
-            all.filter_map(|v| if let ColumnValue::Float(v) = v { Some(*v) } else { None })
-                .collect(),
-        ),
-        ColumnValue::Bool(_) => ColumnValue::BoolArray(
-            all.filter_map(|v| if let ColumnValue::Bool(v) = v { Some(*v) } else { None })
-                .collect(),
-        ),
-        _ => ColumnValue::BytesArray(
-            all.filter_map(|v| if let ColumnValue::Bytes(v) = v { Some(v.clone()) } else { None })
-                .collect(),
-        ),
-    }
-}
-
-/// Wanted keys, looked up in a dictionary once.
-#[derive(Debug, Default)]
-pub(super) struct KeyMatcher {
-    keys: Vec<Bytes>,
-    /// Address of the dictionary that `codes` are of; it lives as long as the scan.
-    dictionary: Option<usize>,
-    /// Per entry of the dictionary the wanted key, if it is one.
-    codes: Vec<Option<u32>>,
-}
-
-impl KeyMatcher {
-    /// For a single key.
-    pub(super) fn of(key: Bytes) -> Self {
-        Self { keys: vec![key], ..Self::default() }
-    }
-
-    pub(super) fn prepare(&mut self, values: &Values) {
-        let Values::Codes { dictionary, .. } = values else { return };
-        let address = Arc::as_ptr(dictionary) as usize;
-        if self.dictionary == Some(address) {
-            return;
-        }
-        self.dictionary = Some(address);
-        let wanted = |at| self.position(dictionary.get(at)).map(|key| key as u32);
-        self.codes = (0..dictionary.len()).map(wanted).collect();
-    }
-
-    fn position(&self, key: &[u8]) -> Option<usize> {
-        self.keys.iter().position(|wanted| wanted == key)
-    }
-
-    pub(super) fn key(&self, values: &Values, at: usize) -> Option<usize> {
-        match values {
-            Values::Codes { codes, .. } => self.codes[codes[at] as usize].map(|key| key as usize),
-            other => self.position(other.byte_slice(at)),
-        }
-    }
 }

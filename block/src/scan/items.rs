@@ -1,7 +1,9 @@
-//! Events and links of the spans of one trace.
+//! Events and links of the spans of a run of traces.
 //!
 //! From: [`super::row`]. To: [`super::spans`], which appends them to the batch. A span without
 //! events has an entry in the columns of events, too, which holds none.
+
+use std::ops::Range;
 
 use super::ItemList;
 use super::row::Streams;
@@ -23,7 +25,7 @@ impl ItemList {
     }
 }
 
-/// How the items of one list belong to the spans of a trace.
+/// How the items of one list belong to the spans of a run.
 #[derive(Debug, Default)]
 pub(super) struct ItemNesting {
     /// Per item the number of its entry.
@@ -35,17 +37,17 @@ pub(super) struct ItemNesting {
 }
 
 impl ItemNesting {
-    /// Of the trace in `row`, whose spans are nested as `spans` says.
+    /// Of the traces in `rows`, whose spans are nested as `spans` says.
     pub(super) fn read(
         list: ItemList,
         columns: &Columns,
         streams: &mut Streams,
-        row: u64,
+        rows: &Range<u64>,
         spans: &Nesting,
     ) -> Result<Self, ReadError> {
         let head = list.head(columns);
-        let slice = streams.seek_get(head, row)?;
-        Self::of(&slice, spans).ok_or_else(|| streams.contradiction(head, row))
+        let slice = streams.seek_get(head, rows)?;
+        Self::of(&slice, spans).ok_or_else(|| streams.contradiction(head, rows))
     }
 
     /// `None` if the levels are not those of as many spans.
@@ -72,22 +74,19 @@ impl ItemNesting {
     }
 }
 
-/// Gives the values of a column that has one per item to `each`.
-pub(super) fn values(
+/// The values of a column that has one per item.
+pub(super) fn values<'s>(
     list: ItemList,
     column: Column,
     columns: &Columns,
-    streams: &mut Streams,
-    row: u64,
-    mut each: impl FnMut(&RowSlice<'_>, usize),
-) -> Result<(), ReadError> {
-    streams.seek(column, row)?;
-    let head = streams.get(list.head(columns), row)?;
-    let slice = streams.get(column, row)?;
-    if slice.rep != head.rep || slice.def != head.def {
-        return Err(streams.contradiction(column, row));
+    streams: &'s mut Streams,
+    rows: &Range<u64>,
+) -> Result<RowSlice<'s>, ReadError> {
+    streams.seek(column, rows.start)?;
+    let head = streams.get(list.head(columns), rows)?;
+    let slice = streams.get(column, rows)?;
+    match slice.has_levels_of(&head) {
+        true => Ok(slice),
+        false => Err(streams.contradiction(column, rows)),
     }
-    let present = slice.def.iter().filter(|def| **def == ITEM).count();
-    (slice.first_value..slice.first_value + present).for_each(|at| each(&slice, at));
-    Ok(())
 }

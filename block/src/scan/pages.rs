@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::attributes::KeyMatcher;
+use super::keys::KeyMatcher;
 use super::lookup::NumberRange;
 use super::needs::Scalar;
 use super::probe::{CodeSet, Keyed, Probe};

@@ -5,24 +5,17 @@
 use bytes::Bytes;
 
 use super::attributes::AttrGroup;
-use super::{AttributeScope, ItemList, ScanField};
-use crate::meta::DedicatedType;
+use super::{AttributeScope, ItemList, ScanField, ScanRequest, facts};
 use crate::read::columns::{AttrColumns, Column, Columns, DedicatedLeaf, level};
 
-/// Where the value of a field is.
+/// Where the value of a field is: in a column that has one per trace, instrumentation scope, span,
+/// event or link; or among attributes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Source {
-    /// One value per trace.
-    TraceInt(Column),
-    TraceBytes(Column),
-    /// One value per instrumentation scope.
-    ScopeBytes(Column),
-    /// One value per span.
-    SpanInt(Column),
-    SpanBytes(Column),
-    /// One value per event or link.
-    ItemInt(ItemList, Column),
-    ItemBytes(ItemList, Column),
+    OfTrace(Column),
+    OfScope(Column),
+    OfSpan(Column),
+    OfItem(ItemList, Column),
     /// An attribute: number of the group and of the key in it.
     Attribute {
         group: usize,
@@ -39,11 +32,19 @@ pub(super) struct Plan {
     pub(super) groups: Vec<AttrGroup>,
     /// Lists of which some field is read.
     pub(super) lists: Vec<ItemList>,
+    /// Whether the start of every span is read.
+    pub(super) span_starts: bool,
+    /// Whether what answers show of traces is read.
+    facts: bool,
+    /// The column whose levels say how spans are nested.
+    pub(super) head: Column,
 }
 
 impl Plan {
-    pub(super) fn new(columns: &Columns, fields: &[ScanField]) -> Self {
-        let mut plan = Self::default();
+    pub(super) fn new(columns: &Columns, request: &ScanRequest) -> Self {
+        let fields = &request.fields;
+        let (span_starts, facts) = (request.span_starts, request.facts);
+        let mut plan = Self { span_starts, facts, ..Self::default() };
         for list in [ItemList::Events, ItemList::Links] {
             if fields.iter().any(|field| field.list() == Some(list)) {
                 plan.lists.push(list);
@@ -53,35 +54,49 @@ impl Plan {
             let source = plan.source(columns, field);
             plan.sources.push(source);
         }
+        plan.head = plan.head(columns);
         plan
+    }
+
+    /// All columns of spans have the same levels; one that is read anyway costs nothing more.
+    fn head(&self, columns: &Columns) -> Column {
+        if self.span_starts {
+            return columns.span.start;
+        }
+        let of_span = |source: &Source| match source {
+            Source::OfSpan(column) => Some(*column),
+            _ => None,
+        };
+        // Kinds take the fewest bytes.
+        self.sources.iter().find_map(of_span).unwrap_or(columns.span.kind)
     }
 
     fn source(&mut self, columns: &Columns, field: &ScanField) -> Source {
         let span = &columns.span;
         match field {
-            ScanField::Name => Source::SpanBytes(span.name),
-            ScanField::Duration => Source::SpanInt(span.duration),
-            ScanField::Status => Source::SpanInt(span.status_code),
-            ScanField::StatusMessage => Source::SpanBytes(span.status_message),
-            ScanField::Kind => Source::SpanInt(span.kind),
-            ScanField::SpanId => Source::SpanBytes(span.span_id),
-            ScanField::ParentId => Source::SpanBytes(span.parent_span_id),
-            ScanField::ChildCount => Source::SpanInt(span.child_count),
-            ScanField::NestedSetLeft => Source::SpanInt(span.left),
-            ScanField::NestedSetRight => Source::SpanInt(span.right),
-            ScanField::NestedSetParent => Source::SpanInt(span.parent),
-            ScanField::TraceDuration => Source::TraceInt(columns.duration),
-            ScanField::RootName => Source::TraceBytes(columns.root_name),
-            ScanField::RootService => Source::TraceBytes(columns.root_service),
-            ScanField::TraceId => Source::TraceBytes(columns.trace_id),
-            ScanField::ScopeName => Source::ScopeBytes(columns.scope.name),
-            ScanField::ScopeVersion => Source::ScopeBytes(columns.scope.version),
-            ScanField::EventName => Source::ItemBytes(ItemList::Events, columns.event.name),
+            ScanField::Name => Source::OfSpan(span.name),
+            ScanField::Duration => Source::OfSpan(span.duration),
+            ScanField::Status => Source::OfSpan(span.status_code),
+            ScanField::StatusMessage => Source::OfSpan(span.status_message),
+            ScanField::Kind => Source::OfSpan(span.kind),
+            ScanField::SpanId => Source::OfSpan(span.span_id),
+            ScanField::ParentId => Source::OfSpan(span.parent_span_id),
+            ScanField::ChildCount => Source::OfSpan(span.child_count),
+            ScanField::NestedSetLeft => Source::OfSpan(span.left),
+            ScanField::NestedSetRight => Source::OfSpan(span.right),
+            ScanField::NestedSetParent => Source::OfSpan(span.parent),
+            ScanField::TraceDuration => Source::OfTrace(columns.duration),
+            ScanField::RootName => Source::OfTrace(columns.root_name),
+            ScanField::RootService => Source::OfTrace(columns.root_service),
+            ScanField::TraceId => Source::OfTrace(columns.trace_id),
+            ScanField::ScopeName => Source::OfScope(columns.scope.name),
+            ScanField::ScopeVersion => Source::OfScope(columns.scope.version),
+            ScanField::EventName => Source::OfItem(ItemList::Events, columns.event.name),
             ScanField::EventTimeSinceStart => {
-                Source::ItemInt(ItemList::Events, columns.event.time_since_start)
+                Source::OfItem(ItemList::Events, columns.event.time_since_start)
             }
-            ScanField::LinkTraceId => Source::ItemBytes(ItemList::Links, columns.link.trace_id),
-            ScanField::LinkSpanId => Source::ItemBytes(ItemList::Links, columns.link.span_id),
+            ScanField::LinkTraceId => Source::OfItem(ItemList::Links, columns.link.trace_id),
+            ScanField::LinkSpanId => Source::OfItem(ItemList::Links, columns.link.span_id),
             ScanField::Attribute { scope, key } => self.attribute(columns, *scope, key),
         }
     }
@@ -99,26 +114,33 @@ impl Plan {
         Source::Attribute { group, key }
     }
 
-    /// Every column that may be read.
-    pub(super) fn needed(&self, columns: &Columns) -> Vec<Column> {
-        let mut needed = vec![columns.trace_id, columns.start, columns.end];
-        needed.extend([columns.root_name, columns.root_service, columns.stats_service]);
-        needed.extend([columns.stats_spans, columns.stats_errors, columns.span.span_id]);
-        needed.extend([columns.span.start, columns.span.duration]);
+    /// Every column that is read of every trace.
+    pub(super) fn scanned(&self, columns: &Columns) -> Vec<Column> {
+        let mut scanned = vec![columns.trace_id, columns.start, columns.end, self.head];
         for source in &self.sources {
             match source {
-                Source::TraceInt(column)
-                | Source::TraceBytes(column)
-                | Source::ScopeBytes(column)
-                | Source::SpanInt(column)
-                | Source::SpanBytes(column)
-                | Source::ItemInt(_, column)
-                | Source::ItemBytes(_, column) => needed.push(*column),
+                Source::OfTrace(column)
+                | Source::OfScope(column)
+                | Source::OfSpan(column)
+                | Source::OfItem(_, column) => scanned.push(*column),
                 Source::Attribute { .. } => {}
             }
         }
+        self.groups.iter().for_each(|group| scanned.extend(group.scanned()));
+        scanned.extend(self.lists.iter().map(|list| list.head(columns)));
+        scanned.extend(self.span_starts.then_some(columns.span.start));
+        scanned.sort_unstable();
+        scanned.dedup();
+        scanned
+    }
+
+    /// Every column that may be read.
+    pub(super) fn needed(&self, columns: &Columns) -> Vec<Column> {
+        let mut needed = self.scanned(columns);
+        if self.facts {
+            needed.extend(facts::columns(columns));
+        }
         self.groups.iter().for_each(|group| needed.extend(group.needed()));
-        needed.extend(self.lists.iter().map(|list| list.head(columns)));
         needed.sort_unstable();
         needed.dedup();
         needed
@@ -159,6 +181,5 @@ pub(super) fn dedicated_of(columns: &Columns, scope: AttributeScope) -> &[Dedica
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OwnColumn {
     pub(super) key: usize,
-    pub(super) kind: DedicatedType,
     pub(super) column: Column,
 }

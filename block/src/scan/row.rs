@@ -1,12 +1,11 @@
-//! The columns of a scan, row after row.
+//! The columns of a scan, some rows at a time.
 //!
-//! From: [`crate::read::stream`]. To: [`super::spans`] and [`super::attributes`].
+//! From: [`crate::read::stream`]. To: [`super::spans`], [`super::attributes`] and [`super::facts`].
 
-use bytes::Bytes;
-use stringendo_proto::TraceId;
+use std::ops::Range;
 
 use crate::read::ReadError;
-use crate::read::columns::{Column, Columns, level};
+use crate::read::columns::Column;
 use crate::read::stream::{ColumnStream, DecodeBudget, RowSlice};
 
 /// Most entries of one column in one trace: 4 million are 250,000 spans of 16 attributes.
@@ -55,87 +54,58 @@ impl Streams {
         self.budget.read_bytes
     }
 
-    /// Decodes the page with `row`, for [`Streams::get`].
-    pub(super) fn seek(&mut self, column: Column, row: u64) -> Result<(), ReadError> {
-        match self.streams.get_mut(column) {
-            Some(Some(stream)) => stream.seek(row, &mut self.budget),
-            _ => Err(missing(row)),
-        }
+    /// Decodes the page with `row`; gives the end of the page's rows.
+    pub(super) fn seek(&mut self, column: Column, row: u64) -> Result<u64, ReadError> {
+        let Some(Some(stream)) = self.streams.get_mut(column) else { return Err(missing(row)) };
+        stream.seek(row, &mut self.budget)?;
+        let (first, rows) = stream.page_rows().ok_or_else(|| missing(row))?;
+        Ok(first + rows as u64)
     }
 
-    /// The row that was sought last in this column.
-    pub(super) fn get(&self, column: Column, row: u64) -> Result<RowSlice<'_>, ReadError> {
+    /// The end of the rows from the one that was sought on that have `entries` entries at most.
+    pub(super) fn rows_within(&self, column: Column, row: u64, entries: usize) -> u64 {
         let stream = self.streams.get(column).and_then(Option::as_ref);
-        let stream = stream.ok_or_else(|| missing(row))?;
-        let slice = stream.row(row).ok_or_else(|| missing(row))?;
-        if slice.rep.len() > ROW_ENTRIES_MAX {
-            let name = stream.name();
+        stream.map_or(row + 1, |stream| stream.rows_within(row, entries))
+    }
+
+    /// Rows of the page that was sought last in this column.
+    pub(super) fn get(&self, column: Column, rows: &Range<u64>) -> Result<RowSlice<'_>, ReadError> {
+        let stream = self.streams.get(column).and_then(Option::as_ref);
+        let stream = stream.ok_or_else(|| missing(rows.start))?;
+        let slice = stream.rows(rows).ok_or_else(|| missing(rows.start))?;
+        let most = ROW_ENTRIES_MAX.saturating_mul((rows.end - rows.start) as usize);
+        if slice.rep.len() > most {
+            let (row, name) = (rows.start, stream.name());
             return Err(ReadError::Damaged(format!("row {row}: column {name} is too long")));
         }
         Ok(slice)
     }
 
-    pub(super) fn seek_get(&mut self, column: Column, row: u64) -> Result<RowSlice<'_>, ReadError> {
-        self.seek(column, row)?;
-        self.get(column, row)
+    pub(super) fn seek_get(
+        &mut self,
+        column: Column,
+        rows: &Range<u64>,
+    ) -> Result<RowSlice<'_>, ReadError> {
+        self.seek(column, rows.start)?;
+        self.get(column, rows)
     }
 
     /// The error of columns whose levels contradict each other.
-    pub(super) fn contradiction(&self, column: Column, row: u64) -> ReadError {
+    pub(super) fn contradiction(&self, column: Column, rows: &Range<u64>) -> ReadError {
         let stream = self.streams.get(column).and_then(Option::as_ref);
-        let name = stream.map_or("", ColumnStream::name);
-        ReadError::Damaged(format!("row {row}: column {name} contradicts the other columns"))
+        let (row, name) = (rows.start, stream.map_or("", ColumnStream::name));
+        ReadError::Damaged(format!(
+            "row {row} or behind it: column {name} contradicts the other columns"
+        ))
     }
 
     /// The value of a column that has one per trace.
     pub(super) fn trace_int(&mut self, column: Column, row: u64) -> Result<i64, ReadError> {
-        let slice = self.seek_get(column, row)?;
+        let slice = self.seek_get(column, &(row..row + 1))?;
         Ok(slice.values.int(slice.first_value))
-    }
-
-    /// The value of a column that has one per trace.
-    pub(super) fn trace_bytes(&mut self, column: Column, row: u64) -> Result<Bytes, ReadError> {
-        let slice = self.seek_get(column, row)?;
-        Ok(slice.values.bytes(slice.first_value))
     }
 }
 
 fn missing(row: u64) -> ReadError {
     ReadError::Damaged(format!("row {row} is missing from a column"))
-}
-
-pub(super) fn trace_id(
-    streams: &mut Streams,
-    column: Column,
-    row: u64,
-) -> Result<TraceId, ReadError> {
-    let slice = streams.seek_get(column, row)?;
-    let id = slice.values.byte_slice(slice.first_value).try_into().map(TraceId);
-    id.map_err(|_| ReadError::Damaged(format!("row {row}: trace id is not of 16 bytes")))
-}
-
-/// Spans and errors by service.
-pub(super) fn service_stats(
-    streams: &mut Streams,
-    columns: &Columns,
-    row: u64,
-) -> Result<Vec<(Bytes, u32, u32)>, ReadError> {
-    for column in [columns.stats_service, columns.stats_spans, columns.stats_errors] {
-        streams.seek(column, row)?;
-    }
-    let services = streams.get(columns.stats_service, row)?;
-    let spans = streams.get(columns.stats_spans, row)?;
-    let errors = streams.get(columns.stats_errors, row)?;
-    if spans.def != services.def || errors.def != services.def {
-        return Err(streams.contradiction(columns.stats_service, row));
-    }
-    let present = services.def.iter().filter(|def| **def == level::STATS).count();
-    let stats = |at: usize| {
-        (
-            services.values.bytes(services.first_value + at),
-            spans.values.int(spans.first_value + at) as u32,
-            errors.values.int(errors.first_value + at) as u32,
-        )
-    };
-    Ok((0..present).map(stats).collect())
 }

@@ -56,6 +56,16 @@ impl Candidates {
         (rows + by_need.sum::<usize>()) as u64
     }
 
+    /// The first one from `row` on; there may be no such row if all are candidates.
+    pub(super) fn next(&self, row: u64) -> Option<u64> {
+        self.rows.as_ref().map_or(Some(row), |rows| rows.next(row))
+    }
+
+    /// Some of them.
+    pub(super) fn only(&self, rows: RowSet) -> Self {
+        Self { rows: Some(rows), by_need: self.by_need.clone() }
+    }
+
     /// Which needs a row may satisfy; see [`super::ScannedTrace::needs_met`].
     pub(super) fn needs_met(&self, row: u64) -> u64 {
         if self.by_need.is_empty() {

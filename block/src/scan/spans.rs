@@ -1,26 +1,35 @@
-//! The spans of one trace, appended to a batch.
+//! The spans of a run of traces, appended to a batch.
 //!
-//! From: [`super::row`]. To: [`super::ScanBatch`].
+//! From: [`super::row`]. To: [`super::ScanBatch`]. A run is some rows, one behind the other, that
+//! are in one page of every column, so that each column is a few slices; rows within a run are told
+//! apart by repetition level 0.
 
+use std::ops::Range;
+
+use super::attributes::AttrGroup;
+use super::batch::{Cells, Pool, ScanBatch, ScanCell};
 use super::items::{self, ItemNesting};
 use super::plan::{Plan, Source};
 use super::row::Streams;
-use super::{AttributeScope, ColumnValue, ItemList, ScanBatch};
+use super::{AttributeScope, ItemList};
 use crate::read::ReadError;
 use crate::read::columns::{Column, Columns, level};
+use crate::read::stream::RowSlice;
 
-/// Memory that the columns of one trace may take.
-const TRACE_COLUMNS_BYTES_MAX: usize = 512 << 20;
+/// Memory that the columns of one run may take.
+const RUN_COLUMNS_BYTES_MAX: usize = 512 << 20;
 
-/// A value in a batch, and once more what the caller makes of it.
-const VALUE_BYTES: usize = 2 * size_of::<ColumnValue>();
+/// A value in a batch, and once more what the caller makes of it (ids are written out).
+const VALUE_BYTES: usize = 3 * size_of::<ScanCell>();
 
-/// How the spans of a trace are nested.
+/// How the spans of a run are nested.
 #[derive(Debug, Default)]
 pub(super) struct Nesting {
     /// Per span the number of its resource, scope and span entry. (An empty resource or scope has
     /// an entry, too.)
     places: Vec<Place>,
+    /// Per row how many spans it and those before it have.
+    pub(super) row_ends: Vec<u32>,
     pub(super) resources: usize,
     pub(super) scopes: usize,
     pub(super) span_entries: usize,
@@ -38,7 +47,11 @@ struct Place {
 impl Nesting {
     fn new(rep: &[u8], def: &[u8]) -> Self {
         let mut nesting = Self { span_entries: rep.len(), ..Self::default() };
+        nesting.places.reserve(rep.len());
         for (entry, (rep, def)) in rep.iter().zip(def).enumerate() {
+            if *rep == 0 && entry > 0 {
+                nesting.row_ends.push(nesting.places.len() as u32);
+            }
             nesting.resources += usize::from(*rep <= level::RESOURCE);
             nesting.scopes += usize::from(*rep <= level::SCOPE);
             if *def == level::SPAN {
@@ -50,6 +63,7 @@ impl Nesting {
                 });
             }
         }
+        nesting.row_ends.push(nesting.places.len() as u32);
         nesting
     }
 
@@ -65,23 +79,8 @@ impl Nesting {
         }
     }
 
-    fn read_items(
-        &mut self,
-        list: ItemList,
-        columns: &Columns,
-        streams: &mut Streams,
-        row: u64,
-    ) -> Result<(), ReadError> {
-        let items = ItemNesting::read(list, columns, streams, row, self)?;
-        match list {
-            ItemList::Events => self.events = items,
-            ItemList::Links => self.links = items,
-        }
-        Ok(())
-    }
-
     /// How many entries the owners of an attribute scope have.
-    pub(super) fn owners(&self, scope: AttributeScope) -> usize {
+    fn owners(&self, scope: AttributeScope) -> usize {
         match scope {
             AttributeScope::Resource => self.resources,
             AttributeScope::Scope => self.scopes,
@@ -91,177 +90,185 @@ impl Nesting {
         }
     }
 
-    /// Per value of a column (span, event or link) the number of its owner.
-    fn owners_of_values(&self, scope: AttributeScope) -> Box<dyn Iterator<Item = usize> + '_> {
+    /// Appends to `out`, for each value of a column (span, event or link), what its owner has.
+    fn spread(&self, scope: AttributeScope, of_owners: &[ScanCell], out: &mut Vec<ScanCell>) {
         let places = self.places.iter();
         match scope {
-            AttributeScope::Resource => Box::new(places.map(|place| place.resource as usize)),
-            AttributeScope::Scope => Box::new(places.map(|place| place.scope as usize)),
-            AttributeScope::Span => Box::new(places.map(|place| place.span_entry as usize)),
-            AttributeScope::Event => Box::new(self.events.entries()),
-            AttributeScope::Link => Box::new(self.links.entries()),
+            AttributeScope::Resource => {
+                out.extend(places.map(|place| of_owners[place.resource as usize]));
+            }
+            AttributeScope::Scope => out.extend(places.map(|p| of_owners[p.scope as usize])),
+            AttributeScope::Span if self.places.len() == of_owners.len() => {
+                out.extend_from_slice(of_owners);
+            }
+            AttributeScope::Span => out.extend(places.map(|p| of_owners[p.span_entry as usize])),
+            AttributeScope::Event => out.extend(self.events.entries().map(|at| of_owners[at])),
+            AttributeScope::Link => out.extend(self.links.entries().map(|at| of_owners[at])),
         }
     }
 
-    /// Values that the columns of a plan hold of this trace, those of owners included.
+    /// Values that the columns of a plan hold of the run, those of owners included.
     fn values(&self, plan: &Plan) -> usize {
         let entries = self.span_entries.max(self.events.count).max(self.links.count);
         entries.saturating_mul(plan.sources.len() + 2)
     }
 }
 
-/// Appends the spans of the trace in `row`.
-pub(super) fn append(
-    plan: &mut Plan,
-    columns: &Columns,
-    streams: &mut Streams,
-    row: u64,
-    batch: &mut ScanBatch,
-) -> Result<(), ReadError> {
-    let ids = streams.seek_get(columns.span.span_id, row)?;
-    let mut nesting = Nesting::new(ids.rep, ids.def);
-    for list in &plan.lists {
-        nesting.read_items(*list, columns, streams, row)?;
-    }
-    let spans = nesting.spans();
-    let values = nesting.values(plan);
-    if values.saturating_mul(size_of::<ColumnValue>()) > TRACE_COLUMNS_BYTES_MAX {
-        return Err(ReadError::Damaged(format!("row {row}: {spans} spans are too many to scan")));
-    }
-    streams.hold(values * VALUE_BYTES)?;
-    let ids = streams.get(columns.span.span_id, row)?;
-    let id = |at: usize| span_id(ids.values.byte_slice(ids.first_value + at));
-    batch.span_ids.extend((0..spans).map(id));
-    let ints = &mut batch.span_start_unix_nanos;
-    span_ints(streams, columns, columns.span.start, row, |start| ints.push(start as u64))?;
-    let ints = &mut batch.span_duration_nanos;
-    span_ints(streams, columns, columns.span.duration, row, |span| ints.push(span as u64))?;
-    for group in &mut plan.groups {
-        group.read(streams, row, nesting.owners(group.scope))?;
-    }
-    for list in &plan.lists {
-        batch.append_items(*list, &nesting.items(*list).ends);
-    }
-    for (source, column) in plan.sources.iter().zip(&mut batch.columns) {
-        field(*source, plan, columns, streams, row, &nesting, column)?;
-    }
-    Ok(())
+/// What is appended, and where.
+pub(super) struct Run<'a> {
+    pub(super) plan: &'a mut Plan,
+    pub(super) columns: &'a Columns,
+    pub(super) streams: &'a mut Streams,
+    pub(super) pool: &'a mut Pool,
+    pub(super) rows: Range<u64>,
 }
 
-fn field(
-    source: Source,
-    plan: &Plan,
-    columns: &Columns,
-    streams: &mut Streams,
-    row: u64,
-    nesting: &Nesting,
-    out: &mut Vec<ColumnValue>,
-) -> Result<(), ReadError> {
-    let spans = nesting.spans();
-    match source {
-        Source::TraceInt(column) => {
-            let value = ColumnValue::Int(streams.trace_int(column, row)?);
-            out.extend(std::iter::repeat_n(value, spans));
+impl Run<'_> {
+    /// Appends the spans of the rows; gives per row how many spans it and those before it have.
+    pub(super) fn append(&mut self, batch: &mut ScanBatch) -> Result<Vec<u32>, ReadError> {
+        let Self { plan, columns, streams, rows, .. } = self;
+        let head = streams.seek_get(plan.head, rows)?;
+        let mut nesting = Nesting::new(head.rep, head.def);
+        for list in &plan.lists {
+            let items = ItemNesting::read(*list, columns, streams, rows, &nesting)?;
+            match list {
+                ItemList::Events => nesting.events = items,
+                ItemList::Links => nesting.links = items,
+            }
         }
-        Source::TraceBytes(column) => {
-            let value = ColumnValue::Bytes(streams.trace_bytes(column, row)?);
-            out.extend(std::iter::repeat_n(value, spans));
+        let (spans, values) = (nesting.spans(), nesting.values(plan));
+        if values.saturating_mul(size_of::<ScanCell>()) > RUN_COLUMNS_BYTES_MAX {
+            let row = rows.start;
+            return Err(ReadError::Damaged(format!(
+                "row {row}: {spans} spans are too many to scan"
+            )));
         }
-        Source::ScopeBytes(column) => scope_bytes(column, streams, row, nesting, out)?,
-        Source::SpanInt(column) => {
-            span_ints(streams, columns, column, row, |int| out.push(ColumnValue::Int(int)))?;
+        streams.hold(values * VALUE_BYTES)?;
+        self.span_starts(batch)?;
+        let Self { plan, streams, pool, rows, .. } = self;
+        for group in &mut plan.groups {
+            group.read(streams, pool, rows, nesting.owners(group.scope))?;
         }
-        Source::SpanBytes(column) => span_bytes(column, columns, streams, row, out)?,
-        Source::ItemInt(list, column) => {
-            items::values(list, column, columns, streams, row, |slice, at| {
-                out.push(ColumnValue::Int(slice.values.int(at)));
-            })?;
+        for list in &plan.lists {
+            batch.append_items(*list, &nesting.items(*list).ends);
         }
-        Source::ItemBytes(list, column) => {
-            items::values(list, column, columns, streams, row, |slice, at| {
-                out.push(ColumnValue::Bytes(slice.values.bytes(at)));
-            })?;
+        for (number, column) in batch.columns.iter_mut().enumerate() {
+            self.field(self.plan.sources[number], &nesting, column)?;
         }
-        Source::Attribute { group, key } => {
-            let group = &plan.groups[group];
-            let owners = nesting.owners_of_values(group.scope);
-            out.extend(owners.map(|owner| group.value(owner, key).clone()));
+        batch.spans += spans;
+        Ok(nesting.row_ends)
+    }
+
+    fn span_starts(&mut self, batch: &mut ScanBatch) -> Result<(), ReadError> {
+        if self.plan.span_starts {
+            let column = self.columns.span.start;
+            let slice = self.of_spans(column)?;
+            let starts = slice.value_range().map(|at| slice.values.int(at) as u64);
+            batch.span_start_unix_nanos.extend(starts);
+        }
+        Ok(())
+    }
+
+    fn field(
+        &mut self,
+        source: Source,
+        nesting: &Nesting,
+        out: &mut Vec<ScanCell>,
+    ) -> Result<(), ReadError> {
+        match source {
+            Source::OfTrace(column) => self.of_traces(column, nesting, out),
+            Source::OfScope(column) => self.of_scopes(column, nesting, out),
+            Source::OfSpan(column) => {
+                self.of_spans(column)?;
+                let slice = self.streams.get(column, &self.rows)?;
+                self.pool.cells(slice.values).append(slice.value_range(), out);
+                Ok(())
+            }
+            Source::OfItem(list, column) => {
+                let Self { columns, streams, pool, rows, .. } = self;
+                let slice = items::values(list, column, columns, streams, rows)?;
+                pool.cells(slice.values).append(slice.value_range(), out);
+                Ok(())
+            }
+            Source::Attribute { group, key } => {
+                let group: &AttrGroup = &self.plan.groups[group];
+                nesting.spread(group.scope, group.values(key), out);
+                Ok(())
+            }
         }
     }
-    Ok(())
+
+    /// One value per trace.
+    fn of_traces(
+        &mut self,
+        column: Column,
+        nesting: &Nesting,
+        out: &mut Vec<ScanCell>,
+    ) -> Result<(), ReadError> {
+        let slice = self.streams.seek_get(column, &self.rows)?;
+        if slice.present != nesting.row_ends.len() {
+            return Err(self.streams.contradiction(column, &self.rows));
+        }
+        let cells = self.pool.cells(slice.values);
+        let mut before = 0;
+        for (at, end) in slice.value_range().zip(&nesting.row_ends) {
+            out.extend(std::iter::repeat_n(cells.get(at), (end - before) as usize));
+            before = *end;
+        }
+        Ok(())
+    }
+
+    /// One value per instrumentation scope.
+    fn of_scopes(
+        &mut self,
+        column: Column,
+        nesting: &Nesting,
+        out: &mut Vec<ScanCell>,
+    ) -> Result<(), ReadError> {
+        let slice = self.streams.seek_get(column, &self.rows)?;
+        if slice.rep.len() != nesting.scopes {
+            return Err(self.streams.contradiction(column, &self.rows));
+        }
+        let cells = self.pool.cells(slice.values);
+        let of_owners = cells_or_missing(&slice, level::SCOPE, &cells);
+        nesting.spread(AttributeScope::Scope, &of_owners, out);
+        Ok(())
+    }
+
+    /// A column that has one value per span. Checks that it has the same levels as the others, so
+    /// that values fit one to one.
+    fn of_spans(&mut self, column: Column) -> Result<RowSlice<'_>, ReadError> {
+        self.streams.seek(column, self.rows.start)?;
+        let head = self.streams.get(self.plan.head, &self.rows)?;
+        let slice = self.streams.get(column, &self.rows)?;
+        match slice.has_levels_of(&head) {
+            true => Ok(slice),
+            false => Err(self.streams.contradiction(column, &self.rows)),
+        }
+    }
+}
+
+/// A cell per entry of a column that has at most one value for each.
+pub(super) fn cells_or_missing(
+    slice: &RowSlice<'_>,
+    present: u8,
+    cells: &Cells<'_>,
+) -> Vec<ScanCell> {
+    let mut at = slice.first_value;
+    let cell = |def: &u8| match *def == present {
+        true => {
+            at += 1;
+            cells.get(at - 1)
+        }
+        false => ScanCell::Missing,
+    };
+    slice.def.iter().map(cell).collect()
 }
 
 /// Span ids have 8 bytes; others are padded on the left or cut.
-fn span_id(stored: &[u8]) -> [u8; 8] {
+pub(super) fn span_id(stored: &[u8]) -> [u8; 8] {
     let mut id = [0; 8];
     let kept = &stored[stored.len().saturating_sub(8)..];
     id[8 - kept.len()..].copy_from_slice(kept);
     id
-}
-
-/// Checks that a column of spans has the same levels as the span ids, so that values fit one to
-/// one; gives its values to `each`.
-fn span_ints(
-    streams: &mut Streams,
-    columns: &Columns,
-    column: Column,
-    row: u64,
-    mut each: impl FnMut(i64),
-) -> Result<(), ReadError> {
-    streams.seek(column, row)?;
-    let ids = streams.get(columns.span.span_id, row)?;
-    let slice = streams.get(column, row)?;
-    if slice.rep != ids.rep || slice.def != ids.def {
-        return Err(streams.contradiction(column, row));
-    }
-    let present = slice.def.iter().filter(|def| **def == level::SPAN).count();
-    let values = slice.first_value..slice.first_value + present;
-    values.for_each(|at| each(slice.values.int(at)));
-    Ok(())
-}
-
-fn span_bytes(
-    column: Column,
-    columns: &Columns,
-    streams: &mut Streams,
-    row: u64,
-    out: &mut Vec<ColumnValue>,
-) -> Result<(), ReadError> {
-    streams.seek(column, row)?;
-    let ids = streams.get(columns.span.span_id, row)?;
-    let slice = streams.get(column, row)?;
-    if slice.rep != ids.rep || slice.def != ids.def {
-        return Err(streams.contradiction(column, row));
-    }
-    let present = slice.def.iter().filter(|def| **def == level::SPAN).count();
-    let values = slice.first_value..slice.first_value + present;
-    out.extend(values.map(|at| ColumnValue::Bytes(slice.values.bytes(at))));
-    Ok(())
-}
-
-fn scope_bytes(
-    column: Column,
-    streams: &mut Streams,
-    row: u64,
-    nesting: &Nesting,
-    out: &mut Vec<ColumnValue>,
-) -> Result<(), ReadError> {
-    let slice = streams.seek_get(column, row)?;
-    if slice.rep.len() != nesting.scopes {
-        return Err(streams.contradiction(column, row));
-    }
-    let mut at = slice.first_value;
-    let values: Vec<ColumnValue> = slice
-        .def
-        .iter()
-        .map(|def| match *def == level::SCOPE {
-            true => {
-                at += 1;
-                ColumnValue::Bytes(slice.values.bytes(at - 1))
-            }
-            false => ColumnValue::Missing,
-        })
-        .collect();
-    out.extend(nesting.owners_of_values(AttributeScope::Scope).map(|scope| values[scope].clone()));
-    Ok(())
 }

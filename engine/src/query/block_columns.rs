@@ -1,12 +1,14 @@
 //! The columns of a scanned block as a plan's fields.
 
+use std::ops::Range;
+
 use stringendo_block::scan::{
-    AttributeScope as BlockScope, ColumnValue, ItemList, ScanBatch, ScanField, ScanNeed,
-    ScanRequest, ScannedTrace, Wanted,
+    AttributeScope as BlockScope, ItemList, ScanArray, ScanBatch, ScanField, ScanNeed, ScanRequest,
+    ScanValue, ScannedTrace, Wanted,
 };
 use stringendo_proto::SpanId;
 use stringendo_traceql::{
-    AttributeScope, Field, Intrinsic, Predicate, SpanColumns, SpanList, Value, ValueRef,
+    ArrayRef, AttributeScope, Field, Intrinsic, Predicate, SpanColumns, SpanList, Value, ValueRef,
 };
 
 use super::{SearchRequest, block_needs};
@@ -36,8 +38,15 @@ impl Source {
 
 /// A plan's fields, and the request for their columns.
 pub struct FieldMap {
-    fields: Vec<(Field, Source)>,
+    fields: Vec<FieldSource>,
     request: ScanRequest,
+}
+
+#[derive(Clone, Debug)]
+struct FieldSource {
+    field: Field,
+    source: Source,
+    form: Form,
 }
 
 impl FieldMap {
@@ -55,7 +64,7 @@ impl FieldMap {
         };
         for field in fields {
             let source = map.source(field);
-            map.fields.push((field.clone(), source));
+            map.fields.push(FieldSource { field: field.clone(), source, form: Form::of(field) });
         }
         map
     }
@@ -76,9 +85,24 @@ impl FieldMap {
         self
     }
 
+    /// Says that the start of every span is read, too.
+    #[must_use]
+    pub fn with_span_starts(mut self) -> Self {
+        self.request.span_starts = true;
+        self
+    }
+
+    /// Says that what answers show of traces is asked for
+    /// ([`RowGroupScan::facts`](stringendo_block::scan::RowGroupScan::facts)).
+    #[must_use]
+    pub fn with_facts(mut self) -> Self {
+        self.request.facts = true;
+        self
+    }
+
     fn need(&self, need: &[Predicate]) -> ScanNeed {
         let test = |predicate: &Predicate| {
-            let (field, source) = &self.fields[predicate.field()];
+            let FieldSource { field, source, .. } = &self.fields[predicate.field()];
             block_needs::test(predicate, field, source.columns())
         };
         need.iter().map(test).collect()
@@ -156,34 +180,113 @@ fn intrinsic_column(intrinsic: Intrinsic) -> ScanField {
     }
 }
 
-/// One scanned trace as a query sees it.
-pub struct BlockColumns<'a> {
-    batch: &'a ScanBatch,
-    first_span: usize,
-    spans: usize,
-    fields: usize,
-    /// By span and field; nothing for fields of events and links.
-    cells: Vec<Cell<'a>>,
-    /// Of the fields of events and links.
-    items: Vec<ItemCells<'a>>,
+/// How what a block holds becomes a field's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    AsItIs,
+    Status,
+    Kind,
+    Duration,
+    /// An id, which has to be written out.
+    Digits,
+    /// `resource.service.name` always exists (traceql.md §5.2).
+    ServiceName,
+    /// A block stores a missing service name as an empty one.
+    UnscopedServiceName,
 }
 
-/// The values of a field of events or links.
-struct ItemCells<'a> {
+impl Form {
+    fn of(field: &Field) -> Self {
+        use Intrinsic as I;
+        match field {
+            Field::Intrinsic(I::Status) => Self::Status,
+            Field::Intrinsic(I::Kind) => Self::Kind,
+            Field::Intrinsic(I::Duration | I::TraceDuration | I::EventTimeSinceStart) => {
+                Self::Duration
+            }
+            Field::Intrinsic(
+                I::SpanId | I::ParentId | I::LinkSpanId | I::LinkTraceId | I::TraceId,
+            ) => Self::Digits,
+            field if field.is_service_name() => Self::ServiceName,
+            Field::Attribute { scope: AttributeScope::Unscoped, name }
+                if name == "service.name" =>
+            {
+                Self::UnscopedServiceName
+            }
+            _ => Self::AsItIs,
+        }
+    }
+
+    fn number(self, number: i64) -> ValueRef<'static> {
+        match self {
+            Self::Status => ValueRef::Status(number as i32),
+            Self::Kind => ValueRef::Kind(number as i32),
+            Self::Duration => ValueRef::Duration(number as u64),
+            _ => ValueRef::Int(number),
+        }
+    }
+
+    fn lend(self, value: ScanValue<'_>) -> ValueRef<'_> {
+        match value {
+            ScanValue::Bytes(bytes) => ValueRef::Str(bytes),
+            ScanValue::Int(number) => self.number(number),
+            ScanValue::Missing if self == Self::ServiceName => ValueRef::Str(&[]),
+            ScanValue::Missing => ValueRef::Missing,
+            ScanValue::Float(number) => ValueRef::Float(number),
+            ScanValue::Bool(truth) => ValueRef::Bool(truth),
+            ScanValue::Array(array) => ValueRef::Array(array_of(array)),
+            ScanValue::Unsupported => ValueRef::Unsupported,
+        }
+    }
+}
+
+fn array_of(array: &ScanArray) -> ArrayRef<'_> {
+    match array {
+        ScanArray::Bytes { bytes, ends } => ArrayRef::Str { bytes, ends },
+        ScanArray::Int(all) => ArrayRef::Int(all),
+        ScanArray::Float(all) => ArrayRef::Float(all),
+        ScanArray::Bool(all) => ArrayRef::Bool(all),
+    }
+}
+
+/// One scanned trace as a query sees it: values are lent from the batch where they are asked for.
+pub struct BlockColumns<'a> {
+    map: &'a FieldMap,
+    batch: &'a ScanBatch,
+    spans: Range<usize>,
+    /// Whether the trace has a root, if that matters.
+    is_rooted: bool,
+    /// Ids of the trace.
+    written: Vec<Written<'a>>,
+}
+
+/// Ids of a field, written out.
+struct Written<'a> {
     field: usize,
-    list: ItemList,
-    /// Position in the batch of the trace's first item.
+    /// Position in the batch of the first.
     first: usize,
     cells: Vec<Cell<'a>>,
 }
 
 impl SpanColumns for BlockColumns<'_> {
     fn len(&self) -> usize {
-        self.spans
+        self.spans.len()
     }
 
     fn value(&self, span: usize, field: usize) -> ValueRef<'_> {
-        self.cells[span * self.fields + field].get()
+        let at = self.spans.start + span;
+        let FieldSource { source, form, .. } = self.map.fields[field];
+        match source {
+            Source::One(column) => self.lend(field, form, column, at),
+            Source::Either(first, second) => match self.batch.value(first, at) {
+                ScanValue::Missing => self.of_resource(form, second, at),
+                value => form.lend(value),
+            },
+            // Without a root the stored number means nothing (contract blocks.md §12).
+            Source::Children(..) if !self.is_rooted => ValueRef::Missing,
+            Source::Children(column, _) => form.lend(self.batch.value(column, at)),
+            Source::Items(..) => ValueRef::Missing,
+        }
     }
 
     fn items(&self, span: usize, list: SpanList) -> usize {
@@ -191,105 +294,74 @@ impl SpanColumns for BlockColumns<'_> {
             SpanList::Events => ItemList::Events,
             SpanList::Links => ItemList::Links,
         };
-        self.batch.items(list, self.first_span + span).len()
+        self.batch.items(list, self.spans.start + span).len()
     }
 
     fn item_value(&self, span: usize, item: usize, field: usize) -> ValueRef<'_> {
-        let Some(of_field) = self.items.iter().find(|cells| cells.field == field) else {
-            return ValueRef::Missing;
-        };
-        let start = self.batch.items(of_field.list, self.first_span + span).start;
-        of_field.cells[start - of_field.first + item].get()
+        let FieldSource { source, form, .. } = self.map.fields[field];
+        let Source::Items(list, column) = source else { return ValueRef::Missing };
+        let at = self.batch.items(list, self.spans.start + span).start + item;
+        self.lend(field, form, column, at)
     }
 }
 
 impl<'a> BlockColumns<'a> {
     /// The columns of `trace`.
-    pub fn of(map: &FieldMap, batch: &'a ScanBatch, trace: &ScannedTrace) -> Self {
-        let mut cells = Vec::with_capacity(trace.spans.len() * map.fields.len());
-        for span in trace.spans.clone() {
-            let fields = map.fields.iter();
-            cells.extend(fields.map(|(field, source)| cell(batch, trace, span, field, *source)));
+    pub fn of(map: &'a FieldMap, batch: &'a ScanBatch, trace: &ScannedTrace) -> Self {
+        let spans = trace.spans.clone();
+        let mut columns = Self { map, batch, spans, is_rooted: true, written: Vec::new() };
+        for (number, field) in map.fields.iter().enumerate() {
+            match field.source {
+                Source::Children(_, parent) => columns.is_rooted = columns.has_root(parent),
+                Source::One(column) | Source::Items(_, column) if field.form == Form::Digits => {
+                    let places = columns.places(field.source);
+                    let cell = |at| written(&field.field, batch.value(column, at));
+                    let (first, cells) = (places.start, places.map(cell).collect());
+                    columns.written.push(Written { field: number, first, cells });
+                }
+                _ => {}
+            }
         }
-        let items = map.fields.iter().enumerate().filter_map(|(number, (field, source))| {
-            let Source::Items(list, column) = *source else { return None };
-            Some(item_cells(batch, trace, (number, field), list, column))
-        });
-        let items = items.collect();
-        let (spans, fields) = (trace.spans.len(), map.fields.len());
-        Self { batch, first_span: trace.spans.start, spans, fields, cells, items }
+        columns
     }
-}
 
-fn item_cells<'a>(
-    batch: &'a ScanBatch,
-    trace: &ScannedTrace,
-    (number, field): (usize, &Field),
-    list: ItemList,
-    column: usize,
-) -> ItemCells<'a> {
-    let (first, end) = match trace.spans.is_empty() {
-        true => (0, 0),
-        false => {
-            (batch.items(list, trace.spans.start).start, batch.items(list, trace.spans.end - 1).end)
+    /// Where the trace's values of a source are.
+    fn places(&self, source: Source) -> Range<usize> {
+        match source {
+            Source::Items(list, _) if !self.spans.is_empty() => {
+                let item = |span| self.batch.items(list, span);
+                item(self.spans.start).start..item(self.spans.end - 1).end
+            }
+            Source::Items(..) => 0..0,
+            _ => self.spans.clone(),
         }
-    };
-    let values = &batch.columns[column][first..end];
-    let cells = values.iter().map(|value| convert(field, value)).collect();
-    ItemCells { field: number, list, first, cells }
-}
+    }
 
-fn cell<'a>(
-    batch: &'a ScanBatch,
-    trace: &ScannedTrace,
-    span: usize,
-    field: &Field,
-    source: Source,
-) -> Cell<'a> {
-    let at = |column: usize| &batch.columns[column][span];
-    match source {
-        Source::Items(..) => Cell::MISSING,
-        Source::One(column) => convert(field, at(column)),
-        Source::Either(first, second) if *at(first) == ColumnValue::Missing => {
-            unscoped_resource(field, at(second))
+    fn has_root(&self, parent: usize) -> bool {
+        self.spans.clone().any(|span| self.batch.value(parent, span) == ScanValue::Int(-1))
+    }
+
+    fn lend(&self, field: usize, form: Form, column: usize, at: usize) -> ValueRef<'_> {
+        if form != Form::Digits {
+            return form.lend(self.batch.value(column, at));
         }
-        Source::Either(first, _) => convert(field, at(first)),
-        Source::Children(column, parent) => {
-            let is_root = |span: usize| batch.columns[parent][span] == ColumnValue::Int(-1);
-            // Without a root the stored number means nothing (contract blocks.md §12).
-            let rooted = trace.spans.clone().any(is_root);
-            if rooted { convert(field, at(column)) } else { Cell::Ref(ValueRef::Missing) }
+        let written = self.written.iter().find(|written| written.field == field);
+        written.map_or(ValueRef::Missing, |written| written.cells[at - written.first].get())
+    }
+
+    fn of_resource(&self, form: Form, column: usize, at: usize) -> ValueRef<'_> {
+        match self.batch.value(column, at) {
+            ScanValue::Bytes([]) if form == Form::UnscopedServiceName => ValueRef::Missing,
+            value => form.lend(value),
         }
     }
 }
 
-/// A block stores a missing service name as an empty one.
-fn unscoped_resource<'a>(field: &Field, value: &'a ColumnValue) -> Cell<'a> {
-    let service = matches!(field, Field::Attribute { name, .. } if name == "service.name");
+fn written<'a>(field: &Field, value: ScanValue<'a>) -> Cell<'a> {
     match value {
-        ColumnValue::Bytes(text) if service && text.is_empty() => Cell::Ref(ValueRef::Missing),
-        value => convert(field, value),
+        ScanValue::Bytes(bytes) => text(field, bytes),
+        value => Cell::Ref(Form::Digits.lend(value)),
     }
-}
-
-fn convert<'a>(field: &Field, value: &'a ColumnValue) -> Cell<'a> {
-    match value {
-        ColumnValue::Bytes(bytes) => text(field, bytes),
-        ColumnValue::Int(number) => Cell::Ref(number_of(field, *number)),
-        ColumnValue::Missing => missing(field),
-        ColumnValue::Float(number) => Cell::Ref(ValueRef::Float(*number)),
-        ColumnValue::Bool(truth) => Cell::Ref(ValueRef::Bool(*truth)),
-        ColumnValue::BytesArray(all) => Cell::Owned(Value::strings(all)),
-        ColumnValue::IntArray(all) => Cell::Owned(Value::IntArray(all.as_slice().into())),
-        ColumnValue::FloatArray(all) => Cell::Owned(Value::FloatArray(all.as_slice().into())),
-        ColumnValue::BoolArray(all) => Cell::Owned(Value::BoolArray(all.as_slice().into())),
-        ColumnValue::Unsupported => Cell::Ref(ValueRef::Unsupported),
-    }
-}
-
-/// `resource.service.name` always exists (traceql.md §5.2).
-fn missing<'a>(field: &Field) -> Cell<'a> {
-    Cell::Ref(if field.is_service_name() { ValueRef::Str(&[]) } else { ValueRef::Missing })
 }
 
 /// Bytes of a column as a field's value.
@@ -317,12 +389,5 @@ fn digits(bytes: &[u8]) -> String {
 
 /// An integer of a column as a field's value.
 pub fn number_of(field: &Field, number: i64) -> ValueRef<'static> {
-    match field {
-        Field::Intrinsic(Intrinsic::Status) => ValueRef::Status(number as i32),
-        Field::Intrinsic(Intrinsic::Kind) => ValueRef::Kind(number as i32),
-        Field::Intrinsic(
-            Intrinsic::Duration | Intrinsic::TraceDuration | Intrinsic::EventTimeSinceStart,
-        ) => ValueRef::Duration(number as u64),
-        _ => ValueRef::Int(number),
-    }
+    Form::of(field).number(number)
 }

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use stringendo_block::ReadError;
-use stringendo_block::scan::{Candidates, RowGroupScan, ScanBatch, ScannedTrace};
+use stringendo_block::scan::{Candidates, RowGroupScan, ScanBatch, ScannedTrace, TraceFacts};
 use stringendo_ring::yield_if_due;
 use stringendo_traceql::SpanSet;
 
 use super::SearchRequest;
 use super::block_columns::{BlockColumns, FieldMap};
+use super::block_newest::Passes;
 use super::block_read::{self, BlockRead, Decoding};
 use super::block_sift::{self, Sifted};
 use super::bound::SearchBound;
 use super::collect::{Findings, FoundTrace, Newest, SearchCost};
 use super::echo::{self, SpanFacts};
 use super::elsewhere::{Elsewhere, Piece, Places};
-use super::memory::Charged;
+use super::memory::{AnswerMemory, Charged};
 use super::pending::Pending;
 use super::touch::touches;
 use crate::block_list::BlockEntry;
@@ -48,7 +49,7 @@ pub async fn run(node: &Node, job: &BlockSearchJob) -> Result<Charged<Findings>,
     let mut search = BlockSearch {
         shard,
         request: &job.request,
-        fields: FieldMap::of(&job.request),
+        fields: FieldMap::of(&job.request).with_facts(),
         elsewhere: Elsewhere::new(node, &job.places),
         learns: false,
         pending: Pending::default(),
@@ -88,6 +89,14 @@ struct BlockSearch<'a> {
     sets: Vec<SpanSet>,
 }
 
+/// Candidates of a row group, and what is held to know others.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    row_group: usize,
+    candidates: &'a Candidates,
+    held_bytes: u64,
+}
+
 /// How a scan ended.
 enum Scanned {
     All,
@@ -110,16 +119,42 @@ impl BlockSearch<'_> {
         open: &OpenBlock,
         row_group: usize,
     ) -> Result<(), StoreError> {
+        let latest_start = open.reader().latest_start_unix_nanos(row_group);
+        if !latest_start.is_none_or(|start| self.newest.wants(start)) {
+            return Ok(());
+        }
         let (request, reads) = (self.fields.request(), &mut self.cost.reads);
         let Sifted { candidates, counts } =
             block_sift::sift(self.shard, open, row_group, request, reads).await?;
         self.cost.bytes += counts.bytes;
+        if candidates.is_empty() {
+            return Ok(());
+        }
+        let limit = self.request.limit;
+        let (mut passes, bytes) =
+            Passes::plan(self.shard, open, row_group, request, candidates, limit, reads).await?;
+        self.cost.bytes += bytes;
+        while let Some(candidates) = passes.next(self.newest.start_wanted()) {
+            let part =
+                Part { row_group, candidates: &candidates, held_bytes: passes.memory_bytes() };
+            self.pass(block, open, part).await?;
+        }
+        Ok(())
+    }
+
+    /// Scans some candidates, and settles what is found.
+    async fn pass(
+        &mut self,
+        block: &BlockEntry,
+        open: &OpenBlock,
+        part: Part<'_>,
+    ) -> Result<(), StoreError> {
         let mut row = 0;
         loop {
             if self.learns {
                 self.elsewhere.learn(block.start_unix_nanos, latest(block)).await?;
             }
-            let scanned = self.rows(block, open, (row_group, &candidates), &mut row).await?;
+            let scanned = self.rows(block, open, part, &mut row).await?;
             // Nothing is held to read with any more.
             self.learns |= !self.pending.is_empty();
             if let Scanned::All = scanned {
@@ -135,22 +170,26 @@ impl BlockSearch<'_> {
         &mut self,
         block: &BlockEntry,
         open: &OpenBlock,
-        (row_group, candidates): (usize, &Candidates),
+        part: Part<'_>,
         row: &mut u64,
     ) -> Result<Scanned, StoreError> {
-        let request = self.fields.request();
+        let (request, Part { row_group, candidates, held_bytes }) = (self.fields.request(), part);
         let ranges = open.reader().candidate_ranges(row_group, request, candidates);
         if ranges.is_empty() {
             return Ok(Scanned::All);
         }
-        let (shard, reads) = (self.shard, &mut self.cost.reads);
-        let mut read = BlockRead::fetch(shard, open, ranges, Decoding::Columns, reads).await?;
+        let (shard, reads, decoding) = (self.shard, &mut self.cost.reads, Decoding::Columns);
+        let mut read =
+            BlockRead::fetch_holding(shard, open, ranges, decoding, held_bytes, reads).await?;
         loop {
             let (request, fetched) = (self.fields.request(), read.fetched());
             let scan = open.reader().scan_candidates(row_group, request, candidates, fetched)?;
             let mut scan = scan.within(*row, read.decoded_bytes_max());
             let outcome = self.scan(block, &mut scan).await;
             *row = scan.next_row();
+            let (spans, bytes) = scan.inspected();
+            self.cost.spans += spans;
+            self.cost.bytes += bytes;
             drop(scan);
             match outcome {
                 Err(StoreError::Read(ReadError::NeedsMemory { bytes })) => {
@@ -168,25 +207,18 @@ impl BlockSearch<'_> {
         block: &BlockEntry,
         scan: &mut RowGroupScan,
     ) -> Result<Scanned, StoreError> {
-        let outcome = loop {
-            match scan.next_batch() {
-                Ok(Some(batch)) => self.batch(&batch)?,
-                Ok(None) => break Ok(Scanned::All),
-                Err(error) => break Err(error.into()),
-            }
+        while let Some(batch) = scan.next_batch()? {
+            self.batch(&batch, scan)?;
             if self.pending.is_full() {
                 let (start, end) = self.pending.times();
                 if !self.elsewhere.knows(start, end) {
-                    break Ok(Scanned::Some);
+                    return Ok(Scanned::Some);
                 }
                 self.settle(block).await?;
             }
             yield_if_due().await;
-        };
-        let (spans, bytes) = scan.inspected();
-        self.cost.spans += spans;
-        self.cost.bytes += bytes;
-        outcome
+        }
+        Ok(Scanned::All)
     }
 
     async fn settle(&mut self, block: &BlockEntry) -> Result<(), QueryError> {
@@ -194,19 +226,34 @@ impl BlockSearch<'_> {
         self.pending.settle(elsewhere, &own, true, |_| false, &mut self.newest).await
     }
 
-    fn batch(&mut self, batch: &ScanBatch) -> Result<(), QueryError> {
+    fn batch(&mut self, batch: &ScanBatch, scan: &mut RowGroupScan) -> Result<(), StoreError> {
         for trace in &batch.traces {
-            self.cost.traces += 1;
             if !self.newest.wants(trace.start_unix_nanos) {
+                self.cost.traces += 1;
                 continue;
             }
             let columns = BlockColumns::of(&self.fields, batch, trace);
             let judged = match self.request.plan.spansets(&columns, &mut self.sets) {
                 Err(error) => Err(error),
-                Ok(()) if !self.sets.is_empty() => Ok(Some(self.found(batch, trace, &columns)?)),
+                Ok(()) if !self.sets.is_empty() => {
+                    // If there is no memory for them, the scan goes on from this trace.
+                    let facts = scan.facts(trace)?;
+                    Ok(Some(found(
+                        self.request,
+                        &self.sets,
+                        trace,
+                        &facts,
+                        &columns,
+                        self.newest.memory(),
+                    )?))
+                }
                 Ok(()) if touches(&self.request.plan, &columns) => Ok(None),
-                Ok(()) => continue,
+                Ok(()) => {
+                    self.cost.traces += 1;
+                    continue;
+                }
             };
+            self.cost.traces += 1;
             let piece = Piece {
                 trace_id: trace.trace_id,
                 start_unix_nanos: trace.start_unix_nanos,
@@ -216,35 +263,31 @@ impl BlockSearch<'_> {
         }
         Ok(())
     }
+}
 
-    fn found(
-        &mut self,
-        batch: &ScanBatch,
-        trace: &ScannedTrace,
-        columns: &BlockColumns<'_>,
-    ) -> Result<FoundTrace, QueryError> {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let facts = |number: u32| {
-            let at = trace.spans.start + number as usize;
-            SpanFacts {
-                span_id: batch.span_ids[at],
-                start_unix_nanos: batch.span_start_unix_nanos[at],
-                duration_nanos: batch.span_duration_nanos[at],
-            }
-        };
-        let memory = self.newest.memory();
-        let sets = echo::sets(self.request, columns, &self.sets, facts, memory)?;
-        let services = trace.service_stats.iter();
-        Ok(FoundTrace {
-            trace_id: trace.trace_id,
-            root_service: text(&trace.root_service),
-            root_name: text(&trace.root_name),
-            start_unix_nanos: trace.start_unix_nanos,
-            end_unix_nanos: trace.end_unix_nanos,
-            services: services
-                .map(|(name, spans, errors)| (text(name), (*spans, *errors)))
-                .collect(),
-            sets,
-        })
-    }
+fn found(
+    request: &SearchRequest,
+    sets: &[SpanSet],
+    trace: &ScannedTrace,
+    facts: &TraceFacts,
+    columns: &BlockColumns<'_>,
+    memory: &mut AnswerMemory,
+) -> Result<FoundTrace, QueryError> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let of_span = |number: u32| SpanFacts {
+        span_id: facts.span_ids[number as usize],
+        start_unix_nanos: facts.span_start_unix_nanos[number as usize],
+        duration_nanos: facts.span_duration_nanos[number as usize],
+    };
+    let sets = echo::sets(request, columns, sets, of_span, memory)?;
+    let services = facts.service_stats.iter();
+    Ok(FoundTrace {
+        trace_id: trace.trace_id,
+        root_service: text(&facts.root_service),
+        root_name: text(&facts.root_name),
+        start_unix_nanos: trace.start_unix_nanos,
+        end_unix_nanos: trace.end_unix_nanos,
+        services: services.map(|(name, spans, errors)| (text(name), (*spans, *errors))).collect(),
+        sets,
+    })
 }

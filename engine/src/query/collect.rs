@@ -150,6 +150,12 @@ impl Newest {
                 || self.traces.last().is_some_and(|last| last.start_unix_nanos <= start_unix_nanos))
     }
 
+    /// Traces that start before this would not be kept.
+    pub fn start_wanted(&self) -> u64 {
+        let last = self.traces.last().filter(|_| self.traces.len() >= self.limit);
+        self.bound.start_unix_nanos().max(last.map_or(0, |last| last.start_unix_nanos))
+    }
+
     /// Where the spans of a trace are charged before it is added ([`super::echo::sets`]).
     pub fn memory(&mut self) -> &mut AnswerMemory {
         &mut self.memory

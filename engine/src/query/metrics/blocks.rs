@@ -195,7 +195,8 @@ impl<'a> BlockMetrics<'a> {
 fn field_map(leg: &Leg, attributes: &[Field], (start, end): (u64, u64)) -> FieldMap {
     let fields = [leg.search().fields(), attributes].concat();
     // Each piece of a trace is judged by itself, so it must satisfy all that is needed.
-    FieldMap::of_fields(&fields, start, end).needing(leg.search().needs()).of_whole_traces()
+    let map = FieldMap::of_fields(&fields, start, end).needing(leg.search().needs());
+    map.of_whole_traces().with_span_starts()
 }
 
 /// The keys of a block that `compare()` looks at.
