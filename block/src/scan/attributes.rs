@@ -1,4 +1,4 @@
-//! Values of wanted attribute keys, per owner (resource, instrumentation scope, span, event or link)
+//! Values of wanted attribute keys, per owner (resource, scope, span, event or link)
 //! of a run of traces.
 //!
 //! From: [`super::row`]. To: [`super::spans`]. An attribute can be in the generic Attrs, in a
