@@ -12,6 +12,7 @@ mod any;
 mod attributes;
 mod column;
 mod columns;
+mod compress;
 mod delta;
 mod dictionary;
 mod file;
@@ -227,7 +228,7 @@ impl BlockEncoder {
 
     fn write_pages(&mut self) -> Result<(), EncodeError> {
         let (columns, lists) = self.columns.all();
-        lists.derive();
+        lists.derive()?;
         for column in columns {
             column.write_page(lists, &mut self.scratch)?;
         }
@@ -348,7 +349,7 @@ impl Finishing {
         let encoder = self.encoder.as_mut().ok_or_else(ended)?;
         self.stage = match self.stage {
             Stage::Levels => {
-                encoder.columns.lists.derive();
+                encoder.columns.lists.derive()?;
                 Stage::Page(0)
             }
             Stage::Page(at) => encoder.finish_page(at)?,

@@ -430,9 +430,26 @@ impl BlockReader {
         let mut parts = Parts::default();
         for part in ranges {
             parts.push(part.first_row, fetched.need(&part.range)?);
+            parts.push_rows(self.page_rows(row_group, column, &part.range));
         }
         let kind = self.kind(row_group, column)?;
         Ok(ColumnStream::new(Arc::clone(&self.footer.leaves[column].path), kind, parts))
+    }
+
+    /// How many rows the data pages of a column that begin in `range` have; nothing where the offset
+    /// index is not known.
+    pub(crate) fn page_rows(
+        &self,
+        row_group: usize,
+        column: Column,
+        range: &Range<u64>,
+    ) -> impl Iterator<Item = usize> {
+        let group = self.footer.row_groups.get(row_group);
+        let pages = group.and_then(|group| group.chunks[column].pages.as_deref()).unwrap_or(&[]);
+        let rows = group.map_or(0, |group| group.rows);
+        let ends = pages.iter().skip(1).map(|page| page.first_row).chain([rows]);
+        let within = pages.iter().zip(ends).filter(|(page, _)| range.contains(&page.offset));
+        within.map(|(page, end)| end.saturating_sub(page.first_row) as usize)
     }
 
     /// What the pages of a column decode to.

@@ -51,14 +51,14 @@ pub enum LeafEncoding {
     Plain,
 }
 
-/// Compression of a leaf's pages.
+/// Compression of a leaf's pages. Tempo's own choice is Snappy or none; it reads Zstd as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeafCompression {
-    /// `-`
+    /// None at all: for what has no levels and does not shrink.
     None,
-    /// `s`
-    Snappy,
-    /// `z`
+    /// Zstd, values stored: only the levels shrink.
+    Levels,
+    /// Zstd.
     Zstd,
 }
 
@@ -81,13 +81,6 @@ pub struct Leaf {
     pub max_rep: i16,
     /// For a dedicated column: its index in the meta's list.
     pub dedicated: Option<usize>,
-}
-
-impl Leaf {
-    /// Whether the column index holds bounds of pages (a blob's does not).
-    pub fn has_bounds(&self) -> bool {
-        self.compression != LeafCompression::Zstd
-    }
 }
 
 /// A block's tree.
@@ -176,7 +169,7 @@ enum Is {
 /// A node: depth in the tree, name, repetition, what it is.
 type Node = (usize, &'static str, Repetition, Is);
 
-use self::LeafCompression::{None as NONE, Snappy as S};
+use self::LeafCompression::{Levels as LEVELS, None as NONE, Zstd as Z};
 use self::LeafEncoding::{DeltaLength as L, DeltaPacked as B, Dictionary as D, Plain as P};
 use self::LeafType::{Bin, Bool, F64, I32, I64, Str, U32, U64};
 use Is::{Attributes, Dedicated, Group};
@@ -188,64 +181,64 @@ const REQUIRED: Repetition = Repetition::REQUIRED;
 /// The vParquet5 tree, in the file's order.
 const V5: &[Node] = &[
     (0, "TraceID", REQUIRED, Is::Leaf(Bin, L, NONE)),
-    (0, "TraceIDText", REQUIRED, Is::Leaf(Str, L, S)),
+    (0, "TraceIDText", REQUIRED, Is::Leaf(Str, L, Z)),
     (0, "StartTimeUnixNano", REQUIRED, Is::Leaf(U64, B, NONE)),
     (0, "EndTimeUnixNano", REQUIRED, Is::Leaf(U64, B, NONE)),
     (0, "DurationNano", REQUIRED, Is::Leaf(U64, B, NONE)),
-    (0, "RootServiceName", REQUIRED, Is::Leaf(Str, D, NONE)),
-    (0, "RootSpanName", REQUIRED, Is::Leaf(Str, D, NONE)),
+    (0, "RootServiceName", REQUIRED, Is::Leaf(Str, D, Z)),
+    (0, "RootSpanName", REQUIRED, Is::Leaf(Str, D, Z)),
     (0, "ServiceStats", REPEATED, Group),
-    (1, "ServiceName", REQUIRED, Is::Leaf(Str, D, S)),
-    (1, "SpanCount", REQUIRED, Is::Leaf(U32, B, NONE)),
-    (1, "ErrorCount", REQUIRED, Is::Leaf(U32, B, NONE)),
+    (1, "ServiceName", REQUIRED, Is::Leaf(Str, D, Z)),
+    (1, "SpanCount", REQUIRED, Is::Leaf(U32, B, Z)),
+    (1, "ErrorCount", REQUIRED, Is::Leaf(U32, B, Z)),
     (0, "rs", REPEATED, Group),
     (1, "Resource", REQUIRED, Group),
-    (2, "ServiceName", REQUIRED, Is::Leaf(Str, D, S)),
+    (2, "ServiceName", REQUIRED, Is::Leaf(Str, D, Z)),
     (2, "Attrs", REPEATED, Attributes),
-    (2, "DroppedAttributesCount", REQUIRED, Is::Leaf(I32, B, S)),
+    (2, "DroppedAttributesCount", REQUIRED, Is::Leaf(I32, B, Z)),
     (2, "DedicatedAttributes", REQUIRED, Dedicated(DedicatedScope::Resource)),
     (1, "ss", REPEATED, Group),
     (2, "Scope", REQUIRED, Group),
-    (3, "Name", REQUIRED, Is::Leaf(Str, D, S)),
-    (3, "Version", REQUIRED, Is::Leaf(Str, D, S)),
+    (3, "Name", REQUIRED, Is::Leaf(Str, D, Z)),
+    (3, "Version", REQUIRED, Is::Leaf(Str, D, Z)),
     (3, "Attrs", REPEATED, Attributes),
-    (3, "DroppedAttributesCount", REQUIRED, Is::Leaf(I32, B, S)),
+    (3, "DroppedAttributesCount", REQUIRED, Is::Leaf(I32, B, Z)),
     (2, "Spans", REPEATED, Group),
-    (3, "SpanID", REQUIRED, Is::Leaf(Bin, L, NONE)),
-    (3, "ParentSpanID", REQUIRED, Is::Leaf(Bin, L, NONE)),
-    (3, "ParentID", REQUIRED, Is::Leaf(I32, B, NONE)),
-    (3, "NestedSetLeft", REQUIRED, Is::Leaf(I32, B, NONE)),
-    (3, "NestedSetRight", REQUIRED, Is::Leaf(I32, B, NONE)),
-    (3, "ChildCount", REQUIRED, Is::Leaf(I32, B, NONE)),
-    (3, "Name", REQUIRED, Is::Leaf(Str, D, S)),
-    (3, "Kind", REQUIRED, Is::Leaf(I64, B, NONE)),
-    (3, "TraceState", REQUIRED, Is::Leaf(Str, L, S)),
-    (3, "StartTimeUnixNano", REQUIRED, Is::Leaf(U64, B, NONE)),
-    (3, "DurationNano", REQUIRED, Is::Leaf(U64, B, NONE)),
-    (3, "StatusCode", REQUIRED, Is::Leaf(I64, B, NONE)),
-    (3, "StatusMessage", REQUIRED, Is::Leaf(Str, L, S)),
+    (3, "SpanID", REQUIRED, Is::Leaf(Bin, L, LEVELS)),
+    (3, "ParentSpanID", REQUIRED, Is::Leaf(Bin, L, Z)),
+    (3, "ParentID", REQUIRED, Is::Leaf(I32, B, Z)),
+    (3, "NestedSetLeft", REQUIRED, Is::Leaf(I32, B, Z)),
+    (3, "NestedSetRight", REQUIRED, Is::Leaf(I32, B, Z)),
+    (3, "ChildCount", REQUIRED, Is::Leaf(I32, B, Z)),
+    (3, "Name", REQUIRED, Is::Leaf(Str, D, Z)),
+    (3, "Kind", REQUIRED, Is::Leaf(I64, B, Z)),
+    (3, "TraceState", REQUIRED, Is::Leaf(Str, L, Z)),
+    (3, "StartTimeUnixNano", REQUIRED, Is::Leaf(U64, B, LEVELS)),
+    (3, "DurationNano", REQUIRED, Is::Leaf(U64, B, LEVELS)),
+    (3, "StatusCode", REQUIRED, Is::Leaf(I64, B, Z)),
+    (3, "StatusMessage", REQUIRED, Is::Leaf(Str, L, Z)),
     (3, "Attrs", REPEATED, Attributes),
-    (3, "DroppedAttributesCount", REQUIRED, Is::Leaf(I32, B, S)),
+    (3, "DroppedAttributesCount", REQUIRED, Is::Leaf(I32, B, Z)),
     (3, "Events", REPEATED, Group),
-    (4, "TimeSinceStartNano", REQUIRED, Is::Leaf(U64, B, NONE)),
-    (4, "Name", REQUIRED, Is::Leaf(Str, D, S)),
+    (4, "TimeSinceStartNano", REQUIRED, Is::Leaf(U64, B, Z)),
+    (4, "Name", REQUIRED, Is::Leaf(Str, D, Z)),
     (4, "Attrs", REPEATED, Attributes),
-    (4, "DroppedAttributesCount", REQUIRED, Is::Leaf(I32, B, S)),
+    (4, "DroppedAttributesCount", REQUIRED, Is::Leaf(I32, B, Z)),
     (4, "DedicatedAttributes", REQUIRED, Dedicated(DedicatedScope::Event)),
-    (3, "DroppedEventsCount", REQUIRED, Is::Leaf(I32, P, S)),
+    (3, "DroppedEventsCount", REQUIRED, Is::Leaf(I32, P, Z)),
     (3, "Links", REPEATED, Group),
-    (4, "TraceID", REQUIRED, Is::Leaf(Bin, L, NONE)),
-    (4, "SpanID", REQUIRED, Is::Leaf(Bin, L, NONE)),
-    (4, "TraceState", REQUIRED, Is::Leaf(Str, L, S)),
+    (4, "TraceID", REQUIRED, Is::Leaf(Bin, L, Z)),
+    (4, "SpanID", REQUIRED, Is::Leaf(Bin, L, Z)),
+    (4, "TraceState", REQUIRED, Is::Leaf(Str, L, Z)),
     (4, "Attrs", REPEATED, Attributes),
-    (4, "DroppedAttributesCount", REQUIRED, Is::Leaf(I32, B, S)),
-    (3, "DroppedLinksCount", REQUIRED, Is::Leaf(I32, P, S)),
+    (4, "DroppedAttributesCount", REQUIRED, Is::Leaf(I32, B, Z)),
+    (3, "DroppedLinksCount", REQUIRED, Is::Leaf(I32, P, Z)),
     (3, "DedicatedAttributes", REQUIRED, Dedicated(DedicatedScope::Span)),
-    (3, "StartTimeRounded15", REQUIRED, Is::Leaf(U32, B, NONE)),
-    (3, "StartTimeRounded60", REQUIRED, Is::Leaf(U32, B, NONE)),
-    (3, "StartTimeRounded300", REQUIRED, Is::Leaf(U32, B, NONE)),
-    (3, "StartTimeRounded3600", REQUIRED, Is::Leaf(U32, B, NONE)),
-    (2, "SpanCount", REQUIRED, Is::Leaf(I32, B, NONE)),
+    (3, "StartTimeRounded15", REQUIRED, Is::Leaf(U32, B, Z)),
+    (3, "StartTimeRounded60", REQUIRED, Is::Leaf(U32, B, Z)),
+    (3, "StartTimeRounded300", REQUIRED, Is::Leaf(U32, B, Z)),
+    (3, "StartTimeRounded3600", REQUIRED, Is::Leaf(U32, B, Z)),
+    (2, "SpanCount", REQUIRED, Is::Leaf(I32, B, Z)),
 ];
 
 /// What is below every `Attrs`, one deeper.
@@ -297,15 +290,15 @@ fn attribute_leaf(
     depth: usize,
     &(name, repetition, kind, encoding): &(&str, Repetition, LeafType, LeafEncoding),
 ) -> Expanded {
-    let leaf = Some((kind, encoding, S));
+    let leaf = Some((kind, encoding, Z));
     Expanded { depth: depth + 1, name: name.into(), repetition, leaf, dedicated: None }
 }
 
 fn dedicated_leaf(depth: usize, column: Assigned) -> Expanded {
     let leaf = match (column.kind, column.blob) {
-        (DedicatedType::String, true) => (Str, L, LeafCompression::Zstd),
-        (DedicatedType::String, false) => (Str, D, S),
-        (DedicatedType::Int, _) => (I64, P, S),
+        (DedicatedType::String, true) => (Str, L, Z),
+        (DedicatedType::String, false) => (Str, D, Z),
+        (DedicatedType::Int, _) => (I64, P, Z),
     };
     Expanded {
         depth: depth + 1,

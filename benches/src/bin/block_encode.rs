@@ -1,14 +1,16 @@
 //! What encoding a block costs: the twin of `block/src/encode.rs`, on the load generator's spans.
 //! And what memory it takes to read the block again, per byte that is fetched.
 //!
-//! `cargo run --release -p stringendo-benches --bin block_encode [SPANS]`. The best of some rounds,
-//! so that other load on the machine shows little; and the longest step between two yields.
+//! `cargo run --release -p stringendo-benches --bin block_encode [SPANS [FILE]]`. The best of some
+//! rounds, so that other load on the machine shows little; and the longest step between two yields.
+//! With FILE the columns' sizes are printed instead, and `data.parquet` is written there.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use stringendo_block::meta::default_dedicated_columns;
 use stringendo_block::read::ReadError;
 use stringendo_block::scan::{AttributeScope, ScanField, ScanRequest};
@@ -36,6 +38,11 @@ fn main() {
     let spans = parts().count();
     let bytes: usize = parts().map(|part| part.span.len as usize).sum();
     println!("{spans} spans of {} bytes in {} traces", bytes / spans, traces.len());
+    if let Some(file) = std::env::args().nth(2) {
+        let block = encode(&chunks, &traces, &default_dedicated_columns()).block;
+        std::fs::write(&file, &block.data).expect("the file can be written");
+        return report_columns(block.data, spans);
+    }
     for (what, columns) in
         [("default columns", default_dedicated_columns()), ("no dedicated columns", Vec::new())]
     {
@@ -101,6 +108,38 @@ fn report(
         best.longest_step.as_secs_f64() * 1e3,
     );
     best.block
+}
+
+/// What each column takes, largest first; those of less than a hundredth of a byte together.
+fn report_columns(data: Bytes, spans: usize) {
+    let file = SerializedFileReader::new(data).expect("a Parquet file");
+    let groups = file.metadata().row_groups();
+    let leaves = groups.first().map_or(0, |group| group.num_columns());
+    let mut columns: Vec<_> = (0..leaves)
+        .map(|leaf| {
+            let chunks = || groups.iter().map(|group| group.column(leaf));
+            let stored: i64 = chunks().map(|chunk| chunk.compressed_size()).sum();
+            let plain: i64 = chunks().map(|chunk| chunk.uncompressed_size()).sum();
+            let levels: i64 = chunks().map(|chunk| chunk.num_values()).sum();
+            (stored, plain, levels, groups[0].column(leaf))
+        })
+        .collect();
+    columns.sort_by_key(|column| -column.0);
+    println!("stored  plain  entries per span");
+    let per_span = |bytes: i64| bytes as f64 / spans as f64;
+    for (stored, plain, entries, chunk) in &columns {
+        println!(
+            "{:6.3} {:6.3} {:6.3}  {:<48} {:?} {:?}",
+            per_span(*stored),
+            per_span(*plain),
+            per_span(*entries),
+            chunk.column_path().string(),
+            chunk.compression(),
+            chunk.encodings().collect::<Vec<_>>(),
+        );
+    }
+    let all: (i64, i64) = columns.iter().fold((0, 0), |all, c| (all.0 + c.0, all.1 + c.1));
+    println!("{:6.3} {:6.3}         all", per_span(all.0), per_span(all.1));
 }
 
 /// Memory that reading takes beside what is fetched.

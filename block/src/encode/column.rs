@@ -5,7 +5,8 @@
 use std::cmp::Ordering;
 
 use super::EncodeError;
-use super::levels::{EncodedLevels, List, Lists, Placement};
+use super::compress::{Frames, put_stored};
+use super::levels::{List, Lists, PageLevels, Placement};
 use super::thrift::Struct;
 use super::values::{Bounds, Values};
 use crate::schema::{Leaf, LeafCompression, LeafEncoding, LeafType};
@@ -24,61 +25,43 @@ pub mod code {
     pub const RLE_DICTIONARY: i32 = 8;
     /// Page type of a dictionary.
     pub const DICTIONARY_PAGE: i32 = 2;
-    /// Page type of values.
-    pub const DATA_PAGE_V2: i32 = 3;
+    /// Page type of values, whose levels are compressed with them.
+    pub const DATA_PAGE: i32 = 0;
 }
 
 /// Buffers and compressors that all columns of an encoder share.
 pub struct Scratch {
     values: Vec<u8>,
     compressed: Vec<u8>,
-    snappy: snap::raw::Encoder,
+    frames: Frames,
 }
 
 impl Scratch {
     /// Empty buffers.
     pub fn new() -> Self {
-        Self { values: Vec::new(), compressed: Vec::new(), snappy: snap::raw::Encoder::new() }
+        Self { values: Vec::new(), compressed: Vec::new(), frames: Frames::new() }
     }
 
     /// Bytes of memory held.
     pub fn memory_bytes(&self) -> usize {
-        self.values.capacity() + self.compressed.capacity()
+        self.values.capacity() + self.compressed.capacity() + self.frames.memory_bytes()
     }
 }
 
-/// Level of Zstd for blobs: its default.
-const ZSTD_LEVEL: i32 = 3;
-
-/// Compresses `values` into the front of `compressed` and gives how many bytes; `None` if they stay
-/// as they are.
-fn compress(
+/// `plain` as a leaf of this compression stores it: as it is, or in `compressed`.
+fn stored<'s>(
     compression: LeafCompression,
-    values: &[u8],
-    compressed: &mut Vec<u8>,
-    snappy: &mut snap::raw::Encoder,
-) -> Result<Option<usize>, EncodeError> {
-    // Nothing is not compressed: readers take the shortcut that it decompresses to nothing.
-    if values.is_empty() {
-        return Ok(None);
-    }
+    plain: &'s [u8],
+    compressed: &'s mut Vec<u8>,
+    frames: &mut Frames,
+) -> Result<&'s [u8], EncodeError> {
+    compressed.clear();
     match compression {
-        LeafCompression::None => Ok(None),
-        LeafCompression::Snappy => {
-            // Grows and keeps its length, so that no byte is set to zero twice.
-            let room = snap::raw::max_compress_len(values.len());
-            if compressed.len() < room {
-                compressed.resize(room, 0);
-            }
-            snappy.compress(values, compressed).map(Some).map_err(EncodeError::parquet)
-        }
-        LeafCompression::Zstd => {
-            let all = zstd::bulk::compress(values, ZSTD_LEVEL).map_err(EncodeError::parquet)?;
-            let len = all.len();
-            *compressed = all;
-            Ok(Some(len))
-        }
+        LeafCompression::None => return Ok(plain),
+        LeafCompression::Levels => put_stored(plain, compressed),
+        LeafCompression::Zstd => frames.put(plain, compressed)?,
     }
+    Ok(compressed)
 }
 
 /// Where a page is and what it holds.
@@ -185,8 +168,8 @@ impl<V: Values> AnyColumn for Column<V> {
 
     fn write_page(&mut self, lists: &mut Lists, scratch: &mut Scratch) -> Result<(), EncodeError> {
         let rows = lists.rows as u64;
-        let levels = lists.encoded(self.list, &self.placement);
-        let bounds = if self.kind.has_bounds() { self.values.bounds() } else { None };
+        let levels = lists.encoded(self.list, &self.placement)?;
+        let bounds = self.values.bounds();
         scratch.values.clear();
         self.values.encode(&mut scratch.values);
         let nulls = levels.entries.saturating_sub(self.values.len()) as u64;
@@ -218,7 +201,7 @@ impl<V: Values> AnyColumn for Column<V> {
 
 /// What goes into a data page beside the values, which are in the scratch.
 struct PageBody<'p> {
-    levels: &'p EncodedLevels,
+    levels: PageLevels<'p>,
     nulls: u64,
     rows: u64,
     bounds: Option<Bounds>,
@@ -227,23 +210,22 @@ struct PageBody<'p> {
 
 impl PageBody<'_> {
     fn write(self, chunk: &mut Chunk, scratch: &mut Scratch) -> Result<(), EncodeError> {
-        let Scratch { values, compressed, snappy } = scratch;
-        let compressed_len = compress(self.kind.compression, values, compressed, snappy)?;
-        let stored = compressed_len.map_or(values.as_slice(), |len| &compressed[..len]);
-        let level_bytes = self.levels.rep.len() + self.levels.def.len();
+        let Scratch { values, compressed, frames } = scratch;
+        let all = self.levels.plain_bytes() + values.len();
+        let values = match values.is_empty() {
+            true => &[],
+            false => stored(self.kind.compression, values, compressed, frames)?,
+        };
+        let parts = [&self.levels.rep.frame[..], &self.levels.def.frame, values];
         let mut crc = crc32fast::Hasher::new();
-        for part in [&self.levels.rep[..], &self.levels.def, stored] {
-            crc.update(part);
-        }
+        parts.iter().for_each(|part| crc.update(part));
         let offset = chunk.data.len();
-        let (all, body) = (level_bytes + values.len(), level_bytes + stored.len());
-        put_header(&mut chunk.data, code::DATA_PAGE_V2, all, body, crc.finalize(), |header| {
-            header.inner(8, |page| self.put_header(page, compressed_len.is_some()));
+        let body = parts.iter().map(|part| part.len()).sum();
+        put_header(&mut chunk.data, code::DATA_PAGE, all, body, crc.finalize(), |header| {
+            header.inner(5, |page| self.put_header(page));
         })?;
         let header_bytes = chunk.data.len() - offset;
-        chunk.data.extend_from_slice(&self.levels.rep);
-        chunk.data.extend_from_slice(&self.levels.def);
-        chunk.data.extend_from_slice(stored);
+        parts.iter().for_each(|part| chunk.data.extend_from_slice(part));
         chunk.pages.push(PageEntry {
             offset: offset as u64,
             bytes: (header_bytes + body) as u32,
@@ -258,14 +240,13 @@ impl PageBody<'_> {
         Ok(())
     }
 
-    fn put_header(&self, page: &mut Struct<'_>, is_compressed: bool) {
+    fn put_header(&self, page: &mut Struct<'_>) {
         page.i32(1, self.levels.entries as i32);
-        page.i32(2, self.nulls as i32);
-        page.i32(3, self.rows as i32);
-        page.i32(4, data_encoding(self.kind));
-        page.i32(5, self.levels.def.len() as i32);
-        page.i32(6, self.levels.rep.len() as i32);
-        page.bool(7, is_compressed);
+        page.i32(2, data_encoding(self.kind));
+        page.i32(3, code::RLE);
+        page.i32(4, code::RLE);
+        // How many values there are is then known before the levels are decoded.
+        page.inner(5, |statistics| statistics.i64(3, self.nulls as i64));
     }
 }
 
@@ -276,14 +257,7 @@ fn write_dictionary(
     chunk: &mut Chunk,
     scratch: &mut Scratch,
 ) -> Result<(), EncodeError> {
-    let Scratch { compressed, snappy, .. } = scratch;
-    // A dictionary page has no mark of its own: if the column is compressed, it must be, too.
-    let body = match compress(compression, page, compressed, snappy)? {
-        Some(len) => &compressed[..len],
-        None if compression == LeafCompression::None => page,
-        // Snappy's and no other form of nothing; blobs have no dictionary.
-        None => &[0],
-    };
+    let body = stored(compression, page, &mut scratch.compressed, &mut scratch.frames)?;
     let (out, crc) = (&mut chunk.dictionary, crc32fast::hash(body));
     put_header(out, code::DICTIONARY_PAGE, page.len(), body.len(), crc, |header| {
         header.inner(7, |dictionary| {

@@ -228,7 +228,7 @@ fn put_column_meta(out: &mut Struct<'_>, meta: &ColumnMeta, leaf: &Leaf) {
     out.inner(12, |out| put_statistics(out, &meta.chunk, leaf.kind));
     let pages = meta.chunk.pages.len() as i32;
     let stats =
-        [(code::DICTIONARY_PAGE, code::PLAIN, 1), (code::DATA_PAGE_V2, data_encoding(leaf), pages)];
+        [(code::DICTIONARY_PAGE, code::PLAIN, 1), (code::DATA_PAGE, data_encoding(leaf), pages)];
     let stats = if has_dictionary { &stats[..] } else { &stats[1..] };
     out.list(13, stats, |out, &(page_type, encoding, count)| {
         out.i32(1, page_type);
@@ -340,7 +340,6 @@ fn physical(kind: LeafType) -> i32 {
 fn codec(compression: LeafCompression) -> i32 {
     match compression {
         LeafCompression::None => 0,
-        LeafCompression::Snappy => 1,
-        LeafCompression::Zstd => 6,
+        LeafCompression::Levels | LeafCompression::Zstd => 6,
     }
 }

@@ -3,6 +3,8 @@
 //! Shredding only counts children; levels exist once per list and page, shared by all columns of
 //! the list. See [`Lists`] for the lists of the tree.
 
+use super::EncodeError;
+use super::compress::Frames;
 use super::rle;
 
 /// A list of the tree, or the rows themselves.
@@ -97,15 +99,72 @@ impl Levels {
     }
 }
 
-/// Encoded levels, ready for a page.
+/// Repetition or definition levels as a page has them: their length and the levels, compressed.
 #[derive(Default)]
-pub struct EncodedLevels {
+pub struct LevelFrame {
+    /// One frame; empty where there are no levels.
+    pub frame: Vec<u8>,
+    /// Bytes before compression.
+    pub plain_bytes: usize,
+}
+
+impl LevelFrame {
+    fn encode(&mut self, levels: &[u8], max: u8, tools: &mut Tools) -> Result<(), EncodeError> {
+        const LENGTH: [u8; 4] = [0; 4];
+        self.frame.clear();
+        self.plain_bytes = 0;
+        if max == 0 {
+            return Ok(());
+        }
+        let plain = &mut tools.plain;
+        plain.clear();
+        plain.extend_from_slice(&LENGTH);
+        rle::encode_levels(levels, rle::bits_for(max.into()), plain);
+        let length = (plain.len() - LENGTH.len()) as u32;
+        plain[..LENGTH.len()].copy_from_slice(&length.to_le_bytes());
+        self.plain_bytes = plain.len();
+        tools.frames.put(plain, &mut self.frame)
+    }
+}
+
+/// Levels of a column's page, most of them shared with other columns.
+#[derive(Clone, Copy)]
+pub struct PageLevels<'l> {
     /// Repetition levels.
-    pub rep: Vec<u8>,
+    pub rep: &'l LevelFrame,
     /// Definition levels.
-    pub def: Vec<u8>,
+    pub def: &'l LevelFrame,
     /// How many of each.
     pub entries: usize,
+}
+
+impl PageLevels<'_> {
+    /// Bytes before compression.
+    pub fn plain_bytes(&self) -> usize {
+        self.rep.plain_bytes + self.def.plain_bytes
+    }
+}
+
+/// Encoded levels of a list.
+#[derive(Default)]
+struct Shared {
+    rep: LevelFrame,
+    def: LevelFrame,
+    /// The same for columns one level deeper, where that takes more bits: made when one comes.
+    deeper: Option<Box<(LevelFrame, LevelFrame)>>,
+    /// Whether `deeper` is of this page.
+    is_deeper_ready: bool,
+}
+
+struct Tools {
+    frames: Frames,
+    plain: Vec<u8>,
+}
+
+impl Default for Tools {
+    fn default() -> Self {
+        Self { frames: Frames::new(), plain: Vec::new() }
+    }
 }
 
 /// How a column's values lie in its list.
@@ -125,10 +184,12 @@ pub struct Lists {
     pub rows: usize,
     counts: [Vec<u32>; 12],
     levels: [Levels; 12],
-    encoded: [EncodedLevels; 12],
+    shared: [Shared; 12],
     /// Scratch for a column of its own shape.
     own: Levels,
-    own_encoded: EncodedLevels,
+    own_rep: LevelFrame,
+    own_def: LevelFrame,
+    tools: Tools,
 }
 
 impl Lists {
@@ -139,19 +200,25 @@ impl Lists {
     }
 
     /// Computes all levels of the page.
-    pub fn derive(&mut self) {
+    ///
+    /// # Errors
+    /// From compression.
+    pub fn derive(&mut self) -> Result<(), EncodeError> {
         self.levels[0].clear(0);
         self.levels[0].rep.resize(self.rows, 0);
         self.levels[0].def.resize(self.rows, 0);
         self.levels[0].entries.extend(0..self.rows as u32);
-        self.encoded[0].entries = self.rows;
         for (list, parent, max) in TREE {
             let (before, from) = self.levels.split_at_mut(list as usize);
             let levels = &mut from[0];
             levels.derive(&before[parent as usize], &self.counts[list as usize]);
             debug_assert_eq!(levels.max, max);
-            encode(levels, max, max, &mut self.encoded[list as usize]);
+            let shared = &mut self.shared[list as usize];
+            shared.rep.encode(&levels.rep, max, &mut self.tools)?;
+            shared.def.encode(&levels.def, max, &mut self.tools)?;
+            shared.is_deeper_ready = false;
         }
+        Ok(())
     }
 
     /// Forgets the page.
@@ -161,25 +228,45 @@ impl Lists {
     }
 
     /// The encoded levels of a column in `list`.
-    pub fn encoded(&mut self, list: List, placement: &Placement) -> &EncodedLevels {
+    ///
+    /// # Errors
+    /// From compression.
+    pub fn encoded(
+        &mut self,
+        list: List,
+        placement: &Placement,
+    ) -> Result<PageLevels<'_>, EncodeError> {
         let parent = &self.levels[list as usize];
-        let max = parent.max + 1;
+        let entries = parent.rep.len();
+        let (max, tools) = (parent.max + 1, &mut self.tools);
+        let shared = &mut self.shared[list as usize];
         match placement {
-            Placement::Required => return &self.encoded[list as usize],
-            Placement::Repeated(elements) => {
-                let same_width = rle::bits_for(max.into()) == rle::bits_for(parent.max.into());
-                if elements.is_empty() && same_width {
-                    return &self.encoded[list as usize];
-                }
-                repeat(parent, elements, &mut self.own);
-                encode(&self.own, max, max, &mut self.own_encoded);
+            Placement::Required => {
+                Ok(PageLevels { rep: &shared.rep, def: &shared.def, entries })
             }
             Placement::Optional(elements) => {
                 option(parent, elements, &mut self.own);
-                encode(&self.own, max, parent.max, &mut self.own_encoded);
+                self.own_def.encode(&self.own.def, max, tools)?;
+                Ok(PageLevels { rep: &shared.rep, def: &self.own_def, entries })
+            }
+            Placement::Repeated(elements) => {
+                let several = elements.windows(2).any(|pair| pair[0] == pair[1]);
+                if several {
+                    repeat(parent, elements, &mut self.own);
+                    self.own_rep.encode(&self.own.rep, max, tools)?;
+                    self.own_def.encode(&self.own.def, max, tools)?;
+                    let entries = self.own.rep.len();
+                    return Ok(PageLevels { rep: &self.own_rep, def: &self.own_def, entries });
+                }
+                let (rep, def) = shared.deeper(parent, tools)?;
+                if elements.is_empty() {
+                    return Ok(PageLevels { rep, def, entries });
+                }
+                option(parent, elements, &mut self.own);
+                self.own_def.encode(&self.own.def, max, tools)?;
+                Ok(PageLevels { rep, def: &self.own_def, entries })
             }
         }
-        &self.own_encoded
     }
 
     /// Bytes of memory held.
@@ -188,15 +275,35 @@ impl Lists {
         let levels = self.levels.iter();
         let levels = levels.map(|levels| levels.rep.capacity() * 2 + levels.entries.capacity() * 4);
         let levels: usize = levels.sum();
-        counts + levels + self.own.rep.capacity() * 2
+        let tools = self.tools.frames.memory_bytes() + self.tools.plain.capacity();
+        counts + levels + self.own.rep.capacity() * 2 + tools
     }
 }
 
-/// Levels of a repeated leaf whose values belong to `elements` of the parent list.
-fn repeat(parent: &Levels, elements: &[u32], out: &mut Levels) {
-    if elements.windows(2).all(|pair| pair[0] != pair[1]) {
-        return option(parent, elements, out);
+impl Shared {
+    /// Levels of a column one level deeper that has at most one value per element: repetition, and
+    /// definition where it has none at all.
+    fn deeper(
+        &mut self,
+        levels: &Levels,
+        tools: &mut Tools,
+    ) -> Result<(&LevelFrame, &LevelFrame), EncodeError> {
+        let max = levels.max + 1;
+        if rle::bits_for(max.into()) == rle::bits_for(levels.max.into()) {
+            return Ok((&self.rep, &self.def));
+        }
+        let (rep, def) = &mut **self.deeper.get_or_insert_default();
+        if !self.is_deeper_ready {
+            rep.encode(&levels.rep, max, tools)?;
+            def.encode(&levels.def, max, tools)?;
+            self.is_deeper_ready = true;
+        }
+        Ok((rep, def))
     }
+}
+
+/// Levels of a repeated leaf whose values belong to `elements` of the parent list, some to the same.
+fn repeat(parent: &Levels, elements: &[u32], out: &mut Levels) {
     out.clear(parent.max + 1);
     let (mut element, mut next) = (0, 0);
     for (&rep, &def) in parent.rep.iter().zip(&parent.def) {
@@ -222,14 +329,6 @@ fn option(parent: &Levels, elements: &[u32], out: &mut Levels) {
     for &element in elements {
         out.def[parent.entries[element as usize] as usize] = out.max;
     }
-}
-
-fn encode(levels: &Levels, max_def: u8, max_rep: u8, out: &mut EncodedLevels) {
-    out.entries = levels.rep.len();
-    out.rep.clear();
-    out.def.clear();
-    rle::encode(&levels.rep, rle::bits_for(max_rep.into()), &mut out.rep);
-    rle::encode(&levels.def, rle::bits_for(max_def.into()), &mut out.def);
 }
 
 #[cfg(test)]

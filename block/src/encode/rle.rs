@@ -7,6 +7,22 @@ pub fn bits_for(max: u32) -> u8 {
     (32 - max.leading_zeros()) as u8
 }
 
+/// As many bits in whole bytes, so that what repeats does so byte by byte.
+pub fn whole_bytes(width: u8) -> u8 {
+    width.next_multiple_of(8)
+}
+
+/// Appends `values` as runs alone where that is shorter than packing them.
+pub fn encode_levels(values: &[u8], width: u8, out: &mut Vec<u8>) {
+    let runs = 1 + values.iter().zip(values.iter().skip(1)).filter(|(a, b)| a != b).count();
+    if runs * 16 > values.len() * usize::from(width) {
+        return encode(values, width, out);
+    }
+    for run in values.chunk_by(|a, b| a == b) {
+        put_run(run[0].into(), run.len(), width, out);
+    }
+}
+
 /// Appends `values`, each of `width` bits (1 to 32), without a length in front.
 pub fn encode<T: Copy + PartialEq + Into<u32>>(values: &[T], width: u8, out: &mut Vec<u8>) {
     let (mut at, mut literals) = (0, 0);
@@ -40,6 +56,9 @@ fn put_literals<T: Copy + Into<u32>>(values: &[T], width: u8, out: &mut Vec<u8>)
         return;
     }
     put_varint(out, (values.len().div_ceil(8) as u64) << 1 | 1);
+    if width.is_multiple_of(8) {
+        return put_whole_bytes(values, usize::from(width / 8), out);
+    }
     let mut groups = values.chunks_exact(8);
     for group in &mut groups {
         put_group(group, width, out);
@@ -51,6 +70,14 @@ fn put_literals<T: Copy + Into<u32>>(values: &[T], width: u8, out: &mut Vec<u8>)
             *slot = value.into();
         }
         put_group(&padded, width, out);
+    }
+}
+
+fn put_whole_bytes<T: Copy + Into<u32>>(values: &[T], bytes: usize, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.resize(start + values.len().next_multiple_of(8) * bytes, 0);
+    for (slot, &value) in out[start..].chunks_exact_mut(bytes).zip(values) {
+        slot.copy_from_slice(&value.into().to_le_bytes()[..bytes]);
     }
 }
 

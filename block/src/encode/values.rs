@@ -66,8 +66,9 @@ impl Values for DictValues {
     }
 
     fn encode(&self, out: &mut Vec<u8>) {
-        // At least one bit: readers differ on none.
+        // At least one bit: readers differ on none. Whole bytes, since all pages are compressed.
         let width = rle::bits_for(self.dictionary.len().saturating_sub(1) as u32).max(1);
+        let width = rle::whole_bytes(width);
         out.push(width);
         rle::encode(&self.codes, width, out);
     }

@@ -58,10 +58,11 @@ pub(crate) struct PageHeader {
     uncompressed_len: usize,
     crc: Option<u32>,
     pub(crate) values: usize,
-    /// Known in V2 only.
+    /// Always known in V2, else where the offset index says so.
     pub(crate) rows: Option<usize>,
-    /// Values that are absent, known in V2 only. Nothing but estimates may depend on it.
-    nulls: usize,
+    /// Values that are absent: always known in V2, else where statistics say so. What depends on it
+    /// must be held against the levels.
+    nulls: Option<usize>,
     encoding: u8,
     rep_len: usize,
     def_len: usize,
@@ -87,7 +88,7 @@ impl PageHeader {
 
     /// About the memory that the decoded page takes, and not less where the header is right.
     pub(crate) fn memory_bytes(&self) -> usize {
-        let present = self.values.saturating_sub(self.nulls);
+        let present = self.values.saturating_sub(self.nulls.unwrap_or(0));
         let rows = self.rows.unwrap_or(self.values).min(self.values);
         // Two levels each, values of at most 8 bytes, two positions of 4.
         self.uncompressed_len + self.values * 2 + present * 8 + (rows + 1) * 8
@@ -102,7 +103,7 @@ fn read_header(thrift: &mut Thrift<'_>) -> Result<PageHeader, BadThrift> {
         crc: None,
         values: 0,
         rows: None,
-        nulls: 0,
+        nulls: None,
         encoding: 0,
         rep_len: 0,
         def_len: 0,
@@ -138,17 +139,31 @@ fn read_v1(thrift: &mut Thrift<'_>, header: &mut PageHeader) -> Result<(), BadTh
         match (id, ty) {
             (1, kind::I32) => header.values = t.unsigned()? as usize,
             (2, kind::I32) => header.encoding = encoding(t.int()?),
+            (5, kind::STRUCT) => header.nulls = read_nulls(t)?,
             _ => t.skip(ty)?,
         }
         Ok(())
     })
 }
 
+/// The number of absent values in a page's statistics.
+fn read_nulls(thrift: &mut Thrift<'_>) -> Result<Option<usize>, BadThrift> {
+    let mut nulls = None;
+    thrift.each_field(|t, id, ty| {
+        match (id, ty) {
+            (3, kind::I64) => nulls = usize::try_from(t.int()?).ok(),
+            _ => t.skip(ty)?,
+        }
+        Ok(())
+    })?;
+    Ok(nulls)
+}
+
 fn read_v2(thrift: &mut Thrift<'_>, header: &mut PageHeader) -> Result<(), BadThrift> {
     thrift.each_field(|t, id, ty| {
         match (id, ty) {
             (1, kind::I32) => header.values = t.unsigned()? as usize,
-            (2, kind::I32) => header.nulls = t.unsigned()? as usize,
+            (2, kind::I32) => header.nulls = Some(t.unsigned()? as usize),
             (3, kind::I32) => header.rows = Some(t.unsigned()? as usize),
             (4, kind::I32) => header.encoding = encoding(t.int()?),
             (5, kind::I32) => header.def_len = t.unsigned()? as usize,
@@ -213,10 +228,9 @@ impl RawPage {
         Levels::new(column, levels(&self.rep, column.max_rep)?, levels(&self.def, column.max_def)?)
     }
 
-    /// How many values are there, as its header says (V2 only).
+    /// How many values are there, as far as its header says.
     pub(crate) fn present(&self) -> Option<usize> {
-        let is_v2 = self.header.kind == PageKind::DataV2;
-        is_v2.then(|| self.header.values.saturating_sub(self.header.nulls))
+        self.header.nulls.map(|nulls| self.header.values.saturating_sub(nulls))
     }
 
     /// Whether its values are codes of a dictionary.

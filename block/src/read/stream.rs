@@ -130,6 +130,8 @@ impl RowSlice<'_> {
 pub(crate) struct Parts {
     /// With the first row of the first data page in it, unless that follows the part before.
     parts: VecDeque<(Option<u64>, Bytes)>,
+    /// How many rows the next data pages have, as far as the offset index says.
+    rows: VecDeque<usize>,
 }
 
 /// A page as it is in the file.
@@ -147,17 +149,24 @@ impl Parts {
         self.parts.push_back((first_row, bytes));
     }
 
+    /// How many rows the data pages of the last part have.
+    pub(crate) fn push_rows(&mut self, rows: impl Iterator<Item = usize>) {
+        self.rows.extend(rows);
+    }
+
     /// The next page.
     pub(crate) fn take_page(&mut self) -> Result<Option<FoundPage>, BadPage> {
         while self.parts.front().is_some_and(|(_, part)| part.is_empty()) {
             self.parts.pop_front();
         }
         let Some((first_row, part)) = self.parts.front_mut() else { return Ok(None) };
-        let (header, header_len) = PageHeader::read(part)?;
+        let (mut header, header_len) = PageHeader::read(part)?;
         let bytes = header_len + header.compressed_len;
         let body = part.split_to(bytes).slice(header_len..);
         let is_data = matches!(header.kind, PageKind::DataV1 | PageKind::DataV2);
         let first_row = if is_data { first_row.take() } else { None };
+        let rows = if is_data { self.rows.pop_front() } else { None };
+        header.rows = header.rows.or(rows);
         Ok(Some(FoundPage { header, body, bytes, first_row }))
     }
 }

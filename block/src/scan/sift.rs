@@ -251,6 +251,7 @@ impl<'a> Sift<'a> {
         let mut parts = Parts::default();
         if let Some(range) = reader.data_range(self.row_group, probe.column) {
             parts.push(Some(0), self.fetched.need(&range)?);
+            parts.push_rows(reader.page_rows(self.row_group, probe.column, &range));
         }
         let kind = reader.kind(self.row_group, probe.column)?;
         let keys = match &probe.keyed {
