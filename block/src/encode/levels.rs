@@ -241,9 +241,7 @@ impl Lists {
         let (max, tools) = (parent.max + 1, &mut self.tools);
         let shared = &mut self.shared[list as usize];
         match placement {
-            Placement::Required => {
-                Ok(PageLevels { rep: &shared.rep, def: &shared.def, entries })
-            }
+            Placement::Required => Ok(PageLevels { rep: &shared.rep, def: &shared.def, entries }),
             Placement::Optional(elements) => {
                 option(parent, elements, &mut self.own);
                 self.own_def.encode(&self.own.def, max, tools)?;

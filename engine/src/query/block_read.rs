@@ -21,9 +21,9 @@ use crate::shard::Shard;
 /// `benches/src/bin/block_encode.rs`; wrong guesses cost a second try.
 #[derive(Clone, Copy, Debug)]
 pub enum Decoding {
-    /// Columns from first to last row, a page of each at a time: 0.2 to 0.4 times.
+    /// Columns from first to last row, a page of each at a time: 0.3 to 0.6 times.
     Columns,
-    /// One row, of which all pages are needed at once: 3.8 to 4 times.
+    /// One row, of which all pages are needed at once: 6 to 7 times.
     Row,
 }
 
@@ -31,8 +31,8 @@ impl Decoding {
     fn likely_bytes(self, fetched_bytes: u64) -> u64 {
         // Small pages decode to more, and a batch takes about 100 KiB.
         match self {
-            Self::Columns => fetched_bytes / 2 + (256 << 10),
-            Self::Row => fetched_bytes.saturating_mul(4) + (64 << 10),
+            Self::Columns => fetched_bytes / 5 * 3 + (256 << 10),
+            Self::Row => fetched_bytes.saturating_mul(7) + (64 << 10),
         }
     }
 }
