@@ -157,13 +157,21 @@ fn serve(node: &Node, message: Message) {
             });
         }
         Message::LiveMetrics(job, answer) => {
+            let asked = node.clone();
             reply(node, Class::Query, answer, async move {
-                part(&shard, metrics::live::run(&shard, &job)).await
+                part(&shard, metrics::live::run(&asked, &job)).await
             });
         }
         Message::BlockMetrics(job, answer) => {
+            let asked = node.clone();
             reply(node, Class::Query, answer, async move {
-                part(&shard, metrics::blocks::run(&shard, &job)).await
+                part(&shard, metrics::blocks::run(&asked, &job)).await
+            });
+        }
+        Message::WholeMetrics(job, answer) => {
+            let asked = node.clone();
+            reply(node, Class::Query, answer, async move {
+                part(&shard, metrics::whole::run(&asked, &job)).await
             });
         }
         Message::IdFilters(blocks, answer) => {
@@ -177,13 +185,15 @@ fn serve(node: &Node, message: Message) {
         Message::KeepIdFilter(block_id, filter) => shard.store.keep_id_filter(block_id, filter),
         Message::LiveHas(tenant, ids, answer) => tell(answer, shard.live_has(&tenant, &ids)),
         Message::LiveTags(job, answer) => {
+            let asked = node.clone();
             reply(node, Class::Query, answer, async move {
-                part(&shard, tags::live(&shard, &job)).await
+                part(&shard, tags::live(&asked, &job)).await
             });
         }
         Message::BlockTags(job, answer) => {
+            let asked = node.clone();
             reply(node, Class::Query, answer, async move {
-                part(&shard, tags::blocks(&shard, &job)).await
+                part(&shard, tags::blocks(&asked, &job)).await
             });
         }
         Message::AddBlock(entry, answer) => add_block(node.clone(), entry, answer),

@@ -19,6 +19,7 @@ use crate::query::memory::PartAnswer;
 use crate::query::metrics::MetricsFindings;
 use crate::query::metrics::blocks::BlockMetricsJob;
 use crate::query::metrics::live::LiveMetricsJob;
+use crate::query::metrics::whole::WholeMetricsJob;
 use crate::query::tags::part::{BlockTagsJob, LiveTagsJob, TagsFound};
 use crate::query::trace::TracePieces;
 use crate::tenant::TenantId;
@@ -39,6 +40,8 @@ pub enum Message {
     LiveMetrics(LiveMetricsJob, PartAnswer<MetricsFindings>),
     /// A metrics query over some blocks.
     BlockMetrics(BlockMetricsJob, PartAnswer<MetricsFindings>),
+    /// A metrics query over traces that are in several places.
+    WholeMetrics(WholeMetricsJob, PartAnswer<MetricsFindings>),
     /// The filters over the trace ids of some blocks, in the same order.
     IdFilters(Vec<Arc<BlockEntry>>, Answer<Result<IdFilters, QueryError>>),
     /// The filter of a new block, for the core that reads the block.

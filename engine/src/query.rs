@@ -28,6 +28,7 @@ pub mod metrics;
 pub mod pending;
 pub mod progress;
 pub mod search;
+pub mod split;
 pub mod tags;
 pub mod tenants;
 pub mod touch;

@@ -9,13 +9,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use common::spread::{State, bring, setting};
 use common::{settings, with_engine};
 use stringendo_engine::{Node, QueryError, SearchRequest, TenantId};
 use stringendo_oracle::dice::Dice;
 use stringendo_oracle::naive::{self, FoundTrace};
 use stringendo_oracle::rows::Trace;
 use stringendo_oracle::shrink::candidates;
-use stringendo_oracle::{answers, otlp, random_query, random_trace};
+use stringendo_oracle::{answers, random_query, random_trace};
 use stringendo_traceql::{parse, plan, validate};
 
 const BASE_UNIX_NANOS: u64 = 1_700_000_000_000_000_000;
@@ -27,23 +28,6 @@ const QUERIES_PER_WORLD: usize = 250;
 const SHRUNK_MAX: usize = 4;
 /// Steps of making one readable.
 const STEPS_MAX: usize = 60;
-
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
-}
-
-/// Where the spans of a trace are.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum State {
-    /// Live.
-    Live,
-    /// In blocks that hold whole traces.
-    Stored,
-    /// In two blocks and live data.
-    Spread,
-    /// In three blocks.
-    Pieces,
-}
 
 /// Traces, and queries about them with their right answers.
 struct World {
@@ -100,46 +84,6 @@ fn asked(counts: &mut Counts, traces: &[Trace], text: String) -> Option<Asked> {
     counts.asked += 1;
     counts.matching += u64::from(!right.is_empty());
     Some(Asked { text, right })
-}
-
-/// The spans of a trace whose number leaves `piece` of 3.
-fn piece(trace: &Trace, piece: usize) -> Trace {
-    let of_piece = |(number, _): &(usize, &stringendo_oracle::rows::Span)| number % 3 == piece;
-    let spans = trace.spans.iter().enumerate().filter(of_piece).map(|(_, span)| span.clone());
-    Trace { id: trace.id, spans: spans.collect() }
-}
-
-async fn send(node: &Node, tenant: &TenantId, traces: &[Trace]) {
-    let request = otlp::request(traces);
-    if !request.is_empty() {
-        node.ingest(tenant, request).await.expect("accepted");
-    }
-}
-
-/// Brings traces of tenants into a state.
-async fn bring(node: &Node, state: State, of_tenants: &[(TenantId, &[Trace])]) {
-    match state {
-        State::Live | State::Stored => {
-            for (tenant, traces) in of_tenants {
-                send(node, tenant, traces).await;
-            }
-        }
-        State::Spread | State::Pieces => {
-            for number in 0..3 {
-                if number > 0 {
-                    node.flush(None).await;
-                }
-                for (tenant, traces) in of_tenants {
-                    let pieces: Vec<Trace> =
-                        traces.iter().map(|trace| piece(trace, number)).collect();
-                    send(node, tenant, &pieces).await;
-                }
-            }
-        }
-    }
-    if matches!(state, State::Stored | State::Pieces) {
-        node.flush(None).await;
-    }
 }
 
 async fn search(

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use common::{search_all, search_request, settings, with_engine};
 use prost::Message;
+use stringendo_engine::query::metrics::{MetricsProgress, MetricsRequest};
 use stringendo_engine::{Node, TenantId};
 use stringendo_proto::otlp::{
     AnyValue, KeyValue, Resource, ResourceSpans, ScopeSpans, Span, TracesData, Value,
 };
 use stringendo_proto::tempopb::TraceSearchMetadata;
+use stringendo_traceql::metrics::{RangeLimits, TimeAxis, compile_metrics};
 
 const TRACES: u8 = 12;
 const BASE_NANOS: u64 = 1_700_000_000_000_000_000;
@@ -82,8 +84,45 @@ async fn flush(node: &Node) {
     assert!(node.flush(None).await, "flushed");
 }
 
+/// Metrics queries that judge whole traces, and how many spans of each trace count.
+const COUNTS: &[(&str, u64)] = &[
+    (r#"{ name = "root" } >> { } | count_over_time()"#, 3),
+    ("{ } | count() = 4 | count_over_time()", 4),
+    ("{ } | count() < 4 | count_over_time()", 0),
+    (r#"{ name = "c" } && { name = "a" } | count_over_time()"#, 2),
+    (r#"{ rootName = "root" && status = error } | count_over_time()"#, 1),
+    ("{ traceDuration < 4s } | count_over_time()", 0),
+    ("{ traceDuration = 4s } | count_over_time() by(rootServiceName)", 4),
+    ("({ } >> { } | count_over_time()) * ({ } | count() > 3 | count_over_time() > 0)", 3),
+];
+
+/// Spans that count are the same wherever they are, and count once.
+async fn ensure_counts(node: &Node) {
+    let end = BASE_NANOS + u64::from(TRACES) * 10 * SECOND;
+    let limits =
+        RangeLimits { range_nanos_max: 0, intervals_max: 0, end_unix_nanos_max: u64::MAX / 4 };
+    for (query, spans) in COUNTS {
+        let plan = compile_metrics(query).expect("a query");
+        // Traces are 10 s apart, their spans 1 s.
+        let axis = TimeAxis::range(BASE_NANOS - SECOND, end, Some(SECOND), &limits);
+        let request = MetricsRequest {
+            plan: Arc::new(plan),
+            axis: axis.expect("a range"),
+            exemplars: 0,
+            series_max: 0,
+        };
+        let progress = MetricsProgress::default();
+        let answer = node.metrics_range(&[TenantId::single()], &request, &progress).await;
+        let series = answer.expect("an answer").value.series;
+        let points = series.iter().flat_map(|series| &series.samples);
+        let counted: f64 = points.map(|sample| sample.value).sum();
+        assert_eq!(counted, f64::from(TRACES) * *spans as f64, "{query}");
+    }
+}
+
 /// Answers to all queries that are served, in a form that does not depend on the order of spans.
 async fn answers(node: &Node) -> Vec<(String, Vec<TraceSearchMetadata>)> {
+    ensure_counts(node).await;
     let mut answers = Vec::new();
     for (query, count) in QUERIES {
         if stringendo_traceql::compile_search(query).is_err() {

@@ -3,9 +3,24 @@
 use std::collections::BTreeMap;
 
 use stringendo_proto::otlp::{AnyValue, KeyValue, Value as Otlp};
-use stringendo_proto::tempopb::{self, SearchResponse, TraceSearchMetadata};
+use stringendo_proto::tempopb::{self, QueryRangeResponse, SearchResponse, TraceSearchMetadata};
 
 use crate::naive::{FoundSet, FoundSpan, FoundTrace, Shown};
+
+/// A series of an answer: labels as the naive evaluator shows them, and points by milliseconds.
+pub type SeriesOfAnswer = (Vec<(String, String)>, BTreeMap<i64, f64>);
+
+/// The series of an answer, sorted by labels.
+pub fn metrics(answer: &QueryRangeResponse) -> Vec<SeriesOfAnswer> {
+    let label = |label: &KeyValue| Some((key(label), shown(label.value.as_ref()?)?));
+    let of_series = |series: &tempopb::TimeSeries| {
+        let points = series.samples.iter().map(|sample| (sample.timestamp_ms, sample.value));
+        (series.labels.iter().filter_map(label).collect(), points.collect())
+    };
+    let mut series: Vec<SeriesOfAnswer> = answer.series.iter().map(of_series).collect();
+    series.sort_by(|left, right| left.0.cmp(&right.0));
+    series
+}
 
 /// The traces of an answer, by id without leading zeros.
 ///

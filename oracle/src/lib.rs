@@ -18,6 +18,7 @@ pub mod examples;
 pub mod fixture;
 pub mod naive;
 pub mod otlp;
+pub mod random_metrics;
 pub mod random_query;
 pub mod random_trace;
 pub mod rows;

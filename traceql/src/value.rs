@@ -31,6 +31,17 @@ pub enum ValueRef<'a> {
     Unsupported,
 }
 
+impl ValueRef<'_> {
+    /// The element of an array of one, which stands for itself (contract §3.8).
+    #[must_use]
+    pub fn single(self) -> Self {
+        match self {
+            Self::Array(array) if array.len() == 1 => array.get(0),
+            value => value,
+        }
+    }
+}
+
 /// A borrowed array. Numbers and booleans are plain slices; strings lie packed end to end, so that
 /// a source needs one arena for bytes and one for offsets, and no slice of slices.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -9,6 +9,7 @@ use stringendo_proto::TraceId;
 use uuid::Uuid;
 
 use super::LiveSegment;
+use crate::encode_job::block_id;
 use crate::shard::Shard;
 use crate::tenant::TenantId;
 
@@ -42,6 +43,11 @@ impl LiveView {
     /// Ids of all segments.
     pub fn ids(&self) -> impl Iterator<Item = &Uuid> {
         self.sealed.iter().map(|segment| &segment.id).chain([&self.active])
+    }
+
+    /// The blocks that they are made into.
+    pub fn blocks(&self, tenant: &TenantId) -> Vec<Uuid> {
+        self.ids().map(|segment| block_id(segment, tenant)).collect()
     }
 
     /// All segments, oldest first; `active` is that of the core.

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use prost::Message;
 use stringendo_proto::TraceId;
 use stringendo_proto::tempopb::{Span, SpanSet};
-use stringendo_ring::CoreId;
 use uuid::Uuid;
 
 use super::bound::SearchBound;
-use super::elsewhere::Piece;
+use super::elsewhere::{LiveTimes, Piece};
 use super::memory::{AnswerMemory, Charged};
 use super::trace_memory::attributes_bytes;
 use crate::block_store::Reads;
@@ -71,7 +70,7 @@ pub struct Findings {
     /// Traces that may match, of which other places may have pieces.
     pub split: Vec<SplitTrace>,
     /// Of a part that looked at live data: what it covered.
-    pub live: LiveCover,
+    pub live: Option<LiveCover>,
     /// Cost.
     pub cost: SearchCost,
 }
@@ -92,16 +91,8 @@ pub struct SplitTrace {
 pub struct LiveCover {
     /// Blocks that are or will be made of it.
     pub blocks: Vec<Uuid>,
-    /// Start of the earliest live span; `u64::MAX` if there is none.
-    pub start_unix_nanos: u64,
-    /// The core, if it holds traces that others own.
-    pub stray: Option<CoreId>,
-}
-
-impl Default for LiveCover {
-    fn default() -> Self {
-        Self { blocks: Vec::new(), start_unix_nanos: u64::MAX, stray: None }
-    }
+    /// All of it.
+    pub times: LiveTimes,
 }
 
 /// What a search cost.
@@ -208,8 +199,8 @@ impl Newest {
     pub fn into_findings(mut self, cost: SearchCost) -> Charged<Findings> {
         let split = std::mem::take(&mut self.split);
         let split = split.into_iter().filter(|trace| self.wants(trace.start_unix_nanos)).collect();
-        let live = LiveCover::default();
-        Charged { value: Findings { traces: self.traces, split, live, cost }, memory: self.memory }
+        let value = Findings { traces: self.traces, split, live: None, cost };
+        Charged { value, memory: self.memory }
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`super::whole`], which reads the traces whose pieces are in several places. The answer may be
 //! yes without reason, and never no.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
@@ -21,35 +22,87 @@ use crate::message::Message;
 use crate::node::Node;
 use crate::tenant::TenantId;
 
+/// The live data of one core: when it is, and whose.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveTimes {
+    /// The core.
+    pub core: CoreId,
+    /// Earliest start of a span; `u64::MAX` if there is none.
+    pub start_unix_nanos: u64,
+    /// Latest end.
+    pub end_unix_nanos: u64,
+    /// Whether there are traces that other cores own (after a restart on another number of cores).
+    pub has_stray: bool,
+}
+
+impl LiveTimes {
+    /// Of a core without live data.
+    pub fn none(core: CoreId) -> Self {
+        Self { core, start_unix_nanos: u64::MAX, end_unix_nanos: 0, has_stray: false }
+    }
+
+    /// Takes in a span or a trace.
+    pub fn add(&mut self, start_unix_nanos: u64, end_unix_nanos: u64) {
+        self.start_unix_nanos = self.start_unix_nanos.min(start_unix_nanos);
+        self.end_unix_nanos = self.end_unix_nanos.max(end_unix_nanos);
+    }
+
+    fn is_near(&self, piece: &Piece) -> bool {
+        self.start_unix_nanos != u64::MAX
+            && piece.end_unix_nanos.saturating_add(TRACE_PIECES_GAP_NANOS) >= self.start_unix_nanos
+            && piece.start_unix_nanos.saturating_sub(TRACE_PIECES_GAP_NANOS) <= self.end_unix_nanos
+    }
+}
+
 /// The places that are asked.
 #[derive(Clone, Debug)]
 pub struct Places {
-    /// Whose.
-    pub tenant: TenantId,
+    tenant: TenantId,
+    /// What is searched, nanoseconds since the Unix epoch, both inclusive.
+    bounds_unix_nanos: (u64, u64),
     /// Blocks that may hold pieces of what is searched.
-    pub blocks: Vec<Arc<BlockEntry>>,
-    /// Start of the earliest live span; `u64::MAX` if there is none.
-    pub live_start_unix_nanos: u64,
-    /// Cores with live traces that others own (after a restart on another number of cores).
-    pub strays: Vec<CoreId>,
+    blocks: Vec<Arc<BlockEntry>>,
+    /// Version of the list that they are from.
+    version: u64,
+    live: Vec<LiveTimes>,
 }
 
 impl Places {
     /// The blocks of `tenant` that this core knows, as far as pieces of traces in the given time
-    /// may be there.
-    pub fn blocks_near(
+    /// may be there, and the live data of these cores.
+    pub fn of(
         node: &Node,
         tenant: &TenantId,
-        start_unix_nanos: u64,
-        end_unix_nanos: u64,
-    ) -> Vec<Arc<BlockEntry>> {
+        bounds_unix_nanos: (u64, u64),
+        live: Vec<LiveTimes>,
+    ) -> Self {
         let list = Arc::clone(&node.shard().blocks.borrow());
-        let is_near = |block: &&Arc<BlockEntry>| near(block, start_unix_nanos, end_unix_nanos);
-        list.of(tenant).iter().filter(is_near).cloned().collect()
+        let is_near = |block: &&Arc<BlockEntry>| near(block, bounds_unix_nanos);
+        let blocks = list.of(tenant).iter().filter(is_near).cloned().collect();
+        Self { tenant: tenant.clone(), bounds_unix_nanos, blocks, version: list.version(), live }
+    }
+
+    /// Blocks that may hold pieces of what is searched, newest first.
+    pub fn blocks(&self) -> &[Arc<BlockEntry>] {
+        &self.blocks
+    }
+
+    /// Takes in blocks that came to this core's list since; whether there are any.
+    fn refresh(&mut self, node: &Node) -> bool {
+        if node.shard().blocks.borrow().version() == self.version {
+            return false;
+        }
+        let now = Self::of(node, &self.tenant, self.bounds_unix_nanos, Vec::new());
+        self.version = now.version;
+        let known: HashSet<Uuid> = self.blocks.iter().map(|block| block.meta.block_id).collect();
+        let before = self.blocks.len();
+        let is_new = |block: &Arc<BlockEntry>| !known.contains(&block.meta.block_id);
+        self.blocks.extend(now.blocks.into_iter().filter(is_new));
+        self.blocks.len() > before
     }
 }
 
-fn near(block: &BlockEntry, start_unix_nanos: u64, end_unix_nanos: u64) -> bool {
+fn near(block: &BlockEntry, (start_unix_nanos, end_unix_nanos): (u64, u64)) -> bool {
     block.overlaps(
         start_unix_nanos.saturating_sub(TRACE_PIECES_GAP_NANOS),
         end_unix_nanos.saturating_add(TRACE_PIECES_GAP_NANOS),
@@ -70,14 +123,14 @@ pub struct Piece {
 /// Knows other places, as far as it was asked for.
 pub struct Elsewhere<'a> {
     node: &'a Node,
-    places: &'a Places,
+    places: Places,
     filters: Vec<Option<Arc<IdFilter>>>,
     cost: SearchCost,
 }
 
 impl<'a> Elsewhere<'a> {
     /// Nothing is known at first.
-    pub fn new(node: &'a Node, places: &'a Places) -> Self {
+    pub fn new(node: &'a Node, places: Places) -> Self {
         let filters = vec![None; places.blocks.len()];
         Self { node, places, filters, cost: SearchCost::default() }
     }
@@ -87,10 +140,17 @@ impl<'a> Elsewhere<'a> {
         &self.cost
     }
 
+    /// Takes in blocks that were listed since; whether there are any.
+    pub fn refresh(&mut self) -> bool {
+        let has_new = self.places.refresh(self.node);
+        self.filters.resize(self.places.blocks.len(), None);
+        has_new
+    }
+
     fn unknown(&self, start: u64, end: u64) -> impl Iterator<Item = usize> {
         let unknown = self.filters.iter().zip(&self.places.blocks).enumerate();
         unknown
-            .filter(move |(_, (filter, block))| filter.is_none() && near(block, start, end))
+            .filter(move |(_, (filter, block))| filter.is_none() && near(block, (start, end)))
             .map(|(at, _)| at)
     }
 
@@ -133,10 +193,11 @@ impl<'a> Elsewhere<'a> {
         Ok(())
     }
 
-    /// The other blocks that may hold the trace.
-    pub fn blocks_of(&self, id: &TraceId) -> Vec<Arc<BlockEntry>> {
+    /// The blocks near the given time that may hold the trace.
+    pub fn blocks_of(&self, id: &TraceId, times: (u64, u64)) -> Vec<Arc<BlockEntry>> {
         let blocks = self.places.blocks.iter().zip(&self.filters);
-        let holders = blocks.filter(|(_, filter)| may_hold(filter.as_deref(), id));
+        let holders =
+            blocks.filter(|(block, filter)| near(block, times) && may_hold(filter.as_deref(), id));
         holders.map(|(block, _)| Arc::clone(block)).collect()
     }
 
@@ -144,10 +205,15 @@ impl<'a> Elsewhere<'a> {
     pub fn in_blocks(&self, piece: &Piece, own: &[Uuid]) -> bool {
         let mut blocks = self.places.blocks.iter().zip(&self.filters);
         blocks.any(|(block, filter)| {
-            near(block, piece.start_unix_nanos, piece.end_unix_nanos)
+            near(block, (piece.start_unix_nanos, piece.end_unix_nanos))
                 && !own.contains(&block.meta.block_id)
                 && may_hold(filter.as_deref(), &piece.trace_id)
         })
+    }
+
+    /// Whether traces with such a piece may be live, too.
+    pub fn may_be_live(&self, piece: &Piece) -> bool {
+        self.places.live.iter().any(|live| live.is_near(piece))
     }
 
     /// Which of these traces are live, too. Does not wait for memory.
@@ -156,17 +222,14 @@ impl<'a> Elsewhere<'a> {
     /// The process is going down.
     pub async fn live(&self, pieces: &[Piece]) -> Result<Vec<bool>, QueryError> {
         let mut live = vec![false; pieces.len()];
-        let from = self.places.live_start_unix_nanos.saturating_sub(TRACE_PIECES_GAP_NANOS);
-        let near: Vec<usize> =
-            (0..pieces.len()).filter(|at| pieces[*at].end_unix_nanos >= from).collect();
-        if near.is_empty() || self.places.live_start_unix_nanos == u64::MAX {
-            return Ok(live);
-        }
         let owners = self.node.owners();
-        let asked = self.node.cores().map(|core| {
-            let is_stray = self.places.strays.contains(&core);
-            let may_be_at = |at: &&usize| is_stray || owners.of(&pieces[**at].trace_id.0) == core;
-            (core, near.iter().filter(may_be_at).copied().collect::<Vec<usize>>())
+        let asked = self.places.live.iter().map(|times| {
+            let may_be_there = |piece: &Piece| {
+                times.is_near(piece)
+                    && (times.has_stray || owners.of(&piece.trace_id.0) == times.core)
+            };
+            let at = (0..pieces.len()).filter(|at| may_be_there(&pieces[*at]));
+            (times.core, at.collect::<Vec<usize>>())
         });
         let asked = asked.filter(|(_, at)| !at.is_empty()).map(|(core, at)| async move {
             let ids = at.iter().map(|at| pieces[*at].trace_id).collect();

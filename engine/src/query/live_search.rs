@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::SearchRequest;
 use super::bound::SearchBound;
 use super::collect::{Findings, LiveCover, Newest, SearchCost};
-use super::elsewhere::{Elsewhere, Piece, Places};
+use super::elsewhere::{Elsewhere, LiveTimes, Piece, Places};
 use super::judge::Judge;
 use super::memory::{Charged, grow};
 use super::pending::Pending;
@@ -43,15 +43,10 @@ pub struct LiveSearchJob {
 /// # Errors
 /// There is no memory, or the query cannot be evaluated.
 pub async fn run(node: &Node, job: &LiveSearchJob) -> Result<Charged<Findings>, QueryError> {
-    let (start, end) = (job.request.start_unix_nanos, job.request.end_unix_nanos);
-    let places = Places {
-        tenant: job.tenant.clone(),
-        blocks: Places::blocks_near(node, &job.tenant, start, end),
-        // This is the live data.
-        live_start_unix_nanos: u64::MAX,
-        strays: Vec::new(),
-    };
-    let mut elsewhere = Elsewhere::new(node, &places);
+    let bounds = (job.request.start_unix_nanos, job.request.end_unix_nanos);
+    // This is the live data.
+    let places = Places::of(node, &job.tenant, bounds, Vec::new());
+    let mut elsewhere = Elsewhere::new(node, places);
     loop {
         match attempt(node, job, &mut elsewhere).await? {
             Attempt::Done(findings) => return Ok(findings),
@@ -80,7 +75,7 @@ async fn attempt(
     let candidates_bytes = live_traces(shard, job) * CANDIDATE_BYTES;
     let memory = shard.memory_to_read(candidates_bytes + TRACE_BYTES).await?;
     let mut view = LiveView::of(shard);
-    let Candidates { traces, times, has_stray } = candidates(node, &view, job);
+    let Candidates { traces, times } = candidates(node, &view, job);
     let bound = Arc::clone(&job.bound);
     let mut search = LiveSearch {
         node,
@@ -102,7 +97,10 @@ async fn attempt(
         if search.pending.is_full() {
             let (start, end) = search.pending.times();
             if !elsewhere.knows(start, end) {
-                return Ok(Attempt::MustLearn { start: times.start, end: times.end });
+                return Ok(Attempt::MustLearn {
+                    start: times.start_unix_nanos,
+                    end: times.end_unix_nanos,
+                });
             }
             search.settle(elsewhere, &own_blocks(&view, job)).await?;
         }
@@ -111,11 +109,7 @@ async fn attempt(
     view.refresh(shard);
     let own = own_blocks(&view, job);
     let mut findings = search.finish(elsewhere, &own).await?;
-    findings.value.live = LiveCover {
-        blocks: own,
-        start_unix_nanos: times.start,
-        stray: has_stray.then_some(shard.core),
-    };
+    findings.value.live = Some(LiveCover { blocks: own, times });
     Ok(Attempt::Done(findings))
 }
 
@@ -237,9 +231,7 @@ struct Candidates {
     /// Traces in the requested time, newest first.
     traces: Vec<Candidate>,
     /// Of all traces.
-    times: TraceTimes,
-    /// Whether there are traces that other cores own.
-    has_stray: bool,
+    times: LiveTimes,
 }
 
 /// When a trace is, and how many spans it has.
@@ -276,7 +268,8 @@ fn candidates(node: &Node, view: &LiveView, job: &LiveSearchJob) -> Candidates {
             });
         }
     }
-    let all = times.values().fold(TraceTimes::NONE, |all, one| all.add(one.start, one.end));
+    let mut all = LiveTimes { has_stray, ..LiveTimes::none(shard.core) };
+    times.values().for_each(|one| all.add(one.start, one.end));
     let request = &job.request;
     times.retain(|_, TraceTimes { start, end, .. }| {
         *start <= request.end_unix_nanos && *end >= request.start_unix_nanos
@@ -285,5 +278,5 @@ fn candidates(node: &Node, view: &LiveView, job: &LiveSearchJob) -> Candidates {
         |(trace_id, TraceTimes { start, end, spans })| Candidate { trace_id, start, end, spans };
     let mut traces: Vec<_> = times.into_iter().map(candidate).collect();
     traces.sort_unstable_by_key(|found| (std::cmp::Reverse(found.start), found.trace_id));
-    Candidates { traces, times: all, has_stray }
+    Candidates { traces, times: all }
 }

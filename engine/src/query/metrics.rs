@@ -1,24 +1,37 @@
-//! Metrics queries: accumulators on every core, first over live data, then over blocks, merged and
-//! finished by the core that was asked (contract traceql.md §11).
+//! Metrics queries: accumulators on every core, first over live data, then over blocks, then over
+//! traces that are in several places, merged and finished by the core that was asked (contract
+//! traceql.md §11).
 //!
 //! ```text
 //! MetricsRequest ─┬ live   ─ every core over its live segments ─┐
-//!                 └ blocks ─ every core over its blocks ────────┴▶ sum ─ answer ─▶ response
+//!                 ├ blocks ─ every core over its blocks ────────┼▶ sum ─ answer ─▶ response
+//!                 └ whole  ─ every core over split traces ──────┘
 //! ```
 //!
 //! As for searches, live data is asked before the block list is looked at, so that nothing falls
 //! between them. But here a span must not count twice either: every core says which segments it has
 //! looked at, and since a block's id follows from its segment's, the blocks of those segments are
 //! left out.
+//!
+//! Where a plan judges whole traces, all places of a trace must agree on whether it is in several
+//! of them: then each place notes it, and it is read whole and counts once. Places ask each other
+//! by their own times, not by those of the trace's pieces, so what one place finds the other does,
+//! too; a core's view of its live data and its list of blocks are of the same moment; and what was
+//! live when another place asked, or is in a block since, is found by asking first and looking at
+//! the list then. Where spans are judged one by one, pieces count where they are.
 
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use stringendo_proto::TraceId;
 use stringendo_proto::tempopb::{QueryInstantResponse, QueryRangeResponse};
+use stringendo_ring::CoreId;
 use stringendo_traceql::metrics::{Accumulator, Leg, MetricsPlan, Series, TimeAxis};
 use uuid::Uuid;
 
-use super::collect::SearchCost;
+use super::collect::{LiveCover, SearchCost};
+use super::elsewhere::Places;
 use super::memory::{Charged, Held};
 use super::trace::share;
 use crate::block_list::BlockEntry;
@@ -29,13 +42,16 @@ use crate::tenant::TenantId;
 use blocks::BlockMetricsJob;
 use live::LiveMetricsJob;
 use sum::Sum;
+use whole::{SplitTrace, WholeMetricsJob};
 
 mod answer;
 pub mod blocks;
 pub mod live;
+mod observe;
 mod progress;
 mod sum;
 mod view;
+pub mod whole;
 
 pub use progress::MetricsProgress;
 
@@ -59,8 +75,28 @@ pub struct MetricsFindings {
     pub accumulators: Vec<Accumulator>,
     /// What it cost.
     pub cost: SearchCost,
-    /// Blocks that hold nothing but what was looked at here.
-    pub blocks_done: Vec<Uuid>,
+    /// Of a part that looked at live data: what it covered.
+    pub live: Option<LiveCover>,
+    /// Traces that have to be looked at as a whole.
+    pub split: Vec<SplitPiece>,
+    /// Whole traces that were too large to be looked at.
+    pub left_out: u64,
+}
+
+/// A trace that a leg has to see whole, as one place notes it.
+#[derive(Clone, Copy, Debug)]
+pub struct SplitPiece {
+    /// Number of the leg.
+    pub leg: u32,
+    /// The trace.
+    pub trace_id: TraceId,
+    /// Time of the place, nanoseconds since the Unix epoch, both inclusive.
+    pub times: (u64, u64),
+}
+
+impl SplitPiece {
+    /// In a list that doubles.
+    const MEMORY_BYTES: u64 = 2 * size_of::<Self>() as u64;
 }
 
 impl MetricsRequest {
@@ -70,6 +106,10 @@ impl MetricsRequest {
         legs.map(|leg| Accumulator::new(leg, self.axis, self.exemplars)).collect()
     }
 
+    fn judges_whole_traces(&self) -> bool {
+        self.plan.legs().iter().any(|leg| leg.judges_whole_traces())
+    }
+
     /// Whether there may be anything to count.
     fn can_match(&self) -> bool {
         let matches = |leg: &Arc<Leg>| !leg.search().matches_nothing();
@@ -77,7 +117,12 @@ impl MetricsRequest {
     }
 }
 
+type Parts = Vec<Held<MetricsFindings>>;
 type Answers = Vec<Option<Result<Held<MetricsFindings>, QueryError>>>;
+
+fn all_of(answers: Answers) -> Result<Parts, QueryError> {
+    answers.into_iter().map(|answer| answer.ok_or(QueryError::Stopping)?).collect()
+}
 
 impl Node {
     /// Answers a range query over the data of these tenants together, and shows in `progress` (a
@@ -91,9 +136,9 @@ impl Node {
         request: &MetricsRequest,
         progress: &MetricsProgress,
     ) -> Result<Held<QueryRangeResponse>, QueryError> {
-        let mut found = self.metrics_series(tenants, request, progress).await?;
+        let (mut found, left_out) = self.metrics_series(tenants, request, progress).await?;
         found.memory.grow(answer::range_bytes(&found.value))?;
-        let value = answer::range(request, found.value, progress.so_far());
+        let value = answer::range(request, found.value, left_out, progress.so_far());
         Ok(Held { value, kept: found.memory.keep() })
     }
 
@@ -107,63 +152,98 @@ impl Node {
         request: &MetricsRequest,
         progress: &MetricsProgress,
     ) -> Result<Held<QueryInstantResponse>, QueryError> {
-        let mut found = self.metrics_series(tenants, request, progress).await?;
+        let (mut found, left_out) = self.metrics_series(tenants, request, progress).await?;
         found.memory.grow(answer::range_bytes(&found.value))?;
-        let value = answer::instant(request, found.value, progress.so_far());
+        let value = answer::instant(request, found.value, left_out, progress.so_far());
         Ok(Held { value, kept: found.memory.keep() })
     }
 
+    /// The series, and how many traces are missing in them.
     async fn metrics_series(
         &self,
         tenants: &[TenantId],
         request: &MetricsRequest,
         progress: &MetricsProgress,
-    ) -> Result<Charged<Vec<Series>>, QueryError> {
+    ) -> Result<(Charged<Vec<Series>>, u64), QueryError> {
         let mut sum = Sum::new(request.accumulators(), self.charge_answer(0)?);
         for tenant in tenants.iter().filter(|_| request.can_match()) {
             progress.add_jobs(self.cores().count());
-            let live = self.live_metrics(tenant, request).await;
+            let live = self.live_metrics(tenant, request).await?;
+            let covers: Vec<_> = live.iter().filter_map(|part| part.value.live.clone()).collect();
             sum.take_all(live, progress)?;
-            let blocks = self.blocks_to_count(tenant, request, &sum);
-            progress.add_blocks(&blocks);
-            let stored = self.block_metrics(&blocks, request, progress).await;
-            sum.take_all(stored, progress)?;
+            let stored = self.block_metrics(tenant, request, &covers, progress).await;
+            sum.take_all(all_of(stored)?, progress)?;
+            let whole = self.whole_metrics(tenant, request, sum.take_split(), progress).await;
+            sum.take_all(all_of(whole)?, progress)?;
         }
-        sum.finish(&request.plan)
+        let left_out = sum.left_out();
+        Ok((sum.finish(&request.plan)?, left_out))
     }
 
-    async fn live_metrics(&self, tenant: &TenantId, request: &MetricsRequest) -> Answers {
-        let job = LiveMetricsJob { tenant: tenant.clone(), request: request.clone() };
-        self.ask_all(|answer| Message::LiveMetrics(job.clone(), answer)).await
-    }
-
-    fn blocks_to_count(
+    async fn live_metrics(
         &self,
         tenant: &TenantId,
         request: &MetricsRequest,
-        sum: &Sum,
-    ) -> Vec<Arc<BlockEntry>> {
-        let (start, end) = request.axis.bounds_unix_nanos();
-        let list = Arc::clone(&self.shard().blocks.borrow());
-        let counts = |block: &&Arc<BlockEntry>| {
-            block.overlaps(start, end) && !sum.has_counted(&block.meta.block_id)
-        };
-        list.of(tenant).iter().filter(counts).cloned().collect()
+    ) -> Result<Parts, QueryError> {
+        let mut strays = Vec::new();
+        loop {
+            let job = LiveMetricsJob { tenant: tenant.clone(), request: request.clone(), strays };
+            let asked = self.ask_all(|answer| Message::LiveMetrics(job.clone(), answer)).await;
+            let parts = all_of(asked)?;
+            let times = parts.iter().filter_map(|part| Some(part.value.live.as_ref()?.times));
+            strays = times.filter(|times| times.has_stray).map(|times| times.core).collect();
+            // They come with a restart on another number of cores, and only become fewer.
+            if strays.iter().all(|core| job.strays.contains(core)) {
+                return Ok(parts);
+            }
+        }
     }
 
     async fn block_metrics(
         &self,
-        blocks: &[Arc<BlockEntry>],
+        tenant: &TenantId,
         request: &MetricsRequest,
+        covers: &[LiveCover],
         progress: &MetricsProgress,
     ) -> Answers {
+        let bounds = request.axis.bounds_unix_nanos();
+        let live = covers.iter().map(|cover| cover.times).collect();
+        let places = Arc::new(Places::of(self, tenant, bounds, live));
+        let seen: HashSet<Uuid> = covers.iter().flat_map(|cover| &cover.blocks).copied().collect();
+        let counts = |block: &&Arc<BlockEntry>| {
+            block.overlaps(bounds.0, bounds.1) && !seen.contains(&block.meta.block_id)
+        };
+        let blocks: Vec<_> = places.blocks().iter().filter(counts).cloned().collect();
+        progress.add_blocks(&blocks);
         let cores = self.mesh().cores();
-        let shares = self.cores().map(|core| (core, share(blocks, core, cores)));
+        let shares = self.cores().map(|core| (core, share(&blocks, core, cores)));
         let shares: Vec<_> = shares.filter(|(_, blocks)| !blocks.is_empty()).collect();
         progress.add_jobs(shares.len());
         let asked = shares.into_iter().map(|(core, blocks)| {
-            let job = BlockMetricsJob { blocks, request: request.clone() };
+            let (request, places) = (request.clone(), Arc::clone(&places));
+            let job = BlockMetricsJob { blocks, request, places };
             self.ask(core, move |answer| Message::BlockMetrics(job, answer))
+        });
+        join_all(asked).await
+    }
+
+    /// Every core looks at the traces that it owns.
+    async fn whole_metrics(
+        &self,
+        tenant: &TenantId,
+        request: &MetricsRequest,
+        split: Vec<SplitTrace>,
+        progress: &MetricsProgress,
+    ) -> Answers {
+        let owners = self.owners();
+        let mut shares: BTreeMap<CoreId, Vec<SplitTrace>> = BTreeMap::new();
+        for trace in split {
+            shares.entry(owners.of(&trace.trace_id.0)).or_default().push(trace);
+        }
+        progress.add_jobs(shares.len());
+        let asked = shares.into_iter().map(|(core, traces)| {
+            let job = WholeMetricsJob { tenant: tenant.clone(), request: request.clone(), traces };
+            self.ask(core, move |answer| Message::WholeMetrics(job, answer))
         });
         join_all(asked).await
     }

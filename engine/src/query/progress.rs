@@ -104,6 +104,11 @@ impl SearchProgress {
         }
     }
 
+    /// Adds what is not part of any find's cost.
+    pub(super) fn add_cost(&self, cost: &SearchCost) {
+        self.state.borrow_mut().cost.add(cost);
+    }
+
     /// The answer, once every part was taken. `memory` charges what this core copies for it.
     pub(super) fn finish(
         &self,

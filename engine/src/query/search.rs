@@ -99,21 +99,13 @@ impl Node {
         covers: &[LiveCover],
     ) -> (Vec<Arc<BlockEntry>>, Places) {
         let (start, end) = (request.start_unix_nanos, request.end_unix_nanos);
-        let places = Places {
-            tenant: tenant.clone(),
-            blocks: Places::blocks_near(self, tenant, start, end),
-            live_start_unix_nanos: covers
-                .iter()
-                .map(|cover| cover.start_unix_nanos)
-                .min()
-                .unwrap_or(u64::MAX),
-            strays: covers.iter().filter_map(|cover| cover.stray).collect(),
-        };
+        let live = covers.iter().map(|cover| cover.times).collect();
+        let places = Places::of(self, tenant, (start, end), live);
         let seen: HashSet<_> = covers.iter().flat_map(|cover| &cover.blocks).collect();
         let is_wanted = |block: &&Arc<BlockEntry>| {
             block.overlaps(start, end) && !seen.contains(&block.meta.block_id)
         };
-        (places.blocks.iter().filter(is_wanted).cloned().collect(), places)
+        (places.blocks().iter().filter(is_wanted).cloned().collect(), places)
     }
 
     fn search_live<'a>(
@@ -158,7 +150,7 @@ async fn take_all(
     let mut covers = Vec::new();
     while let Some(answer) = parts.next().await {
         let mut answer = answer.ok_or(QueryError::Stopping)??;
-        covers.push(std::mem::take(&mut answer.value.live));
+        covers.extend(answer.value.live.take());
         progress.take(answer);
     }
     Ok(covers)

@@ -4,15 +4,18 @@
 //! From: `net`, with the tag that is asked for and what narrows the spans. To: the modules below.
 //! Where nothing narrows, summaries answer ([`summaries`]), which are made when they are missing;
 //! a narrowing is a search, whose spans are looked at. As for searches, live data is asked before
-//! the block list is looked at, so that nothing falls between them. Pieces of a trace are looked at
-//! one by one: what narrows concerns single spans.
+//! the block list is looked at, so that nothing falls between them. Where what narrows concerns
+//! whole traces (`rootName`, `traceDuration` …), traces with pieces in several places are noted and
+//! looked at as a whole in the end ([`others`], [`whole`]).
 
+use std::future::ready;
 use std::sync::Arc;
 
 use futures_util::stream::{FuturesOrdered, StreamExt};
 use stringendo_traceql::narrow::{Narrowing, ValueSource};
 use stringendo_traceql::{Field, SearchPlan};
 
+use super::elsewhere::{LiveTimes, Places};
 use super::memory::{Held, Kept};
 use super::trace::share;
 use crate::block_list::BlockEntry;
@@ -28,9 +31,11 @@ mod fields;
 mod gather;
 mod live;
 mod live_narrowed;
+mod others;
 pub mod part;
 mod progress;
 pub mod summaries;
+mod whole;
 
 pub use progress::TagsProgress;
 pub use stringendo_block::tags::TagScope;
@@ -205,33 +210,71 @@ impl Node {
         if job.plan.as_deref().is_some_and(SearchPlan::matches_nothing) {
             return Ok(());
         }
-        let live = LiveTagsJob { tenant: tenant.clone(), job: job.clone() };
-        let asked = self.cores().map(|core| {
-            let live = live.clone();
-            self.ask(core, move |answer| Message::LiveTags(live, answer))
-        });
-        take_tags(asked.collect(), at_work).await?;
-        let blocks = self.tag_blocks(tenant, job);
+        let times = self.live_tags(tenant, job, at_work).await?;
+        let bounds = (job.start_unix_nanos, job.end_unix_nanos);
+        let places = Arc::new(Places::of(self, tenant, bounds, times));
+        let blocks = tag_blocks(&places, job);
         at_work.change(|gathered| gathered.cost.add_blocks(&blocks));
-        if at_work.change(|gathered| gathered.is_enough()) {
-            return Ok(());
+        if !at_work.change(|gathered| gathered.is_enough()) {
+            self.block_tags(blocks, job, &places, at_work).await?;
         }
+        self.whole_tags(tenant, job, at_work).await
+    }
+
+    /// Looks at live data, and tells when it is if that matters.
+    async fn live_tags(
+        &self,
+        tenant: &TenantId,
+        job: &TagsJob,
+        at_work: &AtWork<'_>,
+    ) -> Result<Vec<LiveTimes>, QueryError> {
+        let mut strays = Vec::new();
+        loop {
+            let live = LiveTagsJob { tenant: tenant.clone(), job: job.clone(), strays };
+            let asked = self.cores().map(|core| {
+                let live = live.clone();
+                self.ask(core, move |answer| Message::LiveTags(live, answer))
+            });
+            let parts: FuturesOrdered<_> = asked.collect();
+            if !job.judges_whole_traces() {
+                return take_tags(parts, at_work).await.map(|()| Vec::new());
+            }
+            let parts: Vec<PartOutcome> = parts.collect().await;
+            let found = parts.iter().flatten().flatten();
+            let times: Vec<_> = found.filter_map(|part| part.value.live).collect();
+            let astray = times.iter().filter(|times| times.has_stray);
+            strays = astray.map(|times| times.core).collect();
+            // They come with a restart on another number of cores, and only become fewer.
+            if strays.iter().all(|core| live.strays.contains(core)) {
+                let parts: FuturesOrdered<_> = parts.into_iter().map(ready).collect();
+                return take_tags(parts, at_work).await.map(|()| times);
+            }
+        }
+    }
+
+    async fn block_tags(
+        &self,
+        blocks: Vec<Arc<BlockEntry>>,
+        job: &TagsJob,
+        places: &Arc<Places>,
+        at_work: &AtWork<'_>,
+    ) -> Result<(), QueryError> {
         let cores = self.mesh().cores();
         let shares = self.cores().map(|core| (core, share(&blocks, core, cores)));
         let asked = shares.filter(|(_, blocks)| !blocks.is_empty()).map(|(core, blocks)| {
-            let job = BlockTagsJob { blocks, job: job.clone() };
+            let job = BlockTagsJob { blocks, job: job.clone(), places: Arc::clone(places) };
             self.ask(core, move |answer| Message::BlockTags(job, answer))
         });
         take_tags(asked.collect(), at_work).await
     }
+}
 
-    fn tag_blocks(&self, tenant: &TenantId, job: &TagsJob) -> Vec<Arc<BlockEntry>> {
-        let list = Arc::clone(&self.shard().blocks.borrow());
-        let overlaps =
-            |block: &&Arc<BlockEntry>| block.overlaps(job.start_unix_nanos, job.end_unix_nanos);
-        let most = if job.limits.blocks == 0 { usize::MAX } else { job.limits.blocks };
-        list.of(tenant).iter().filter(overlaps).take(most).cloned().collect()
-    }
+/// The newest blocks in the requested time.
+fn tag_blocks(places: &Places, job: &TagsJob) -> Vec<Arc<BlockEntry>> {
+    let overlaps =
+        |block: &&Arc<BlockEntry>| block.overlaps(job.start_unix_nanos, job.end_unix_nanos);
+    let most = if job.limits.blocks == 0 { usize::MAX } else { job.limits.blocks };
+    places.blocks().iter().filter(overlaps).take(most).cloned().collect()
 }
 
 /// Takes what was found as it comes, in the order of cores: the same limits, the same answer.

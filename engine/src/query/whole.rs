@@ -87,9 +87,80 @@ impl WholeTrace {
     }
 }
 
+/// What all places hold of a trace: live data, then blocks.
+type Parts = Vec<Option<Result<Held<TracePieces>, QueryError>>>;
+/// The same, not yet put together.
+pub struct Pieces(Parts, Parts);
+
+impl Pieces {
+    /// Puts them together, charged to `memory`; adds to `cost` what reading them cost. Memory of
+    /// the pieces is given back.
+    ///
+    /// # Errors
+    /// A place could not be read, or there is no memory.
+    pub fn together(
+        self,
+        memory: &mut AnswerMemory,
+        cost: &mut SearchCost,
+    ) -> Result<WholeTrace, QueryError> {
+        let mut found = Held::default();
+        take_all(&mut found, self.0)?;
+        take_all(&mut found, self.1)?;
+        let Held { value: TracePieces { pieces, cost: read }, kept: _kept } = found;
+        cost.bytes += read.inspected_bytes;
+        cost.reads.merge(Reads { count: read.backend_reads, bytes: read.backend_bytes });
+        WholeTrace::of(&combine(pieces), memory)
+    }
+}
+
+/// Reads traces from all places that may hold pieces of them.
+pub struct WholeReader<'a> {
+    node: &'a Node,
+    tenant: &'a TenantId,
+    elsewhere: Elsewhere<'a>,
+}
+
+impl<'a> WholeReader<'a> {
+    /// A reader of what may be found in the given time, nanoseconds since the Unix epoch.
+    pub fn new(node: &'a Node, tenant: &'a TenantId, bounds_unix_nanos: (u64, u64)) -> Self {
+        let places = Places::of(node, tenant, bounds_unix_nanos, Vec::new());
+        Self { node, tenant, elsewhere: Elsewhere::new(node, places) }
+    }
+
+    /// What all places near the given times hold of each trace. Must not be called with memory to
+    /// read with.
+    ///
+    /// # Errors
+    /// A block could not be read, or there is no memory.
+    pub async fn read(
+        &mut self,
+        traces: &[(TraceId, (u64, u64))],
+    ) -> Result<Vec<Pieces>, QueryError> {
+        let (node, tenant) = (self.node, self.tenant);
+        // Live data is asked before the list of blocks is looked at.
+        let live = traces.iter().map(|(id, _)| node.live_pieces(tenant, *id));
+        let live = join_all(live).await;
+        self.elsewhere.refresh();
+        let times = traces.iter().fold((u64::MAX, 0), |all: (u64, u64), (_, times)| {
+            (all.0.min(times.0), all.1.max(times.1))
+        });
+        self.elsewhere.learn(times.0, times.1).await?;
+        let elsewhere = &self.elsewhere;
+        let stored = traces.iter().map(|(id, times)| async move {
+            node.pieces_in(&elsewhere.blocks_of(id, *times), *id).await
+        });
+        let stored = join_all(stored).await;
+        Ok(live.into_iter().zip(stored).map(|(live, stored)| Pieces(live, stored)).collect())
+    }
+
+    /// What finding the places cost.
+    pub fn cost(&self) -> &SearchCost {
+        self.elsewhere.cost()
+    }
+}
+
 /// Finds among traces that were read whole, and what reading them cost.
 pub type WholeTraces = (Vec<FoundTrace>, SearchCost);
-type Pieces = Vec<Option<Result<Held<TracePieces>, QueryError>>>;
 
 impl Node {
     /// Reads the traces that `progress` knows to be in several places, newest first and as long as
@@ -102,44 +173,34 @@ impl Node {
     ) -> Result<(), QueryError> {
         let dedicated = &self.settings().block.dedicated_columns;
         let mut judge = Judge::new(request, dedicated);
+        let bounds = (request.start_unix_nanos, request.end_unix_nanos);
+        let mut reader = WholeReader::new(self, tenant, bounds);
         for traces in progress.take_split().chunks(WHOLE_TRACES_MAX) {
             // Whole traces start no later than their pieces.
             if traces[0].start_unix_nanos < progress.bound(request.limit) {
                 break;
             }
-            let found = self.read_whole(tenant, request, traces, &mut judge).await?;
+            let found = self.read_whole(&mut reader, request, traces, &mut judge).await?;
             progress.take_whole(found);
             yield_if_due().await;
         }
+        progress.add_cost(reader.cost());
         Ok(())
     }
 
     async fn read_whole(
         &self,
-        tenant: &TenantId,
+        reader: &mut WholeReader<'_>,
         request: &SearchRequest,
         traces: &[SplitTrace],
         judge: &mut Judge<'_>,
     ) -> Result<Held<WholeTraces>, QueryError> {
-        // Live data is asked before the list of blocks is looked at.
-        let live = traces.iter().map(|trace| self.live_pieces(tenant, trace.trace_id));
-        let live = join_all(live).await;
+        let ids: Vec<_> = traces.iter().map(|trace| (trace.trace_id, (0, u64::MAX))).collect();
+        let pieces = reader.read(&ids).await?;
         let (start, end) = (request.start_unix_nanos, request.end_unix_nanos);
-        let places = Places {
-            tenant: tenant.clone(),
-            blocks: Places::blocks_near(self, tenant, start, end),
-            live_start_unix_nanos: u64::MAX,
-            strays: Vec::new(),
-        };
-        let mut elsewhere = Elsewhere::new(self, &places);
-        elsewhere.learn(0, u64::MAX).await?;
-        let stored = traces.iter().map(|trace| async {
-            self.pieces_in(&elsewhere.blocks_of(&trace.trace_id), trace.trace_id).await
-        });
-        let stored = join_all(stored).await;
         let mut memory = self.charge_answer(0)?;
-        let (mut finds, mut cost) = (Vec::new(), *elsewhere.cost());
-        for (trace, pieces) in traces.iter().zip(live.into_iter().zip(stored)) {
+        let (mut finds, mut cost) = (Vec::new(), SearchCost::default());
+        for (trace, pieces) in traces.iter().zip(pieces) {
             let found = self.judge_whole(&trace.trace_id, pieces, judge, &mut memory, &mut cost);
             let found = match found {
                 // What is known of its pieces is better than no answer at all.
@@ -158,20 +219,13 @@ impl Node {
     fn judge_whole(
         &self,
         id: &TraceId,
-        (live, stored): (Pieces, Pieces),
+        pieces: Pieces,
         judge: &mut Judge<'_>,
         memory: &mut AnswerMemory,
         cost: &mut SearchCost,
     ) -> Result<Option<FoundTrace>, QueryError> {
-        let mut found = Held::default();
-        take_all(&mut found, live)?;
-        take_all(&mut found, stored)?;
-        // Memory of the pieces is given back at the end.
-        let Held { value: TracePieces { pieces, cost: read }, kept: _kept } = found;
-        cost.bytes += read.inspected_bytes;
-        cost.reads.merge(Reads { count: read.backend_reads, bytes: read.backend_bytes });
         let mut work = self.charge_answer(0)?;
-        let whole = WholeTrace::of(&combine(pieces), &mut work)?;
+        let whole = pieces.together(&mut work, cost)?;
         let spans = whole.views();
         cost.spans += spans.len() as u64;
         work.grow(judge.memory_bytes(&spans))?;

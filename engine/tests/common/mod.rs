@@ -3,6 +3,7 @@
 
 pub mod canonical;
 pub mod golden;
+pub mod spread;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};

@@ -84,7 +84,7 @@ impl Comparison {
                 }
             }
             for (at, text) in texts.iter().enumerate() {
-                let value = trace.columns.value(span, plan.columns + at);
+                let value = trace.columns.value(span, plan.columns + at).single();
                 let is_given =
                     value != ValueRef::Str(b"") || !trace.attributes[at].is_service_name();
                 if is_given && is_comparable(value) {

@@ -76,9 +76,9 @@ impl Read {
     /// The value of a span; of events and links, the first that there is.
     pub fn value<'a, C: SpanColumns>(&self, columns: &'a C, span: usize) -> ValueRef<'a> {
         let Some(field) = self.field else { return ValueRef::Missing };
-        let Some(list) = self.list else { return columns.value(span, field) };
+        let Some(list) = self.list else { return columns.value(span, field).single() };
         let items = 0..columns.items(span, list);
-        let mut values = items.map(|item| columns.item_value(span, item, field));
+        let mut values = items.map(|item| columns.item_value(span, item, field).single());
         values.find(|value| *value != ValueRef::Missing).unwrap_or(ValueRef::Missing)
     }
 

@@ -19,24 +19,26 @@ pub fn range_bytes(series: &[Series]) -> u64 {
     MESSAGE_FACTOR * series.iter().map(Series::memory_bytes).sum::<u64>()
 }
 
-/// The answer to a range query.
+/// The answer to a range query, in which `left_out` traces are missing.
 pub fn range(
     request: &MetricsRequest,
     mut series: Vec<Series>,
+    left_out: u64,
     cost: SearchMetrics,
 ) -> QueryRangeResponse {
-    let (status, message) = cut(&mut series, request.series_max);
+    let (status, message) = partial(&mut series, request.series_max, left_out);
     let series = series.into_iter().map(|series| time_series(request, series)).collect();
     QueryRangeResponse { series, metrics: Some(cost), status, message }
 }
 
-/// The answer to an instant query.
+/// The answer to an instant query, in which `left_out` traces are missing.
 pub fn instant(
     request: &MetricsRequest,
     mut series: Vec<Series>,
+    left_out: u64,
     cost: SearchMetrics,
 ) -> QueryInstantResponse {
-    let (status, message) = cut(&mut series, request.series_max);
+    let (status, message) = partial(&mut series, request.series_max, left_out);
     let one = |series: Series| {
         let value = series.values.first().copied().filter(|value| !value.is_nan())?;
         Some(InstantSeries { labels: labels(series.labels), value })
@@ -45,17 +47,25 @@ pub fn instant(
     QueryInstantResponse { series, metrics: Some(cost), status, message }
 }
 
-/// Cuts to the limit, and says so (contract traceql.md §11.11).
-fn cut(series: &mut Vec<Series>, series_max: usize) -> (i32, String) {
-    if series_max == 0 || series.len() <= series_max {
-        return (PartialStatus::Complete as i32, String::new());
+/// Cuts to the limit, and says so (contract traceql.md §11.11); says, too, what is missing.
+fn partial(series: &mut Vec<Series>, series_max: usize, left_out: u64) -> (i32, String) {
+    let mut reasons = Vec::new();
+    if series_max > 0 && series.len() > series_max {
+        series.truncate(series_max);
+        reasons.push(format!(
+            "Response exceeds maximum series limit of {series_max}, a partial response is \
+             returned. Warning: the accuracy of each individual value is not guaranteed."
+        ));
     }
-    series.truncate(series_max);
-    let message = format!(
-        "Response exceeds maximum series limit of {series_max}, a partial response is returned. \
-         Warning: the accuracy of each individual value is not guaranteed."
-    );
-    (PartialStatus::Partial as i32, message)
+    if left_out > 0 {
+        reasons.push(format!(
+            "{left_out} traces are too large to be judged as a whole and are left out"
+        ));
+    }
+    match reasons.is_empty() {
+        true => (PartialStatus::Complete as i32, String::new()),
+        false => (PartialStatus::Partial as i32, reasons.join("; ")),
+    }
 }
 
 fn time_series(request: &MetricsRequest, series: Series) -> TimeSeries {

@@ -1,24 +1,22 @@
 //! A metrics query over the live data of one core.
 //!
-//! All live pieces of a trace on this core are put together before a plan sees them.
+//! All live pieces of a trace on this core are put together before a plan sees them. Where a plan
+//! judges whole traces, one that may have pieces elsewhere is noted instead.
 
-use std::collections::HashSet;
-
-use stringendo_block::meta::DedicatedColumn;
 use stringendo_proto::TraceId;
-use stringendo_ring::yield_if_due;
-use stringendo_traceql::metrics::{Accumulator, TraceSpans};
-use stringendo_traceql::{AttributeScope, Field, SpanSet};
+use stringendo_ring::{CoreId, yield_if_due};
 
+use super::observe::{Observer, Seen};
 use super::view::{LiveView, SegmentGone};
-use super::{MetricsFindings, MetricsRequest};
+use super::{MetricsFindings, MetricsRequest, SplitPiece};
 use crate::budget::Charge;
 use crate::error::QueryError;
-use crate::live::columns::{LiveColumns, LiveFields};
-use crate::live::span::{self, RESOURCE_ATTRIBUTES, SCOPE_ATTRIBUTES, SPAN_ATTRIBUTES, SpanView};
-use crate::query::collect::SearchCost;
-use crate::query::memory::{AnswerMemory, Charged, grow};
-use crate::shard::Shard;
+use crate::live::span::SpanView;
+use crate::node::Node;
+use crate::query::collect::LiveCover;
+use crate::query::elsewhere::{Elsewhere, LiveTimes, Places};
+use crate::query::memory::{Charged, grow};
+use crate::query::split::{LiveSplit, held_by_strays};
 use crate::tenant::TenantId;
 
 /// A metrics query over live data.
@@ -28,179 +26,153 @@ pub struct LiveMetricsJob {
     pub tenant: TenantId,
     /// What for.
     pub request: MetricsRequest,
+    /// Cores with live traces that others own.
+    pub strays: Vec<CoreId>,
 }
 
 /// Memory for the columns of a trace; more is asked for when a trace needs more.
 const TRACE_BYTES: u64 = 64 << 10;
+
+/// Memory of an id in a list that is being doubled, and in a set.
+const IDS_BYTES: u64 = 6 * size_of::<TraceId>() as u64;
 
 /// Runs the job on this core.
 ///
 /// # Errors
 /// The query cannot be evaluated, or there is no memory.
 pub async fn run(
-    shard: &Shard,
+    node: &Node,
     job: &LiveMetricsJob,
 ) -> Result<Charged<MetricsFindings>, QueryError> {
+    let bounds = job.request.axis.bounds_unix_nanos();
+    // This is the live data.
+    let places = Places::of(node, &job.tenant, bounds, Vec::new());
+    let mut elsewhere = Elsewhere::new(node, places);
     loop {
-        if let Ok(outcome) = attempt(shard, job).await {
-            return outcome;
+        match attempt(node, job, &mut elsewhere).await? {
+            Attempt::Done(findings) => return Ok(findings),
+            // All memory to read with was given back.
+            Attempt::MustLearn(times) => {
+                elsewhere.learn(times.start_unix_nanos, times.end_unix_nanos).await?;
+            }
+            // What went away is in a block now.
+            Attempt::Again => {}
         }
     }
 }
 
-/// Runs the job, unless a segment that is looked at goes away: then its block is there.
+/// How far a query came.
+enum Attempt {
+    Done(Charged<MetricsFindings>),
+    /// What blocks of this time hold must be known.
+    MustLearn(LiveTimes),
+    Again,
+}
+
+impl From<SegmentGone> for Attempt {
+    fn from(_: SegmentGone) -> Self {
+        Self::Again
+    }
+}
+
 async fn attempt(
-    shard: &Shard,
+    node: &Node,
     job: &LiveMetricsJob,
-) -> Result<Result<Charged<MetricsFindings>, QueryError>, SegmentGone> {
-    let ids_bytes = LiveView::of(shard).traces_max(shard, &job.tenant) * IDS_BYTES;
-    let memory = match shard.memory_to_read(ids_bytes + TRACE_BYTES).await {
-        Ok(memory) => memory,
-        Err(error) => return Ok(Err(error)),
-    };
+    elsewhere: &mut Elsewhere<'_>,
+) -> Result<Attempt, QueryError> {
+    let (shard, tenant) = (node.shard(), &job.tenant);
+    let ids_bytes = LiveView::of(shard).traces_max(shard, tenant) * IDS_BYTES;
+    let memory = shard.memory_to_read(ids_bytes + TRACE_BYTES).await?;
+    // Without a pause between them, every span of this core is in the view or in a listed block.
     let mut view = LiveView::of(shard);
-    let bounds = job.request.axis.bounds_unix_nanos();
-    let mut live = LiveMetrics::new(shard, &job.request, memory);
-    for id in view.traces(shard, &job.tenant, bounds) {
-        view.follow(shard)?;
-        let spans_max = view.spans_max(shard, &job.tenant, &id);
-        let outcome = live.make_room(spans_max, 0);
-        let look = |spans: &[SpanView<'_>]| live.take(&id, spans);
-        if let Err(error) = outcome.and_then(|()| view.spans(shard, &job.tenant, &id, look)) {
-            return Ok(Err(error));
+    elsewhere.refresh();
+    let ids = view.traces(shard, tenant, job.request.axis.bounds_unix_nanos());
+    let own = view.blocks(tenant);
+    let times = match job.request.judges_whole_traces() {
+        true => view.times(node, tenant),
+        false => LiveTimes::none(shard.core),
+    };
+    let astray = held_by_strays(node, tenant, &job.strays, &ids).await?;
+    if elsewhere.refresh() {
+        // Blocks came while others were asked: what they were asked for may be in there.
+        return Ok(Attempt::Again);
+    }
+    let split = LiveSplit::new(node, elsewhere, &own, times, astray);
+    let mut live = LiveMetrics::new(node, &job.request, memory, times);
+    for id in ids {
+        if let Err(gone) = view.follow(shard) {
+            return Ok(gone.into());
+        }
+        live.make_room(view.spans_max(shard, tenant, &id), 0)?;
+        let look = |spans: &[SpanView<'_>]| live.take(&id, spans, || split.of(&id));
+        if let Seen::Unknown = view.spans(shard, tenant, &id, look)? {
+            return Ok(Attempt::MustLearn(times));
         }
         yield_if_due().await;
     }
-    Ok(Ok(live.into_findings(view.blocks(&job.tenant))))
+    Ok(Attempt::Done(live.into_findings(LiveCover { blocks: own, times }, elsewhere)))
 }
-
-/// Memory of an id in a list that is being doubled.
-const IDS_BYTES: u64 = 2 * size_of::<TraceId>() as u64;
 
 struct LiveMetrics<'a> {
-    dedicated: &'a [DedicatedColumn],
-    legs: Vec<Leg<'a>>,
-    starts: Vec<u64>,
-    sets: Vec<SpanSet>,
-    cost: SearchCost,
+    observer: Observer<'a>,
     /// Memory for the columns of the trace at hand, and how much of it that is.
     to_read: (Charge, u64),
-    memory: AnswerMemory,
-}
-
-struct Leg<'a> {
-    plan: &'a stringendo_traceql::metrics::Leg,
-    fields: LiveFields<'a>,
-    sum: Accumulator,
+    split: Vec<SplitPiece>,
+    times: LiveTimes,
 }
 
 impl<'a> LiveMetrics<'a> {
-    fn new(shard: &'a Shard, request: &'a MetricsRequest, to_read: Charge) -> Self {
-        let dedicated = shard.settings.block.dedicated_columns.as_slice();
-        let legs = request.plan.legs().iter().zip(request.accumulators());
-        let legs = legs.map(|(plan, sum)| Leg {
-            plan,
-            fields: LiveFields::of(plan.search(), dedicated),
-            sum,
-        });
-        Self {
-            dedicated,
-            legs: legs.collect(),
-            starts: Vec::new(),
-            sets: Vec::new(),
-            cost: SearchCost::default(),
-            to_read: (to_read, TRACE_BYTES),
-            memory: shard.answer_memory(),
-        }
+    fn new(node: &'a Node, request: &'a MetricsRequest, to_read: Charge, times: LiveTimes) -> Self {
+        let observer = Observer::new(node.shard(), request);
+        Self { observer, to_read: (to_read, TRACE_BYTES), split: Vec::new(), times }
     }
 
-    /// Grows without waiting, since this is memory to read with.
     fn make_room(&mut self, spans: usize, columns_bytes: u64) -> Result<(), QueryError> {
-        // A view of a span, its start, and its place in a set of those seen and in the tree.
-        let span_bytes = size_of::<SpanView<'_>>() + 72;
-        let needed = (spans * span_bytes) as u64 + columns_bytes;
-        let more = needed.saturating_sub(self.to_read.1);
-        grow(&mut self.to_read.0, more)?;
-        self.to_read.1 += more;
-        Ok(())
+        make_room(&mut self.to_read, spans, columns_bytes)
     }
 
-    fn take(&mut self, id: &TraceId, spans: &[SpanView<'_>]) -> Result<(), QueryError> {
-        self.cost.traces += 1;
-        self.cost.spans += spans.len() as u64;
-        self.cost.bytes += spans.iter().map(|span| span.body.len() as u64).sum::<u64>();
-        self.starts.clear();
-        self.starts.extend(spans.iter().map(|span| span.start_unix_nanos));
-        for leg in 0..self.legs.len() {
-            if self.legs[leg].plan.compares_attributes() {
-                self.compare(leg, id, spans)?;
-            } else {
-                let bytes = self.legs[leg].fields.memory_bytes(spans);
-                self.make_room(spans.len(), bytes)?;
-                let leg = &mut self.legs[leg];
-                let columns = LiveColumns::read(id, spans, &leg.fields);
-                leg.plan.search().spansets(&columns, &mut self.sets)?;
-                let trace = TraceSpans {
-                    columns: &columns,
-                    start_unix_nanos: &self.starts,
-                    trace_id: id.0,
-                    attributes: &[],
-                    again: false,
-                };
-                leg.sum.observe(&trace, &self.sets, &mut |bytes| self.memory.grow(bytes))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The same with all attributes of the spans.
-    fn compare(
+    fn take(
         &mut self,
-        leg: usize,
         id: &TraceId,
         spans: &[SpanView<'_>],
-    ) -> Result<(), QueryError> {
-        let plan = self.legs[leg].plan;
-        let attributes = attributes(spans);
-        let fields = [plan.search().fields(), &attributes].concat();
-        let fields = LiveFields::of_fields(&fields, self.dedicated);
-        self.make_room(spans.len(), fields.memory_bytes(spans))?;
-        let columns = LiveColumns::read(id, spans, &fields);
-        plan.search().spansets(&columns, &mut self.sets)?;
-        let trace = TraceSpans {
-            columns: &columns,
-            start_unix_nanos: &self.starts,
-            trace_id: id.0,
-            attributes: &attributes,
-            again: false,
-        };
-        let sum = &mut self.legs[leg].sum;
-        sum.observe(&trace, &self.sets, &mut |bytes| self.memory.grow(bytes))
+        is_split: impl Fn() -> Option<bool>,
+    ) -> Result<Seen, QueryError> {
+        let Self { observer, to_read, split, times } = self;
+        observer.begin(spans);
+        for leg in 0..observer.legs() {
+            let room = |bytes| make_room(to_read, spans.len(), bytes);
+            match observer.take(leg, (id, spans), room, &is_split)? {
+                Seen::Done => {}
+                Seen::Split => {
+                    observer.memory().grow(SplitPiece::MEMORY_BYTES)?;
+                    let times = (times.start_unix_nanos, times.end_unix_nanos);
+                    split.push(SplitPiece { leg: leg as u32, trace_id: *id, times });
+                }
+                Seen::Unknown => return Ok(Seen::Unknown),
+            }
+        }
+        Ok(Seen::Done)
     }
 
-    fn into_findings(self, blocks_done: Vec<uuid::Uuid>) -> Charged<MetricsFindings> {
-        let accumulators = self.legs.into_iter().map(|leg| leg.sum).collect();
-        let value = MetricsFindings { accumulators, cost: self.cost, blocks_done };
-        Charged { value, memory: self.memory }
+    fn into_findings(self, live: LiveCover, elsewhere: &Elsewhere<'_>) -> Charged<MetricsFindings> {
+        let (accumulators, mut cost, memory) = self.observer.finish();
+        cost.add(elsewhere.cost());
+        let (live, split) = (Some(live), self.split);
+        Charged { value: MetricsFindings { accumulators, cost, live, split, left_out: 0 }, memory }
     }
 }
 
-/// Every attribute of the spans, their resources and scopes; the order does not matter.
-fn attributes(spans: &[SpanView<'_>]) -> Vec<Field> {
-    let mut known: HashSet<(AttributeScope, &[u8])> = HashSet::new();
-    for span in spans {
-        let lists = [
-            (AttributeScope::Span, span.body, SPAN_ATTRIBUTES),
-            (AttributeScope::Resource, span.resource, RESOURCE_ATTRIBUTES),
-            (AttributeScope::Instrumentation, span.scope, SCOPE_ATTRIBUTES),
-        ];
-        for (scope, body, number) in lists {
-            known.extend(span::attributes(body, number).map(|(key, _)| (scope, key)));
-        }
-    }
-    let field = |(scope, key): (AttributeScope, &[u8])| {
-        // Queries cannot name other keys.
-        Some(Field::attribute(scope, std::str::from_utf8(key).ok()?))
-    };
-    known.into_iter().filter_map(field).collect()
+/// Grows without waiting, since this is memory to read with.
+fn make_room(
+    (memory, held_bytes): &mut (Charge, u64),
+    spans: usize,
+    columns_bytes: u64,
+) -> Result<(), QueryError> {
+    // A view of a span, its start, and its place in a set of those seen and in the tree.
+    let span_bytes = size_of::<SpanView<'_>>() + 72;
+    let needed = (spans * span_bytes) as u64 + columns_bytes;
+    let more = needed.saturating_sub(*held_bytes);
+    grow(memory, more)?;
+    *held_bytes += more;
+    Ok(())
 }

@@ -1,11 +1,12 @@
 //! What the parts of a metrics query come to together, on the core that was asked.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
+use stringendo_proto::TraceId;
 use stringendo_traceql::metrics::{Accumulator, MetricsPlan, Series};
-use uuid::Uuid;
 
-use super::{Answers, MetricsFindings, MetricsProgress};
+use super::whole::SplitTrace;
+use super::{MetricsFindings, MetricsProgress, SplitPiece};
 use crate::error::QueryError;
 use crate::query::memory::{AnswerMemory, Charged, Held};
 
@@ -13,23 +14,23 @@ use crate::query::memory::{AnswerMemory, Charged, Held};
 pub struct Sum {
     accumulators: Vec<Accumulator>,
     memory: AnswerMemory,
-    blocks_done: HashSet<Uuid>,
+    split: HashMap<TraceId, SplitTrace>,
+    left_out: u64,
 }
 
 impl Sum {
     /// Nothing so far.
     pub fn new(accumulators: Vec<Accumulator>, memory: AnswerMemory) -> Self {
-        Self { accumulators, memory, blocks_done: HashSet::new() }
+        Self { accumulators, memory, split: HashMap::new(), left_out: 0 }
     }
 
     /// Adds the parts, always in the order of cores, so that sums are the same on every run.
     pub fn take_all(
         &mut self,
-        answers: Answers,
+        parts: Vec<Held<MetricsFindings>>,
         progress: &MetricsProgress,
     ) -> Result<(), QueryError> {
-        for answer in answers {
-            let Held { value: found, kept } = answer.ok_or(QueryError::Stopping)??;
+        for Held { value: found, kept } in parts {
             progress.job_done(&found.cost);
             self.take(found)?;
             // From here on it is charged to this core.
@@ -39,17 +40,42 @@ impl Sum {
     }
 
     fn take(&mut self, found: MetricsFindings) -> Result<(), QueryError> {
-        self.blocks_done.extend(found.blocks_done);
         let memory = &mut self.memory;
         for (sum, part) in self.accumulators.iter_mut().zip(found.accumulators) {
             sum.merge(part, &mut |bytes| memory.grow(bytes))?;
         }
+        self.left_out += found.left_out;
+        found.split.into_iter().try_for_each(|piece| self.note(piece))
+    }
+
+    fn note(&mut self, SplitPiece { leg, trace_id, times }: SplitPiece) -> Result<(), QueryError> {
+        // A table doubles; a list is an allocation.
+        const ENTRY_BYTES: u64 = 4 * size_of::<(TraceId, SplitTrace)>() as u64 + 32;
+        let known = match self.split.entry(trace_id) {
+            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                self.memory.grow(ENTRY_BYTES)?;
+                entry.insert(SplitTrace { trace_id, times, legs: Vec::new() })
+            }
+        };
+        known.times = (known.times.0.min(times.0), known.times.1.max(times.1));
+        if !known.legs.contains(&leg) {
+            self.memory.grow(2 * size_of::<u32>() as u64)?;
+            known.legs.push(leg);
+        }
         Ok(())
     }
 
-    /// Whether a block's spans are in already.
-    pub fn has_counted(&self, block: &Uuid) -> bool {
-        self.blocks_done.contains(block)
+    /// The traces that are to be looked at as a whole, in order of their ids.
+    pub fn take_split(&mut self) -> Vec<SplitTrace> {
+        let mut split: Vec<_> = std::mem::take(&mut self.split).into_values().collect();
+        split.sort_unstable_by_key(|trace| trace.trace_id);
+        split
+    }
+
+    /// Traces that are not in, since they are too large.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// The series.

@@ -10,6 +10,8 @@ use crate::encode_job::block_id;
 use crate::live::LiveSegment;
 use crate::live::columns;
 use crate::live::span::SpanView;
+use crate::node::Node;
+use crate::query::elsewhere::LiveTimes;
 use crate::shard::Shard;
 use crate::tenant::TenantId;
 
@@ -73,6 +75,21 @@ impl LiveView {
             ids.sort_unstable();
             ids.dedup();
             ids
+        })
+    }
+
+    /// When all of it is, and whether others own some of it.
+    pub fn times(&self, node: &Node, tenant: &TenantId) -> LiveTimes {
+        let (shard, owners) = (node.shard(), node.owners());
+        self.each(shard, |segments| {
+            let mut times = LiveTimes::none(shard.core);
+            for index in segments.iter().filter_map(|segment| segment.tenant(tenant)) {
+                for (span, _) in index.spans_from(0) {
+                    times.add(span.start_unix_nano, span.end_unix_nano);
+                }
+                times.has_stray |= index.trace_ids().any(|id| owners.of(&id.0) != shard.core);
+            }
+            times
         })
     }
 

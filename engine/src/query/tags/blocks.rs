@@ -129,8 +129,12 @@ async fn values(
                     ..job.clone()
                 };
                 let plan = plan.into();
-                blocks_narrowed::read_values(shard, block, &all_time, &plan, gathered, &mut found)
-                    .await?;
+                // A piece counts by itself: nothing is narrowed.
+                let (all_time, plan, others) = (&all_time, &plan, None);
+                blocks_narrowed::read_values(
+                    shard, block, all_time, plan, others, gathered, &mut found,
+                )
+                .await?;
             }
         }
     }

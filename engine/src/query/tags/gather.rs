@@ -5,6 +5,7 @@ use stringendo_traceql::ast::Static;
 
 use super::TagLimits;
 use super::answer::{NamesAnswer, TagsCost, ValuesAnswer};
+use super::others::{self, SPLIT_BYTES, SplitTag};
 use super::part::{TagsFound, What};
 use crate::error::QueryError;
 use crate::query::collect::SearchCost;
@@ -21,6 +22,8 @@ pub(super) struct Gathered {
     memory: AnswerMemory,
     /// Known ones since the last new one.
     stale: usize,
+    /// Traces that have to be looked at as a whole.
+    pub(super) split: Vec<SplitTag>,
     /// What this core looked at.
     pub(super) read: SearchCost,
     /// What all cores looked at.
@@ -37,6 +40,7 @@ impl Gathered {
             literals: Vec::new(),
             memory,
             stale: 0,
+            split: Vec::new(),
             read: SearchCost::default(),
             cost: TagsCost::default(),
         }
@@ -63,7 +67,8 @@ impl Gathered {
     /// There is no memory for them.
     pub(super) fn add(&mut self, found: &TagsFound) -> Result<(), QueryError> {
         self.add_names(&found.names)?;
-        self.add_values(&found.values)
+        self.add_values(&found.values)?;
+        found.split.iter().try_for_each(|trace| others::note(self, *trace))
     }
 
     pub(super) fn add_names(&mut self, names: &TagNames) -> Result<(), QueryError> {
@@ -123,12 +128,13 @@ impl Gathered {
 
     fn settle(&mut self) -> Result<(), QueryError> {
         let bytes = self.names.memory_bytes() + self.values.memory_bytes();
-        self.memory.settle(bytes as u64)
+        self.memory.settle(bytes as u64 + self.split.len() as u64 * SPLIT_BYTES)
     }
 
     /// What this core found.
     pub(super) fn into_found(self) -> Charged<TagsFound> {
-        let value = TagsFound { names: self.names, values: self.values, cost: self.read };
+        let Self { names, values, split, read: cost, .. } = self;
+        let value = TagsFound { names, values, cost, split, live: None };
         Charged { value, memory: self.memory }
     }
 

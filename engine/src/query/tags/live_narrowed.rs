@@ -1,7 +1,6 @@
 //! Names and values on the live spans that a plan finds.
 
 use std::collections::HashMap;
-use std::rc::Rc;
 
 use stringendo_block::tags::{DistinctValues, TagNamesFound, TagScope};
 use stringendo_proto::TraceId;
@@ -12,7 +11,9 @@ use super::blocks::Growing;
 use super::blocks_narrowed::numbered;
 use super::fields::add_span;
 use super::gather::Gathered;
-use super::part::{TagsJob, What};
+use super::others;
+use super::part::{LiveTagsJob, TagsJob, What};
+use crate::budget::Charge;
 use crate::error::QueryError;
 use crate::limits::TAG_VALUES_BYTES_MAX;
 use crate::live::LiveSegment;
@@ -21,14 +22,22 @@ use crate::live::span::{
     self, EVENT_ATTRIBUTES, LINK_ATTRIBUTES, RESOURCE_ATTRIBUTES, SCOPE_ATTRIBUTES,
     SPAN_ATTRIBUTES, SPAN_EVENTS, SPAN_LINKS, SpanView,
 };
+use crate::live::view::LiveView;
+use crate::node::Node;
+use crate::query::elsewhere::{Elsewhere, LiveTimes, Places};
 use crate::query::memory::grow;
+use crate::query::split::{LiveSplit, held_by_strays};
+use crate::query::touch::touches;
 use crate::shard::Shard;
 use crate::tenant::TenantId;
 
 /// Memory for the views and columns of one trace; more is asked for when a trace needs more.
 const TRACE_BYTES: u64 = 64 << 10;
 
-/// Adds what the job asks for.
+/// Memory of a trace in a table that is being doubled, in a list, and in a set.
+const LISTED_BYTES: u64 = 6 * size_of::<(TraceId, Times)>() as u64;
+
+/// Adds what the job asks for; what is live of a trace on this core counts as the trace.
 ///
 /// # Errors
 /// There is no memory.
@@ -39,43 +48,59 @@ pub(super) async fn add(
     plan: &SearchPlan,
     gathered: &mut Gathered,
 ) -> Result<(), QueryError> {
-    let list_bytes = live_traces(shard, tenant) * (4 * size_of::<(TraceId, Times)>()) as u64;
-    let mut memory = shard.memory_to_read(list_bytes + TRACE_BYTES).await?;
-    let mut room = TRACE_BYTES;
-    let sealed = shard.live_segments();
-    let mut look = Look {
-        plan,
-        source: LiveFields::of(plan, &shard.settings.block.dedicated_columns),
-        what: &job.what,
-        fields: numbered(plan, &job.what),
-        sets: Vec::new(),
-        names: TagNamesFound::default(),
-        values: DistinctValues::new(job.bytes_max().min(TAG_VALUES_BYTES_MAX)),
-    };
-    let mut held = Growing::default();
-    for (id, times) in traces(shard, &sealed, tenant, job) {
-        let needed = times.spans * (size_of::<SpanView<'_>>() as u64 + 64);
-        {
-            let active = shard.active.borrow();
-            let segments = sealed.iter().map(Rc::as_ref).chain([&*active]);
-            let spans = spans(segments, tenant, &id);
-            let needed = needed + look.source.memory_bytes(&spans);
-            grow(&mut memory, needed.saturating_sub(room))?;
-            room = room.max(needed);
-            gathered.read.traces += 1;
-            gathered.read.spans += spans.len() as u64;
-            gathered.read.bytes += spans.iter().map(|span| span.body.len() as u64).sum::<u64>();
-            look.trace(&id, &spans)?;
+    let memory = memory_to_read(shard, tenant).await?;
+    let mut view = LiveView::of(shard);
+    let (traces, _) = traces(shard, &view, tenant, job);
+    let mut look = Look::new(shard, tenant, job, plan, memory);
+    look.all(&mut view, traces, None, gathered).await.map(drop)
+}
+
+/// Adds what the job asks for, and notes traces that may have pieces elsewhere.
+///
+/// # Errors
+/// There is no memory.
+pub(super) async fn add_whole(
+    node: &Node,
+    part: &LiveTagsJob,
+    plan: &SearchPlan,
+    gathered: &mut Gathered,
+) -> Result<LiveTimes, QueryError> {
+    let (shard, tenant, job) = (node.shard(), &part.tenant, &part.job);
+    let bounds = (job.start_unix_nanos, job.end_unix_nanos);
+    // This is the live data.
+    let mut elsewhere = Elsewhere::new(node, Places::of(node, tenant, bounds, Vec::new()));
+    loop {
+        let memory = memory_to_read(shard, tenant).await?;
+        // Without a pause between them, every span of this core is in the view or a listed block.
+        let mut view = LiveView::of(shard);
+        elsewhere.refresh();
+        let own = view.blocks(tenant);
+        let (traces, mut times) = traces(shard, &view, tenant, job);
+        let owners = node.owners();
+        times.has_stray = traces.iter().any(|(id, _)| owners.of(&id.0) != shard.core);
+        let ids: Vec<TraceId> = traces.iter().map(|(id, _)| *id).collect();
+        let astray = held_by_strays(node, tenant, &part.strays, &ids).await?;
+        if elsewhere.refresh() {
+            continue;
         }
-        let found_bytes = look.names.memory_bytes() + look.values.memory_bytes();
-        held.grow(gathered.memory(), found_bytes)?;
-        if look.values.is_full() {
-            break;
+        let split = LiveSplit::new(node, &elsewhere, &own, times, astray);
+        let mut look = Look::new(shard, tenant, job, plan, memory);
+        if look.all(&mut view, traces, Some(&split), gathered).await? {
+            gathered.read.add(elsewhere.cost());
+            return Ok(times);
         }
-        yield_if_due().await;
+        // All memory to read with is given back. What was added is in already.
+        drop(look);
+        elsewhere.learn(times.start_unix_nanos, times.end_unix_nanos).await?;
     }
-    gathered.add_names(&look.names.sorted())?;
-    gathered.add_values(&look.values.sorted())
+}
+
+async fn memory_to_read(shard: &Shard, tenant: &TenantId) -> Result<Charge, QueryError> {
+    let of = |segment: &LiveSegment| segment.tenant(tenant).map_or(0, |index| index.traces());
+    let sealed: usize = shard.live_segments().iter().map(|segment| of(segment)).sum();
+    // A trace in two segments counts twice.
+    let traces = (sealed + of(&shard.active.borrow())) as u64;
+    shard.memory_to_read(traces * LISTED_BYTES + TRACE_BYTES).await
 }
 
 /// When a trace is, and how many spans it has.
@@ -86,23 +111,15 @@ struct Times {
     spans: u64,
 }
 
-/// Traces of the tenant; one in two segments counts twice.
-fn live_traces(shard: &Shard, tenant: &TenantId) -> u64 {
-    let of = |segment: &LiveSegment| segment.tenant(tenant).map_or(0, |index| index.traces());
-    let sealed: usize = shard.live_segments().iter().map(|segment| of(segment)).sum();
-    (sealed + of(&shard.active.borrow())) as u64
-}
-
-/// The traces in the requested time.
+/// The traces in the requested time, and the time of all.
 fn traces(
     shard: &Shard,
-    sealed: &[Rc<LiveSegment>],
+    view: &LiveView,
     tenant: &TenantId,
     job: &TagsJob,
-) -> HashMap<TraceId, Times> {
+) -> (Vec<(TraceId, Times)>, LiveTimes) {
     let mut traces: HashMap<TraceId, Times> = HashMap::new();
-    let active = shard.active.borrow();
-    for segment in sealed.iter().map(Rc::as_ref).chain([&*active]) {
+    for segment in view.segments(&shard.active.borrow()) {
         let Some(index) = segment.tenant(tenant) else { continue };
         for id in index.trace_ids() {
             let times = traces.entry(*id).or_insert(Times { start: u64::MAX, end: 0, spans: 0 });
@@ -113,46 +130,144 @@ fn traces(
             }
         }
     }
+    let mut all = LiveTimes::none(shard.core);
+    traces.values().for_each(|times| all.add(times.start, times.end));
     traces
         .retain(|_, times| times.start <= job.end_unix_nanos && times.end >= job.start_unix_nanos);
-    traces
-}
-
-fn spans<'a>(
-    segments: impl Iterator<Item = &'a LiveSegment>,
-    tenant: &TenantId,
-    id: &TraceId,
-) -> Vec<SpanView<'a>> {
-    let parts = segments.filter_map(|segment| Some((segment, segment.tenant(tenant)?)));
-    let parts = parts.flat_map(|(segment, index)| {
-        index.spans_of(id).map(move |(_, part)| (segment.chunks(), part))
-    });
-    columns::spans(parts)
+    (traces.into_iter().collect(), all)
 }
 
 struct Look<'a> {
+    shard: &'a Shard,
+    tenant: &'a TenantId,
     plan: &'a SearchPlan,
     source: LiveFields<'a>,
-    what: &'a What,
-    fields: Vec<(usize, &'a Field)>,
+    found: Found<'a>,
     sets: Vec<SpanSet>,
-    names: TagNamesFound,
-    values: DistinctValues,
+    /// Memory for the trace at hand, and how much of it that is.
+    to_read: (Charge, u64),
 }
 
-impl Look<'_> {
-    fn trace(&mut self, id: &TraceId, spans: &[SpanView<'_>]) -> Result<(), QueryError> {
-        let columns = LiveColumns::read(id, spans, &self.source);
-        self.plan.spansets(&columns, &mut self.sets)?;
-        for number in self.sets.iter().flat_map(|set| &set.spans) {
+impl<'a> Look<'a> {
+    fn new(
+        shard: &'a Shard,
+        tenant: &'a TenantId,
+        job: &'a TagsJob,
+        plan: &'a SearchPlan,
+        memory: Charge,
+    ) -> Self {
+        let source = LiveFields::of(plan, &shard.settings.block.dedicated_columns);
+        let (found, sets) = (Found::new(job, plan), Vec::new());
+        Self { shard, tenant, plan, source, found, sets, to_read: (memory, TRACE_BYTES) }
+    }
+
+    /// Looks at the traces, and adds what was found. `split` says which have pieces elsewhere;
+    /// `false` if that has to be learned first.
+    async fn all(
+        &mut self,
+        view: &mut LiveView,
+        traces: Vec<(TraceId, Times)>,
+        split: Option<&LiveSplit<'_, '_>>,
+        gathered: &mut Gathered,
+    ) -> Result<bool, QueryError> {
+        let mut is_known = true;
+        for (id, times) in traces {
+            view.refresh(self.shard);
+            is_known = self.trace(view, &id, times, split, gathered)?;
+            self.found.charge(gathered)?;
+            if self.found.values.is_full() || !is_known {
+                break;
+            }
+            yield_if_due().await;
+        }
+        self.found.give(gathered)?;
+        Ok(is_known)
+    }
+
+    fn trace(
+        &mut self,
+        view: &LiveView,
+        id: &TraceId,
+        times: Times,
+        split: Option<&LiveSplit<'_, '_>>,
+        gathered: &mut Gathered,
+    ) -> Result<bool, QueryError> {
+        let active = self.shard.active.borrow();
+        let spans = columns::spans(view.parts(&active, self.tenant, id));
+        let needed = times.spans * (size_of::<SpanView<'_>>() as u64 + 64)
+            + self.source.memory_bytes(&spans);
+        grow(&mut self.to_read.0, needed.saturating_sub(self.to_read.1))?;
+        self.to_read.1 = self.to_read.1.max(needed);
+        gathered.read.traces += 1;
+        gathered.read.spans += spans.len() as u64;
+        gathered.read.bytes += spans.iter().map(|span| span.body.len() as u64).sum::<u64>();
+        let columns = LiveColumns::read(id, &spans, &self.source);
+        let evaluated = self.plan.spansets(&columns, &mut self.sets);
+        if let Some(split) = split {
+            let matters =
+                evaluated.is_err() || !self.sets.is_empty() || touches(self.plan, &columns);
+            match matters.then(|| split.of(id)) {
+                None => return Ok(true),
+                Some(None) => return Ok(false),
+                Some(Some(true)) => {
+                    others::note(gathered, (*id, (times.start, times.end)))?;
+                    return Ok(true);
+                }
+                Some(Some(false)) => {}
+            }
+        }
+        evaluated?;
+        self.found.add(&columns, &spans, &self.sets);
+        Ok(true)
+    }
+}
+
+/// What was found on spans that are in memory as wire bytes.
+pub(super) struct Found<'a> {
+    what: &'a What,
+    fields: Vec<(usize, &'a Field)>,
+    names: TagNamesFound,
+    values: DistinctValues,
+    held: Growing,
+}
+
+impl<'a> Found<'a> {
+    pub(super) fn new(job: &'a TagsJob, plan: &SearchPlan) -> Self {
+        Self {
+            what: &job.what,
+            fields: numbered(plan, &job.what),
+            names: TagNamesFound::default(),
+            values: DistinctValues::new(job.bytes_max().min(TAG_VALUES_BYTES_MAX)),
+            held: Growing::default(),
+        }
+    }
+
+    pub(super) fn add(
+        &mut self,
+        columns: &LiveColumns<'_>,
+        spans: &[SpanView<'_>],
+        sets: &[SpanSet],
+    ) {
+        for number in sets.iter().flat_map(|set| &set.spans) {
             match self.what {
-                What::Values(_) => add_span(&columns, *number, &self.fields, &mut self.values),
+                What::Values(_) => add_span(columns, *number, &self.fields, &mut self.values),
                 What::Names(scopes) => {
                     add_names(&spans[*number as usize], scopes, &mut self.names);
                 }
             }
         }
-        Ok(())
+    }
+
+    /// Charges what has come to it.
+    pub(super) fn charge(&mut self, gathered: &mut Gathered) -> Result<(), QueryError> {
+        let bytes = self.names.memory_bytes() + self.values.memory_bytes();
+        self.held.grow(gathered.memory(), bytes)
+    }
+
+    /// Adds it to what was gathered.
+    pub(super) fn give(&self, gathered: &mut Gathered) -> Result<(), QueryError> {
+        gathered.add_names(&self.names.sorted())?;
+        gathered.add_values(&self.values.sorted())
     }
 }
 

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use stringendo_block::tags::{TagNames, TagScope, TagValues};
+use stringendo_ring::CoreId;
 use stringendo_traceql::{Field, SearchPlan};
 
 use super::TagLimits;
 use super::gather::Gathered;
+use super::others::{Others, SplitTag};
 use super::{blocks, blocks_narrowed, live, live_narrowed};
 use crate::block_list::BlockEntry;
 use crate::error::QueryError;
+use crate::node::Node;
 use crate::query::collect::SearchCost;
+use crate::query::elsewhere::{Elsewhere, LiveTimes, Places};
 use crate::query::memory::Charged;
-use crate::shard::Shard;
 use crate::tenant::TenantId;
 
 /// What is asked for.
@@ -50,6 +53,11 @@ pub struct TagsJob {
 }
 
 impl TagsJob {
+    /// Whether pieces of traces cannot be judged by themselves.
+    pub fn judges_whole_traces(&self) -> bool {
+        self.plan.as_ref().is_some_and(|plan| plan.judges_whole_trace())
+    }
+
     /// Bytes of texts beyond which nothing more is of use.
     pub fn bytes_max(&self) -> usize {
         match self.limits.bytes {
@@ -66,6 +74,8 @@ pub struct LiveTagsJob {
     pub tenant: TenantId,
     /// What for.
     pub job: TagsJob,
+    /// Cores with live traces that others own.
+    pub strays: Vec<CoreId>,
 }
 
 /// Some blocks.
@@ -75,6 +85,8 @@ pub struct BlockTagsJob {
     pub blocks: Vec<Arc<BlockEntry>>,
     /// What for.
     pub job: TagsJob,
+    /// Where else traces may have pieces.
+    pub places: Arc<Places>,
 }
 
 /// What a core found.
@@ -86,22 +98,32 @@ pub struct TagsFound {
     pub values: TagValues,
     /// Cost.
     pub cost: SearchCost,
+    /// Traces that have to be looked at as a whole.
+    pub split: Vec<SplitTag>,
+    /// Of a part that looked at live data for a plan that judges whole traces: all of it.
+    pub live: Option<LiveTimes>,
 }
 
 /// Looks at this core's live data.
 ///
 /// # Errors
 /// There is no memory.
-pub async fn live(shard: &Shard, part: &LiveTagsJob) -> Result<Charged<TagsFound>, QueryError> {
-    let job = &part.job;
+pub async fn live(node: &Node, part: &LiveTagsJob) -> Result<Charged<TagsFound>, QueryError> {
+    let (shard, job) = (node.shard(), &part.job);
     let mut gathered = Gathered::new(job.what.clone(), job.limits, shard.answer_memory());
+    let mut times = None;
     match &job.plan {
+        Some(plan) if plan.judges_whole_trace() => {
+            times = Some(live_narrowed::add_whole(node, part, plan, &mut gathered).await?);
+        }
         Some(plan) => {
             live_narrowed::add(shard, &part.tenant, job, plan, &mut gathered).await?;
         }
         None => live::add(shard, &part.tenant, job, &mut gathered).await?,
     }
-    Ok(gathered.into_found())
+    let mut found = gathered.into_found();
+    found.value.live = times;
+    Ok(found)
 }
 
 /// Looks at some blocks on the core that reads them.
@@ -109,15 +131,19 @@ pub async fn live(shard: &Shard, part: &LiveTagsJob) -> Result<Charged<TagsFound
 /// # Errors
 /// When a block could not be read, or there is no memory. Blocks that are gone meanwhile are
 /// skipped.
-pub async fn blocks(shard: &Shard, part: &BlockTagsJob) -> Result<Charged<TagsFound>, QueryError> {
-    let job = &part.job;
+pub async fn blocks(node: &Node, part: &BlockTagsJob) -> Result<Charged<TagsFound>, QueryError> {
+    let (shard, job) = (node.shard(), &part.job);
+    let elsewhere = Elsewhere::new(node, Places::clone(&part.places));
+    let mut others = Others { elsewhere, learns: false };
     let mut gathered = Gathered::new(job.what.clone(), job.limits, shard.answer_memory());
     for block in &part.blocks {
         if gathered.is_enough() {
             break;
         }
         let outcome = match &job.plan {
-            Some(plan) => blocks_narrowed::add(shard, block, job, plan, &mut gathered).await,
+            Some(plan) => {
+                blocks_narrowed::add(shard, block, job, plan, &mut others, &mut gathered).await
+            }
             None => blocks::add(shard, block, job, &mut gathered).await,
         };
         match outcome {
@@ -125,5 +151,6 @@ pub async fn blocks(shard: &Shard, part: &BlockTagsJob) -> Result<Charged<TagsFo
             _ => {}
         }
     }
+    gathered.read.add(others.elsewhere.cost());
     Ok(gathered.into_found())
 }

@@ -1,0 +1,92 @@
+//! A metrics query over traces that have pieces in several places, each read whole once, on the
+//! core that owns them.
+
+use stringendo_proto::TraceId;
+use stringendo_ring::yield_if_due;
+
+use super::observe::Observer;
+use super::{MetricsFindings, MetricsRequest};
+use crate::error::QueryError;
+use crate::limits::WHOLE_TRACES_MAX;
+use crate::node::Node;
+use crate::query::memory::Charged;
+use crate::query::whole::{Pieces, WholeReader};
+use crate::tenant::TenantId;
+
+/// A trace that was found to be in several places.
+#[derive(Clone, Debug)]
+pub struct SplitTrace {
+    /// Id.
+    pub trace_id: TraceId,
+    /// Times of the places that found it, both inclusive: its pieces are near them.
+    pub times: (u64, u64),
+    /// Which legs it matters to, each once.
+    pub legs: Vec<u32>,
+}
+
+/// A metrics query over whole traces.
+#[derive(Clone, Debug)]
+pub struct WholeMetricsJob {
+    /// Whose data.
+    pub tenant: TenantId,
+    /// What for.
+    pub request: MetricsRequest,
+    /// Which.
+    pub traces: Vec<SplitTrace>,
+}
+
+/// Runs the job on this core.
+///
+/// # Errors
+/// A block could not be read, the query cannot be evaluated, or there is no memory.
+pub async fn run(
+    node: &Node,
+    job: &WholeMetricsJob,
+) -> Result<Charged<MetricsFindings>, QueryError> {
+    let mut observer = Observer::new(node.shard(), &job.request);
+    let mut reader = WholeReader::new(node, &job.tenant, job.request.axis.bounds_unix_nanos());
+    let mut left_out = 0;
+    for traces in job.traces.chunks(WHOLE_TRACES_MAX) {
+        let ids: Vec<_> = traces.iter().map(|trace| (trace.trace_id, trace.times)).collect();
+        for (trace, pieces) in traces.iter().zip(reader.read(&ids).await?) {
+            left_out += u64::from(!take(node, &mut observer, trace, pieces)?);
+            yield_if_due().await;
+        }
+    }
+    let (accumulators, mut cost, memory) = observer.finish();
+    cost.add(reader.cost());
+    let value = MetricsFindings { accumulators, cost, live: None, split: Vec::new(), left_out };
+    Ok(Charged { value, memory })
+}
+
+/// Takes a trace in; `false` if it is too large.
+fn take(
+    node: &Node,
+    observer: &mut Observer<'_>,
+    trace: &SplitTrace,
+    pieces: Pieces,
+) -> Result<bool, QueryError> {
+    let mut work = node.charge_answer(0)?;
+    let whole = match pieces.together(&mut work, &mut observer.cost) {
+        Err(QueryError::NeedsTooMuch { .. }) => return Ok(false),
+        whole => whole?,
+    };
+    let spans = whole.views();
+    observer.begin(&spans);
+    let mut fits = true;
+    for leg in &trace.legs {
+        let mut columns = node.charge_answer(0)?;
+        let mut is_too_large = false;
+        let room = |bytes| {
+            let outcome = columns.grow(bytes);
+            is_too_large = matches!(outcome, Err(QueryError::NeedsTooMuch { .. }));
+            outcome
+        };
+        let taken = observer.take(*leg as usize, (&trace.trace_id, &spans), room, || Some(false));
+        match taken {
+            Err(_) if is_too_large => fits = false,
+            outcome => drop(outcome?),
+        }
+    }
+    Ok(fits)
+}

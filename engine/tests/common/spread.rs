@@ -1,0 +1,64 @@
+//! Traces that are live, in blocks, or spread over live data and several blocks.
+
+use stringendo_engine::{Node, TenantId};
+use stringendo_oracle::otlp;
+use stringendo_oracle::rows::Trace;
+
+/// A number from the environment.
+pub fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
+}
+
+/// Where the spans of a trace are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum State {
+    /// Live.
+    Live,
+    /// In blocks that hold whole traces.
+    Stored,
+    /// In two blocks and live data.
+    Spread,
+    /// In three blocks.
+    Pieces,
+}
+
+/// The spans of a trace whose number leaves `piece` of 3.
+fn piece(trace: &Trace, piece: usize) -> Trace {
+    let of_piece = |(number, _): &(usize, &stringendo_oracle::rows::Span)| number % 3 == piece;
+    let spans = trace.spans.iter().enumerate().filter(of_piece).map(|(_, span)| span.clone());
+    Trace { id: trace.id, spans: spans.collect() }
+}
+
+/// Sends traces.
+pub async fn send(node: &Node, tenant: &TenantId, traces: &[Trace]) {
+    let request = otlp::request(traces);
+    if !request.is_empty() {
+        node.ingest(tenant, request).await.expect("accepted");
+    }
+}
+
+/// Brings traces of tenants into a state.
+pub async fn bring(node: &Node, state: State, of_tenants: &[(TenantId, &[Trace])]) {
+    match state {
+        State::Live | State::Stored => {
+            for (tenant, traces) in of_tenants {
+                send(node, tenant, traces).await;
+            }
+        }
+        State::Spread | State::Pieces => {
+            for number in 0..3 {
+                if number > 0 {
+                    node.flush(None).await;
+                }
+                for (tenant, traces) in of_tenants {
+                    let pieces: Vec<Trace> =
+                        traces.iter().map(|trace| piece(trace, number)).collect();
+                    send(node, tenant, &pieces).await;
+                }
+            }
+        }
+    }
+    if matches!(state, State::Stored | State::Pieces) {
+        node.flush(None).await;
+    }
+}
