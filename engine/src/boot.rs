@@ -15,12 +15,13 @@ use crate::block_store::BlockStore;
 use crate::budget::{Budget, Use};
 use crate::commit::Committer;
 use crate::encode_job;
+use crate::error::QueryError;
 use crate::live::LiveSegment;
 use crate::message::{Answer, Message};
 use crate::metrics::{Metrics, families as family};
 use crate::next_segment::{self, NextSegment};
 use crate::node::Node;
-use crate::query::memory::part;
+use crate::query::memory::{Charged, PartAnswer, part};
 use crate::query::tags::part as tags;
 use crate::query::tags::summaries::TagSummaries;
 use crate::query::{block_search, block_trace, id_filters, live_search, live_trace, metrics};
@@ -131,72 +132,43 @@ async fn serve_mesh(node: Node) {
 }
 
 fn serve(node: &Node, message: Message) {
-    let shard = Rc::clone(node.shard());
+    let (shard, asked) = (Rc::clone(node.shard()), node.clone());
     match message {
         Message::Ingest(part) => shard.append(part),
         Message::LiveTrace(tenant, id, answer) => {
-            reply(node, Class::Query, answer, async move {
-                part(&shard, live_trace::pieces(&shard, &tenant, &id)).await
-            });
+            query(node, answer, async move { live_trace::pieces(&shard, &tenant, &id).await })
         }
         Message::BlockTrace(blocks, id, answer) => {
-            reply(node, Class::Query, answer, async move {
-                part(&shard, block_trace::pieces(&shard, &blocks, &id)).await
-            });
+            query(node, answer, async move { block_trace::pieces(&shard, &blocks, &id).await })
         }
         Message::LiveSearch(job, answer) => {
-            let asked = node.clone();
-            reply(node, Class::Query, answer, async move {
-                part(&shard, live_search::run(&asked, &job)).await
-            });
+            query(node, answer, async move { live_search::run(&asked, &job).await });
         }
         Message::BlockSearch(job, answer) => {
-            let asked = node.clone();
-            reply(node, Class::Query, answer, async move {
-                part(&shard, block_search::run(&asked, &job)).await
-            });
+            query(node, answer, async move { block_search::run(&asked, &job).await });
         }
         Message::LiveMetrics(job, answer) => {
-            let asked = node.clone();
-            reply(node, Class::Query, answer, async move {
-                part(&shard, metrics::live::run(&asked, &job)).await
-            });
+            query(node, answer, async move { metrics::live::run(&asked, &job).await });
         }
         Message::BlockMetrics(job, answer) => {
-            let asked = node.clone();
-            reply(node, Class::Query, answer, async move {
-                part(&shard, metrics::blocks::run(&asked, &job)).await
-            });
+            query(node, answer, async move { metrics::blocks::run(&asked, &job).await });
         }
         Message::WholeMetrics(job, answer) => {
-            let asked = node.clone();
-            reply(node, Class::Query, answer, async move {
-                part(&shard, metrics::whole::run(&asked, &job)).await
-            });
+            query(node, answer, async move { metrics::whole::run(&asked, &job).await });
         }
         Message::IdFilters(blocks, answer) => {
-            reply(
-                node,
-                Class::Query,
-                answer,
-                async move { id_filters::filters(&shard, &blocks).await },
-            );
+            let filters = async move { id_filters::filters(&shard, &blocks).await };
+            reply(node, Class::Query, answer, filters);
         }
         Message::KeepIdFilter(block_id, filter) => shard.store.keep_id_filter(block_id, filter),
         Message::LiveHas(tenant, ids, answer) => tell(answer, shard.live_has(&tenant, &ids)),
         Message::LiveTags(job, answer) => {
-            let asked = node.clone();
-            reply(node, Class::Query, answer, async move {
-                part(&shard, tags::live(&asked, &job)).await
-            });
+            query(node, answer, async move { tags::live(&asked, &job).await });
         }
         Message::BlockTags(job, answer) => {
-            let asked = node.clone();
-            reply(node, Class::Query, answer, async move {
-                part(&shard, tags::blocks(&asked, &job)).await
-            });
+            query(node, answer, async move { tags::blocks(&asked, &job).await });
         }
-        Message::AddBlock(entry, answer) => add_block(node.clone(), entry, answer),
+        Message::AddBlock(entry, answer) => add_block(asked, entry, answer),
         Message::SetBlocks(list, answer) => set_blocks(&shard, list, answer),
         Message::Flush(tenant, answer) => request_flush(&shard, tenant.as_ref(), answer),
         Message::Metrics(answer) => {
@@ -209,6 +181,16 @@ fn serve(node: &Node, message: Message) {
             tell(answer, ());
         }
     }
+}
+
+/// Runs a part of a query.
+fn query<T: 'static>(
+    node: &Node,
+    answer: PartAnswer<T>,
+    compute: impl Future<Output = Result<Charged<T>, QueryError>> + 'static,
+) {
+    let shard = Rc::clone(node.shard());
+    reply(node, Class::Query, answer, async move { part(&shard, compute).await });
 }
 
 /// Answers, unless whoever asked has gone away.

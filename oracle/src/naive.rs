@@ -1,8 +1,8 @@
 //! The evaluator that is plainly right (contract traceql.md §3–§7, §10).
 //!
 //! `expression` says what holds for one span, `tree` what relates spans, `pipeline` which spans
-//! are left, `answer` what a client is shown of them, `metrics` and `compare` what series they make.
-//! Nothing is prepared, cached, or left out.
+//! are left, `answer` what a client is shown of them, `metrics` and `compare` what series they
+//! make. Nothing is prepared, cached, or left out.
 
 mod aggregate;
 mod answer;
