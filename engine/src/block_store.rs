@@ -66,6 +66,12 @@ pub struct Reads {
     pub count: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Footers and filters that were in memory.
+    pub cache_hits: u64,
+    /// Footers and filters that were not.
+    pub cache_misses: u64,
+    /// Bytes of those that were.
+    pub cache_bytes: u64,
 }
 
 /// A block's footer, decoded, and its open file.
@@ -306,9 +312,23 @@ impl Reads {
         self.bytes += bytes as u64;
     }
 
+    /// Counts a footer or filter that was in memory.
+    pub fn hit(&mut self, bytes: usize) {
+        self.cache_hits += 1;
+        self.cache_bytes += bytes as u64;
+    }
+
+    /// Counts a footer or filter that was not.
+    pub fn miss(&mut self) {
+        self.cache_misses += 1;
+    }
+
     /// Adds other reads.
     pub fn merge(&mut self, other: Reads) {
         self.count += other.count;
         self.bytes += other.bytes;
+        self.cache_hits += other.cache_hits;
+        self.cache_misses += other.cache_misses;
+        self.cache_bytes += other.cache_bytes;
     }
 }

@@ -132,6 +132,36 @@ fn searches_find_what_was_sent() {
 }
 
 #[test]
+fn searches_of_blocks_tell_what_they_read_and_what_they_skipped() {
+    with_server(
+        1,
+        |_| {},
+        |server| async move {
+            sent(&server).await;
+            assert!(server.node.flush(None).await);
+            let figures = async |query: &str| {
+                let path = format!("/api/search?start=1699999990&end=1700000010&q={query}");
+                let metrics = &http::get(server.api, &path).await.json()["metrics"];
+                let figure = |name: &str| {
+                    let text = metrics["additionalMetrics"][name].as_str().unwrap_or("0");
+                    text.parse::<u64>().unwrap()
+                };
+                let names = ["cacheHits", "cacheMisses", "rowGroupsInspected", "rowGroupsSkipped"];
+                names.map(figure)
+            };
+            let (shop, other) = ("%7B.service.name=%22shop%22%7D", "%7B.service.name=%22x%22%7D");
+            // Finding its trace needs the block's footer once, whether other blocks have more of
+            // the trace may need it again.
+            let [_, misses, inspected, skipped] = figures(shop).await;
+            assert_eq!((misses, inspected, skipped), (1, 1, 0));
+            assert_eq!(figures(other).await, [1, 0, 0, 1]);
+            let live = http::get(server.api, "/api/search").await.json();
+            assert_eq!(live["metrics"].get("additionalMetrics"), None);
+        },
+    );
+}
+
+#[test]
 fn searches_that_make_no_sense_are_refused_with_a_text() {
     with_server(
         1,

@@ -145,7 +145,7 @@ pub struct Span {
 }
 
 /// What a search cost.
-#[derive(Clone, Copy, PartialEq, Message)]
+#[derive(Clone, PartialEq, Message)]
 pub struct SearchMetrics {
     /// Traces looked at.
     #[prost(uint32, tag = "1")]
@@ -174,4 +174,7 @@ pub struct SearchMetrics {
     /// Bytes read from the backend.
     #[prost(uint64, tag = "9")]
     pub backend_bytes: u64,
+    /// More figures by name, without those that are zero.
+    #[prost(btree_map = "string, int64", tag = "10")]
+    pub additional_metrics: BTreeMap<String, i64>,
 }

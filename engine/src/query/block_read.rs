@@ -165,8 +165,10 @@ pub async fn bloom(
     reads: &mut Reads,
 ) -> Result<Bytes, StoreError> {
     if let Some(filter) = shard.store.cached_bloom(block, number) {
+        reads.hit(filter.len());
         return Ok(filter);
     }
+    reads.miss();
     let mut memory = shard.memory_to_read(shard.store.bloom_memory_bytes()).await?;
     shard.store.bloom(block, number, &mut memory, reads).await
 }
@@ -181,8 +183,10 @@ pub async fn open(
     reads: &mut Reads,
 ) -> Result<Rc<OpenBlock>, StoreError> {
     if let Some(open) = shard.store.cached_open(block) {
+        reads.hit(open.reader().memory_bytes());
         return Ok(open);
     }
+    reads.miss();
     let mut memory = shard.memory_to_read(shard.store.open_memory_bytes(block)).await?;
     shard.store.open(block, &mut memory, reads).await
 }

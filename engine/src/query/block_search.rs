@@ -121,12 +121,13 @@ impl BlockSearch<'_> {
     ) -> Result<(), StoreError> {
         let latest_start = open.reader().latest_start_unix_nanos(row_group);
         if !latest_start.is_none_or(|start| self.newest.wants(start)) {
+            self.cost.row_groups_skipped += 1;
             return Ok(());
         }
         let (request, reads) = (self.fields.request(), &mut self.cost.reads);
-        let Sifted { candidates, counts } =
-            block_sift::sift(self.shard, open, row_group, request, reads).await?;
-        self.cost.bytes += counts.bytes;
+        let sifted = block_sift::sift(self.shard, open, row_group, request, reads).await?;
+        self.cost.add_sifted(&sifted);
+        let (Sifted { candidates, .. }, reads) = (sifted, &mut self.cost.reads);
         if candidates.is_empty() {
             return Ok(());
         }

@@ -8,6 +8,7 @@ use stringendo_proto::TraceId;
 use stringendo_proto::tempopb::{Span, SpanSet};
 use uuid::Uuid;
 
+use super::block_sift::Sifted;
 use super::bound::SearchBound;
 use super::elsewhere::{LiveTimes, Piece};
 use super::memory::{AnswerMemory, Charged};
@@ -106,6 +107,15 @@ pub struct SearchCost {
     pub bytes: u64,
     /// Reads of the backend.
     pub reads: Reads,
+    /// Row groups of which something was read.
+    pub row_groups: u64,
+    /// Row groups that turned out to hold nothing from their dictionaries or pages of single
+    /// columns.
+    pub row_groups_skipped: u64,
+    /// Data pages that were decoded to find the rows that are worth reading.
+    pub pages: u64,
+    /// Data pages that were stepped over meanwhile.
+    pub pages_skipped: u64,
 }
 
 impl SearchCost {
@@ -115,6 +125,37 @@ impl SearchCost {
         self.spans += other.spans;
         self.bytes += other.bytes;
         self.reads.merge(other.reads);
+        self.row_groups += other.row_groups;
+        self.row_groups_skipped += other.row_groups_skipped;
+        self.pages += other.pages;
+        self.pages_skipped += other.pages_skipped;
+    }
+
+    /// Adds what finding the rows of a row group took that are worth reading.
+    pub fn add_sifted(&mut self, sifted: &Sifted) {
+        self.bytes += sifted.counts.bytes;
+        self.pages += sifted.counts.pages;
+        self.pages_skipped += sifted.counts.pages_skipped;
+        match sifted.candidates.is_empty() {
+            true => self.row_groups_skipped += 1,
+            false => self.row_groups += 1,
+        }
+    }
+
+    /// The figures that answers show by name (contract http-api.md §4.1), without zeros.
+    pub fn additional(&self) -> BTreeMap<String, i64> {
+        let figures = [
+            ("cacheHits", self.reads.cache_hits),
+            ("cacheMisses", self.reads.cache_misses),
+            ("cacheBytes", self.reads.cache_bytes),
+            ("rowGroupsInspected", self.row_groups),
+            ("rowGroupsSkipped", self.row_groups_skipped),
+            ("pagesInspected", self.pages),
+            ("pagesSkipped", self.pages_skipped),
+        ];
+        let figures = figures.into_iter().filter(|(_, figure)| *figure > 0);
+        let shown = |figure| i64::try_from(figure).unwrap_or(i64::MAX);
+        figures.map(|(name, figure)| (name.to_owned(), shown(figure))).collect()
     }
 }
 

@@ -169,6 +169,7 @@ impl State {
             inspected_spans: self.cost.spans,
             backend_reads: self.cost.reads.count,
             backend_bytes: self.cost.reads.bytes,
+            additional_metrics: self.cost.additional(),
         }
     }
 }

@@ -48,6 +48,10 @@ fn add_metrics(all: &mut SearchMetrics, more: &SearchMetrics) {
     all.inspected_spans += more.inspected_spans;
     all.backend_reads += more.backend_reads;
     all.backend_bytes += more.backend_bytes;
+    for (name, figure) in &more.additional_metrics {
+        let sum = all.additional_metrics.entry(name.clone()).or_default();
+        *sum = sum.saturating_add(*figure);
+    }
 }
 
 fn merge_trace(known: &mut TraceSearchMetadata, more: TraceSearchMetadata) {

@@ -70,7 +70,7 @@ impl Api {
         let each = search.tenants.iter().map(async |(tenant, progress)| {
             let count = QueryCount::begin(&self.node, tenant, "search")?;
             let answer = self.node.search_with(tenant, &search.request, progress).await?;
-            let metrics = answer.value.metrics;
+            let metrics = answer.value.metrics.as_ref();
             count.completed(metrics.map_or(0, |metrics| metrics.inspected_bytes));
             Ok::<_, QueryError>(answer)
         });

@@ -37,7 +37,7 @@ pub fn entry_bytes(entry: &impl Message) -> usize {
 pub fn search(answer: SearchResponse, bytes_max: usize) -> impl Iterator<Item = SearchResponse> {
     let metrics = answer.metrics;
     let groups = groups(answer.traces, bytes_max, entry_bytes);
-    groups.into_iter().map(move |traces| SearchResponse { traces, metrics })
+    groups.into_iter().map(move |traces| SearchResponse { traces, metrics: metrics.clone() })
 }
 
 /// A range query's answer in packets; only the last one says whether it is whole.
@@ -49,8 +49,15 @@ pub fn range(
     let groups = groups(series, bytes_max, entry_bytes);
     let last = groups.len() - 1;
     groups.into_iter().enumerate().map(move |(number, series)| match number == last {
-        true => QueryRangeResponse { series, metrics, status, message: message.clone() },
-        false => QueryRangeResponse { series, metrics, ..QueryRangeResponse::default() },
+        true => QueryRangeResponse {
+            series,
+            metrics: metrics.clone(),
+            status,
+            message: message.clone(),
+        },
+        false => {
+            QueryRangeResponse { series, metrics: metrics.clone(), ..QueryRangeResponse::default() }
+        }
     })
 }
 
@@ -63,8 +70,17 @@ pub fn instant(
     let groups = groups(series, bytes_max, entry_bytes);
     let last = groups.len() - 1;
     groups.into_iter().enumerate().map(move |(number, series)| match number == last {
-        true => QueryInstantResponse { series, metrics, status, message: message.clone() },
-        false => QueryInstantResponse { series, metrics, ..QueryInstantResponse::default() },
+        true => QueryInstantResponse {
+            series,
+            metrics: metrics.clone(),
+            status,
+            message: message.clone(),
+        },
+        false => QueryInstantResponse {
+            series,
+            metrics: metrics.clone(),
+            ..QueryInstantResponse::default()
+        },
     })
 }
 
@@ -75,7 +91,9 @@ pub fn tag_names(
 ) -> impl Iterator<Item = SearchTagsResponse> {
     let metrics = answer.metrics;
     let groups = groups(answer.tag_names, bytes_max, text_bytes);
-    groups.into_iter().map(move |tag_names| SearchTagsResponse { tag_names, metrics })
+    groups
+        .into_iter()
+        .map(move |tag_names| SearchTagsResponse { tag_names, metrics: metrics.clone() })
 }
 
 /// Names of tags by scope in packets: a scope may be in several.
@@ -89,7 +107,7 @@ pub fn tag_names_v2(
         groups.into_iter().map(move |tags| TagScope { name: name.clone(), tags })
     });
     let groups = groups(scopes.collect(), bytes_max, entry_bytes);
-    groups.into_iter().map(move |scopes| SearchTagsV2Response { scopes, metrics })
+    groups.into_iter().map(move |scopes| SearchTagsV2Response { scopes, metrics: metrics.clone() })
 }
 
 /// Values of a tag in packets.
@@ -99,7 +117,9 @@ pub fn tag_values(
 ) -> impl Iterator<Item = SearchTagValuesResponse> {
     let metrics = answer.metrics;
     let groups = groups(answer.tag_values, bytes_max, text_bytes);
-    groups.into_iter().map(move |tag_values| SearchTagValuesResponse { tag_values, metrics })
+    groups
+        .into_iter()
+        .map(move |tag_values| SearchTagValuesResponse { tag_values, metrics: metrics.clone() })
 }
 
 /// Values of a tag with types in packets.
@@ -109,7 +129,9 @@ pub fn tag_values_v2(
 ) -> impl Iterator<Item = SearchTagValuesV2Response> {
     let metrics = answer.metrics;
     let groups = groups(answer.tag_values, bytes_max, entry_bytes);
-    groups.into_iter().map(move |tag_values| SearchTagValuesV2Response { tag_values, metrics })
+    groups
+        .into_iter()
+        .map(move |tag_values| SearchTagValuesV2Response { tag_values, metrics: metrics.clone() })
 }
 
 /// Bytes of a text inside of a message, with its tag and length.

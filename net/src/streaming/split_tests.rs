@@ -25,7 +25,7 @@ fn every_packet_of_a_search_carries_the_cost() {
         ..TraceSearchMetadata::default()
     };
     let metrics = Some(SearchMetrics { completed_jobs: 3, ..SearchMetrics::default() });
-    let answer = SearchResponse { traces: vec![trace("a"), trace("b")], metrics };
+    let answer = SearchResponse { traces: vec![trace("a"), trace("b")], metrics: metrics.clone() };
     let packets: Vec<_> = search(answer.clone(), 100).collect();
     assert_eq!(packets.len(), 2);
     assert!(packets.iter().all(|packet| packet.metrics == metrics));

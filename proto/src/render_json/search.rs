@@ -1,7 +1,9 @@
 //! The answer of a search (contract http-api.md §4.1).
 
+use std::collections::BTreeMap;
+
 use super::trace::put_key_value;
-use crate::json::{Object, put_array};
+use crate::json::{Object, put_array, put_quoted};
 use crate::tempopb::{
     SearchMetrics, SearchResponse, ServiceStats, Span, SpanSet, TraceSearchMetadata,
 };
@@ -58,6 +60,18 @@ fn put_span(out: &mut Vec<u8>, span: &Span) {
     object.end();
 }
 
+/// Figures by name.
+pub(super) fn put_additional(object: &mut Object<'_>, metrics: &BTreeMap<String, i64>) {
+    if metrics.is_empty() {
+        return;
+    }
+    let mut figures = Object::begin(object.key("additionalMetrics"));
+    for (name, figure) in metrics {
+        put_quoted(figures.key(name), figure);
+    }
+    figures.end();
+}
+
 pub(super) fn put_metrics(out: &mut Vec<u8>, metrics: &SearchMetrics) {
     let mut object = Object::begin(out);
     object.u32_unless_zero("inspectedTraces", metrics.inspected_traces);
@@ -69,5 +83,6 @@ pub(super) fn put_metrics(out: &mut Vec<u8>, metrics: &SearchMetrics) {
     object.u64_unless_zero("inspectedSpans", metrics.inspected_spans);
     object.u64_unless_zero("backendReads", metrics.backend_reads);
     object.u64_unless_zero("backendBytes", metrics.backend_bytes);
+    put_additional(&mut object, &metrics.additional_metrics);
     object.end();
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use prost::Message;
 
+use super::search::put_additional;
 use crate::json::{Object, put_array, put_string};
 use crate::tempopb::{
     MetadataMetrics, SearchTagValuesResponse, SearchTagValuesV2Response, SearchTagsResponse,
@@ -97,6 +98,7 @@ fn put_metrics(out: &mut Vec<u8>, metrics: &MetadataMetrics) {
     object.u64_unless_zero("totalBlockBytes", metrics.total_block_bytes);
     object.u64_unless_zero("backendReads", metrics.backend_reads);
     object.u64_unless_zero("backendBytes", metrics.backend_bytes);
+    put_additional(&mut object, &metrics.additional_metrics);
     object.end();
 }
 

@@ -1,6 +1,8 @@
 //! Answers about tags (contract http-api.md §5, §12.2). Texts are bytes that are UTF-8: they share
 //! the memory of the sets that they come from.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use prost::Message;
 
@@ -71,7 +73,7 @@ pub struct TagValue {
 }
 
 /// What an answer about tags cost.
-#[derive(Clone, Copy, PartialEq, Message)]
+#[derive(Clone, PartialEq, Message)]
 pub struct MetadataMetrics {
     /// Bytes looked at.
     #[prost(uint64, tag = "1")]
@@ -94,4 +96,7 @@ pub struct MetadataMetrics {
     /// Bytes read from the backend.
     #[prost(uint64, tag = "7")]
     pub backend_bytes: u64,
+    /// More figures by name, without those that are zero.
+    #[prost(btree_map = "string, int64", tag = "8")]
+    pub additional_metrics: BTreeMap<String, i64>,
 }

@@ -192,9 +192,9 @@ impl<'a, 'n> BlockMetrics<'a, 'n> {
         row_group: usize,
     ) -> Result<(), StoreError> {
         let (request, reads) = (self.fields.request(), &mut self.found.cost.reads);
-        let Sifted { candidates, counts } =
-            block_sift::sift(shard, open, row_group, request, reads).await?;
-        self.found.cost.bytes += counts.bytes;
+        let sifted = block_sift::sift(shard, open, row_group, request, reads).await?;
+        self.found.cost.add_sifted(&sifted);
+        let (Sifted { candidates, .. }, reads) = (sifted, &mut self.found.cost.reads);
         let ranges = open.reader().candidate_ranges(row_group, request, &candidates);
         if ranges.is_empty() {
             return Ok(());

@@ -37,6 +37,7 @@ impl MetricsProgress {
             inspected_spans: state.cost.spans,
             backend_reads: state.cost.reads.count,
             backend_bytes: state.cost.reads.bytes,
+            additional_metrics: state.cost.additional(),
         }
     }
 

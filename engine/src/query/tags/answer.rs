@@ -61,6 +61,7 @@ impl TagsCost {
             total_block_bytes: self.block_bytes,
             backend_reads: self.read.reads.count,
             backend_bytes: self.read.reads.bytes,
+            additional_metrics: self.read.additional(),
         })
     }
 }
