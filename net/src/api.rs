@@ -29,6 +29,7 @@ mod format;
 mod merge;
 pub mod metrics;
 mod metrics_params;
+mod metrics_summary;
 mod operations;
 pub mod params;
 mod process;
@@ -117,6 +118,7 @@ impl Api {
             Route::Search => self.query(self.search(call)).await,
             Route::MetricsRange => self.query(self.metrics_range(call)).await,
             Route::MetricsInstant => self.query(self.metrics_instant(call)).await,
+            Route::MetricsSummary => self.query(self.metrics_summary(call)).await,
             Route::TagNames(version) => self.query(self.answer_tag_names(*version, call)).await,
             Route::TagValues(version, tag) => {
                 self.query(self.answer_tag_values(*version, tag, call)).await

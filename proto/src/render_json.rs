@@ -7,6 +7,7 @@
 mod llm;
 mod metrics;
 mod search;
+pub mod summary;
 mod tags;
 mod trace;
 

@@ -77,7 +77,11 @@ impl Api {
         self.begin_metrics(request, headers)
     }
 
-    fn begin_metrics(
+    /// A query for the tenants of the request.
+    ///
+    /// # Errors
+    /// 401: it names none.
+    pub(super) fn begin_metrics(
         &self,
         request: MetricsRequest,
         headers: &HeaderMap,

@@ -20,6 +20,8 @@ pub enum Route {
     MetricsRange,
     /// Metrics over the whole of a range.
     MetricsInstant,
+    /// Counts and quantiles by the values of fields.
+    MetricsSummary,
     /// Names of tags.
     TagNames(Version),
     /// Values of a tag, named by a path that may hold `/`.
@@ -119,7 +121,7 @@ fn api_route(path: &str) -> Route {
         }
         ["api", "metrics", "query_range"] => Route::MetricsRange,
         ["api", "metrics", "query"] => Route::MetricsInstant,
-        ["api", "metrics", "summary"] => Route::NotServed("api_metrics_summary"),
+        ["api", "metrics", "summary"] => Route::MetricsSummary,
         _ => Route::Unknown,
     }
 }
@@ -163,6 +165,7 @@ fn label(route: &Route) -> &'static str {
         Route::Search => "api_search",
         Route::MetricsRange => "api_metrics_query_range",
         Route::MetricsInstant => "api_metrics_query",
+        Route::MetricsSummary => "api_metrics_summary",
         Route::TagNames(Version::V1) => "api_search_tags",
         Route::TagNames(Version::V2) => "api_v2_search_tags",
         Route::TagValues(Version::V1, _) => "api_search_tag_tagname_values",

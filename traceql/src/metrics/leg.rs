@@ -121,6 +121,12 @@ impl Leg {
         matches!(self.measure, Measure::Compare(_))
     }
 
+    /// The keys of the labels that tell series apart, in order. A series lacks those of which its
+    /// spans have no value.
+    pub fn label_keys(&self) -> impl Iterator<Item = &str> {
+        self.by.iter().map(|read| read.text.as_str())
+    }
+
     /// The label that stands for no labels.
     pub(super) fn name_label(&self) -> Option<Label> {
         let name = match &self.measure {
