@@ -77,7 +77,6 @@ fn bad_parameters_of_a_trace_are_refused_with_a_text() {
                 ("/api/traces/1?mode=some", "mode: some"),
                 ("/api/traces/1?blockStart=1", "invalid blockStart: "),
                 ("/api/v2/traces/1?q=%7B", "parse error at line 1, col 2"),
-                ("/api/v2/traces/1?span_pruning=true", "span_pruning is not supported yet"),
             ];
             for (path, expected) in cases {
                 let (status, text) = status_and_text(&server, path).await;

@@ -108,7 +108,8 @@ impl Pieces {
         take_all(&mut found, self.1)?;
         let Held { value: TracePieces { pieces, cost: read }, kept: _kept } = found;
         cost.bytes += read.inspected_bytes;
-        cost.reads.merge(Reads { count: read.backend_reads, bytes: read.backend_bytes });
+        let (count, bytes) = (read.backend_reads, read.backend_bytes);
+        cost.reads.merge(Reads { count, bytes, ..Reads::default() });
         WholeTrace::of(&combine(pieces), memory)
     }
 }

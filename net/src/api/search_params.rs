@@ -112,9 +112,18 @@ fn limit(params: &Params, settings: &SearchSettings) -> Result<usize, Failure> {
     Ok(limit as usize)
 }
 
+/// Spans shown of a set; 0 = all of them.
+///
+/// Asking for 0 asks for all (contract http-api.md §4), but not past a limit: where there is one,
+/// as there is by default, 0 is the default (traceql.md §10.2), as over gRPC, where 0 is nothing.
 fn spans_per_span_set(params: &Params, settings: &SearchSettings) -> Result<usize, Failure> {
-    let count = params.typed("spss")?.unwrap_or(settings.default_spans_per_span_set);
+    let default = settings.default_spans_per_span_set;
     let count_max = settings.spans_per_span_set_max;
+    let count = match params.typed("spss")? {
+        None => default,
+        Some(0) if count_max > 0 => default,
+        Some(count) => count,
+    };
     if count_max > 0 && count > count_max {
         return Err(Failure::bad(format!(
             "spans per span set exceeds {count_max}. received {count}"

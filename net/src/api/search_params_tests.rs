@@ -32,12 +32,22 @@ fn defaults_are_those_of_the_settings() {
 
 #[test]
 fn limits_are_kept() {
-    assert_eq!(search("limit=7&spss=0").unwrap().spans_per_span_set, 0);
+    assert_eq!(search("limit=7&spss=7").unwrap().spans_per_span_set, 7);
     refused("limit=0", "invalid limit: must be a positive number");
     refused("limit=-1", "invalid limit: ");
     refused("limit=262145", "limit 262145 exceeds max limit 262144");
     refused("spss=101", "spans per span set exceeds 100. received 101");
     refused("spss=x", "invalid spss: ");
+}
+
+#[test]
+fn zero_spans_per_set_are_all_only_where_there_is_no_limit() {
+    assert_eq!(search("spss=0").unwrap().spans_per_span_set, 3);
+    let settings = SearchSettings { spans_per_span_set_max: 0, ..SearchSettings::default() };
+    let all = request(&Params::parse("spss=0"), &settings, NOW).unwrap();
+    assert_eq!(all.spans_per_span_set, 0);
+    let many = request(&Params::parse("spss=5000"), &settings, NOW).unwrap();
+    assert_eq!(many.spans_per_span_set, 5000);
 }
 
 #[test]

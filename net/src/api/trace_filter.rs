@@ -11,22 +11,12 @@ use crate::settings::SearchSettings;
 /// What an answer says that lacks spans for this reason.
 pub const FILTERED: &str = "trace filtered by query";
 
-/// Of what `trace_by_id.span_pruning_enabled` would allow.
-const NOT_SERVED: [&str; 4] = [
-    "span_pruning",
-    "span_pruning_group_by",
-    "span_pruning_min_spans",
-    "span_pruning_max_parent_depth",
-];
-
-/// Reads the filter, if there is one. The other parameters mean nothing without `q`.
+/// Reads the filter, if there is one. The other parameters mean nothing without `q`; those of span
+/// pruning mean nothing where that is switched off, which it always is.
 ///
 /// # Errors
 /// 400 with what is wrong.
 pub fn filter(params: &Params, settings: &SearchSettings) -> Result<Option<TraceFilter>, Failure> {
-    if let Some(name) = NOT_SERVED.iter().find(|name| params.get(name).is_some()) {
-        return Err(Failure::bad(format!("parameter {name} is not supported yet")));
-    }
     let keep_hierarchy = boolean(params, "keep_hierarchy")?;
     let descendants = depth(params, "match_depth", Some(0))?;
     let ancestors = depth(params, "ancestor_depth", None)?;

@@ -32,5 +32,9 @@ fn a_depth_of_minus_one_is_unbounded() {
 fn what_is_wrong_is_named() {
     assert!(depths("q={}&keep_hierarchy=maybe").unwrap_err().starts_with("invalid keep_hierarchy"));
     assert!(depths("q={").is_err());
-    assert!(depths("span_pruning=true").unwrap_err().contains("not supported"));
+}
+
+#[test]
+fn parameters_of_span_pruning_mean_nothing_where_it_is_switched_off() {
+    assert_eq!(depths("span_pruning=true&span_pruning_min_spans=x"), Ok(None));
 }

@@ -194,7 +194,7 @@ impl<'a, 'n> BlockMetrics<'a, 'n> {
         let (request, reads) = (self.fields.request(), &mut self.found.cost.reads);
         let sifted = block_sift::sift(shard, open, row_group, request, reads).await?;
         self.found.cost.add_sifted(&sifted);
-        let (Sifted { candidates, .. }, reads) = (sifted, &mut self.found.cost.reads);
+        let Sifted { candidates, .. } = sifted;
         let ranges = open.reader().candidate_ranges(row_group, request, &candidates);
         if ranges.is_empty() {
             return Ok(());

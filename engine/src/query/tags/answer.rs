@@ -198,6 +198,7 @@ impl ValuesAnswer {
         let text = |text: String| Bytes::from(text);
         let strings = shared(values.strings).map(|value| ("string", value));
         let ints = values.ints.iter().map(|value| ("int", text(value.to_string())));
+        // As the language writes them, so that they can be put into a query: there, 2 is not 2.0.
         let floats = values.floats.iter();
         let floats = floats.map(|value| ("float", text(Static::Float(*value).to_string())));
         let bools = values.bools.iter().map(|value| ("bool", text(value.to_string())));
