@@ -10,7 +10,10 @@ fn json(series: Vec<(String, SummaryValue)>) -> String {
 fn a_summary_is_written_as_the_contract_has_it() {
     assert_eq!(
         json(vec![(".attr1".to_owned(), SummaryValue::Str(b"foo".to_vec()))]),
-        r#"{"summaries":[{"spanCount":"20","errorSpanCount":"1","series":[{"key":".attr1","value":{"type":5,"s":"foo"}}],"p99":"68719476736","p95":"4","p90":"3"}]}"#
+        concat!(
+            r#"{"summaries":[{"spanCount":"20","errorSpanCount":"1","series":[{"key":".attr1","#,
+            r#""value":{"type":5,"s":"foo"}}],"p99":"68719476736","p95":"4","p90":"3"}]}"#
+        )
     );
     assert_eq!(metrics_summary(&[]), br#"{"summaries":[]}"#);
 }
