@@ -436,8 +436,8 @@ impl BlockReader {
         Ok(ColumnStream::new(Arc::clone(&self.footer.leaves[column].path), kind, parts))
     }
 
-    /// How many rows the data pages of a column that begin in `range` have; nothing where the offset
-    /// index is not known.
+    /// How many rows the data pages of a column that begin in `range` have; nothing where the
+    /// offset index is not known.
     pub(crate) fn page_rows(
         &self,
         row_group: usize,

@@ -300,7 +300,8 @@ impl Shared {
     }
 }
 
-/// Levels of a repeated leaf whose values belong to `elements` of the parent list, some to the same.
+/// Levels of a repeated leaf whose values belong to `elements` of the parent list, some of them to
+/// the same.
 fn repeat(parent: &Levels, elements: &[u32], out: &mut Levels) {
     out.clear(parent.max + 1);
     let (mut element, mut next) = (0, 0);
