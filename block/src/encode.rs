@@ -17,6 +17,7 @@ mod delta;
 mod dictionary;
 mod file;
 mod levels;
+mod numbers;
 mod resource;
 mod rle;
 mod span;
@@ -254,7 +255,8 @@ impl BlockEncoder {
     }
 
     fn begin_closing(&mut self) {
-        self.file.begin_row_group(self.row_group_rows);
+        let written = self.columns.all().0.iter().map(|column| column.written_bytes()).sum();
+        self.file.begin_row_group(self.row_group_rows, written);
         self.last_ids.extend(self.last_id);
         self.row_group_rows = 0;
         self.row_group_estimate = 0;

@@ -246,8 +246,8 @@ const ATTRIBUTE: &[(&str, Repetition, LeafType, LeafEncoding)] = &[
     ("Key", REQUIRED, Str, D),
     ("IsArray", REQUIRED, Bool, P),
     ("Value", REPEATED, Str, D),
-    ("ValueInt", REPEATED, I64, P),
-    ("ValueDouble", REPEATED, F64, P),
+    ("ValueInt", REPEATED, I64, D),
+    ("ValueDouble", REPEATED, F64, D),
     ("ValueBool", REPEATED, Bool, P),
     ("ValueUnsupported", OPTIONAL, Str, L),
 ];
@@ -298,7 +298,7 @@ fn dedicated_leaf(depth: usize, column: Assigned) -> Expanded {
     let leaf = match (column.kind, column.blob) {
         (DedicatedType::String, true) => (Str, L, Z),
         (DedicatedType::String, false) => (Str, D, Z),
-        (DedicatedType::Int, _) => (I64, P, Z),
+        (DedicatedType::Int, _) => (I64, D, Z),
     };
     Expanded {
         depth: depth + 1,

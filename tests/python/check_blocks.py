@@ -28,8 +28,8 @@ ATTR = [
     ("Key", "req", "str", "D", "s"),
     ("IsArray", "req", "bool", "P", "s"),
     ("Value", "rep", "str", "D", "s"),
-    ("ValueInt", "rep", "i64", "P", "s"),
-    ("ValueDouble", "rep", "f64", "P", "s"),
+    ("ValueInt", "rep", "i64", "D", "s"),
+    ("ValueDouble", "rep", "f64", "D", "s"),
     ("ValueBool", "rep", "bool", "P", "s"),
     ("ValueUnsupported", "opt", "str", "L", "s"),
 ]
@@ -53,7 +53,7 @@ def dedicated(scope, columns):
         blob = "blob" in column.get("o", [])
         leaves.append((f"String{number:02}", "rep", "str", *(("L", "z") if blob else ("D", "s"))))
     for number, _ in enumerate(ints[:5], 1):
-        leaves.append((f"Int{number:02}", "rep", "i64", "P", "s"))
+        leaves.append((f"Int{number:02}", "rep", "i64", "D", "s"))
     return [("DedicatedAttributes", "req", leaves)] if leaves else []
 
 

@@ -14,6 +14,10 @@ const ARRAY: u32 = bytes_tag(5);
 const KVLIST: u32 = bytes_tag(6);
 const BYTES: u32 = bytes_tag(7);
 
+// Fields of `KeyValue`; their tags have one byte.
+const KEY_TAG: u8 = bytes_tag(1) as u8;
+const VALUE_TAG: u8 = bytes_tag(2) as u8;
+
 /// The tag of a field of strings, bytes or messages.
 pub const fn bytes_tag(field: u32) -> u32 {
     Tag::new(field, WireType::Bytes).0
@@ -84,14 +88,53 @@ impl<'a> Any<'a> {
     }
 }
 
+/// The key and the value of a `KeyValue`.
+///
+/// # Errors
+/// Bytes that are not protobuf.
+#[inline]
+pub fn attribute(body: &[u8]) -> Result<(&[u8], Any<'_>), EncodeError> {
+    if let Some(plain) = plain_attribute(body) {
+        return Ok(plain);
+    }
+    let (key, value) = key_value(body)?;
+    Ok((key, Any::parse(value)?))
+}
+
+/// The usual form, in one go: a short key, then a short string, number or truth value. `None` says
+/// nothing about it.
+#[inline]
+fn plain_attribute(body: &[u8]) -> Option<(&[u8], Any<'_>)> {
+    let (&[KEY_TAG, key_len], rest) = body.split_first_chunk()? else { return None };
+    if key_len >= 0x80 {
+        return None;
+    }
+    let (key, rest) = rest.split_at_checked(usize::from(key_len))?;
+    let (&[VALUE_TAG, value_len, tag], content) = rest.split_first_chunk()? else { return None };
+    if value_len >= 0x80 || usize::from(value_len) != content.len() + 1 {
+        return None;
+    }
+    let any = match (u32::from(tag), content) {
+        (STRING, [len, text @ ..]) if usize::from(*len) == text.len() => Any::Str(text),
+        (INT, &[a]) if a < 0x80 => Any::Int(a.into()),
+        (INT, &[a, b]) if a >= 0x80 && b < 0x80 => {
+            Any::Int(i64::from(a & 0x7f) | i64::from(b) << 7)
+        }
+        (BOOL, &[a]) if a < 0x80 => Any::Bool(a != 0),
+        (DOUBLE, content) => Any::Double(f64::from_le_bytes(content.try_into().ok()?)),
+        _ => return None,
+    };
+    Some((key, any))
+}
+
 /// Splits the body of a `KeyValue` into key and the body of its value (empty if there is none).
 ///
 /// # Errors
 /// Bytes that are not protobuf.
 #[inline]
 pub fn key_value(body: &[u8]) -> Result<(&[u8], &[u8]), EncodeError> {
-    const KEY: u32 = bytes_tag(1);
-    const VALUE: u32 = bytes_tag(2);
+    const KEY: u32 = KEY_TAG as u32;
+    const VALUE: u32 = VALUE_TAG as u32;
     let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
     let mut r = Reader::new(body);
     while let Some(tag) = r.tag()? {

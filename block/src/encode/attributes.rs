@@ -5,9 +5,10 @@ use super::any::{self, Any, Elements};
 use super::column::{AnyColumn, Column};
 use super::dictionary::Dictionary;
 use super::levels::{List, Placement};
-use super::values::{BoolValues, BytesValues, DictValues, DoubleValues, IntValues};
+use super::numbers::NumberValues;
+use super::values::{BoolValues, BytesValues, DictValues};
 use crate::meta::{DedicatedColumn, DedicatedScope, DedicatedType};
-use crate::schema::{self, LeafEncoding, LeafType, Schema};
+use crate::schema::{self, Schema};
 
 /// Builds columns for leaves by path.
 pub struct Leaves<'s> {
@@ -64,8 +65,8 @@ pub struct Attributes {
     key: Column<DictValues>,
     is_array: Column<BoolValues>,
     value: Column<DictValues>,
-    value_int: Column<IntValues<i64>>,
-    value_double: Column<DoubleValues>,
+    value_int: Column<NumberValues>,
+    value_double: Column<NumberValues>,
     value_bool: Column<BoolValues>,
     value_unsupported: Column<BytesValues>,
     json: Vec<u8>,
@@ -99,7 +100,7 @@ impl Attributes {
     /// Columns below `path` (such as `rs.ss.Spans.Attrs`), whose elements are `list`.
     pub fn new(leaves: &Leaves<'_>, path: &str, list: List, dedicated: Vec<Dedicated>) -> Self {
         let at = |name: &str| format!("{path}.{name}");
-        let ints = IntValues::new(LeafType::I64, LeafEncoding::Plain);
+        let (ints, doubles) = (NumberValues::ints(), NumberValues::doubles());
         let optional = Placement::Optional(Vec::new());
         let required = Placement::Required;
         let mut this = Self {
@@ -111,12 +112,7 @@ impl Attributes {
             is_array: leaves.column(&at("IsArray"), list, required, BoolValues::default()),
             value: leaves.column(&at("Value"), list, repeated(), DictValues::default()),
             value_int: leaves.column(&at("ValueInt"), list, repeated(), ints),
-            value_double: leaves.column(
-                &at("ValueDouble"),
-                list,
-                repeated(),
-                DoubleValues::default(),
-            ),
+            value_double: leaves.column(&at("ValueDouble"), list, repeated(), doubles),
             value_bool: leaves.column(&at("ValueBool"), list, repeated(), BoolValues::default()),
             value_unsupported: leaves.column(
                 &at("ValueUnsupported"),
@@ -177,8 +173,7 @@ impl Attributes {
     /// Bytes that are not protobuf.
     #[inline]
     pub fn push(&mut self, owner: u32, body: &[u8]) -> Result<u32, EncodeError> {
-        let (key, value) = any::key_value(body)?;
-        let value = Any::parse(value)?;
+        let (key, value) = any::attribute(body)?;
         let number = self.key_number(key);
         if let Role::Dedicated(at) = self.key_infos[number].role
             && self.dedicated[at].push(owner, value)?
@@ -269,11 +264,11 @@ impl Attributes {
                 self.value.place(at);
             }
             Any::Int(number) => {
-                self.value_int.values.push(number);
+                self.value_int.values.push(number as u64);
                 self.value_int.place(at);
             }
             Any::Double(number) => {
-                self.value_double.values.0.push(number);
+                self.value_double.values.push(number.to_bits());
                 self.value_double.place(at);
             }
             Any::Bool(value) => {
@@ -326,7 +321,7 @@ pub struct Dedicated {
 enum DedicatedValues {
     Strings(Column<DictValues>),
     Blobs(Column<BytesValues>),
-    Ints(Column<IntValues<i64>>),
+    Ints(Column<NumberValues>),
 }
 
 impl Dedicated {
@@ -341,11 +336,13 @@ impl Dedicated {
         let assigned = schema::assign(columns, scope);
         let column = |assigned: schema::Assigned| {
             let path = format!("{path}.DedicatedAttributes.{}", assigned.column);
-            let ints = || IntValues::new(LeafType::I64, LeafEncoding::Plain);
             let values = match (assigned.kind, assigned.blob) {
-                (DedicatedType::Int, _) => {
-                    DedicatedValues::Ints(leaves.column(&path, list, repeated(), ints()))
-                }
+                (DedicatedType::Int, _) => DedicatedValues::Ints(leaves.column(
+                    &path,
+                    list,
+                    repeated(),
+                    NumberValues::ints(),
+                )),
                 (DedicatedType::String, true) => DedicatedValues::Blobs(leaves.column(
                     &path,
                     list,
@@ -416,7 +413,7 @@ impl Dedicated {
                 column.place(owner);
             }
             (DedicatedValues::Ints(column), Any::Int(number)) => {
-                column.values.push(number);
+                column.values.push(number as u64);
                 column.place(owner);
             }
             // `takes` has seen to it that there is nothing else.

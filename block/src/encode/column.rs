@@ -8,7 +8,7 @@ use super::EncodeError;
 use super::compress::{Frames, put_stored};
 use super::levels::{List, Lists, PageLevels, Placement};
 use super::thrift::Struct;
-use super::values::{Bounds, Values};
+use super::values::{Bounds, Encoded, Values};
 use crate::schema::{Leaf, LeafCompression, LeafEncoding, LeafType};
 
 /// Parquet's numbers of encodings and page types.
@@ -79,6 +79,8 @@ pub struct PageEntry {
     pub nulls: u64,
     /// Smallest and greatest value, not cut; `None` if it holds none.
     pub bounds: Option<Bounds>,
+    /// How its values are encoded.
+    pub encoded: Encoded,
 }
 
 /// A column chunk that is complete.
@@ -136,7 +138,7 @@ impl<V: Values> Column<V> {
     }
 
     fn clear_page(&mut self) {
-        self.values.truncate(0);
+        self.values.end_page();
         if let Placement::Repeated(elements) | Placement::Optional(elements) = &mut self.placement {
             elements.clear();
         }
@@ -157,6 +159,8 @@ pub trait AnyColumn {
     /// # Errors
     /// As [`AnyColumn::write_page`].
     fn close(&mut self, scratch: &mut Scratch) -> Result<Chunk, EncodeError>;
+    /// Bytes of the pages that are written.
+    fn written_bytes(&self) -> usize;
     /// Bytes of memory held.
     fn memory_bytes(&self) -> usize;
 }
@@ -171,9 +175,9 @@ impl<V: Values> AnyColumn for Column<V> {
         let levels = lists.encoded(self.list, &self.placement)?;
         let bounds = self.values.bounds();
         scratch.values.clear();
-        self.values.encode(&mut scratch.values);
+        let encoded = self.values.encode(&mut scratch.values);
         let nulls = levels.entries.saturating_sub(self.values.len()) as u64;
-        let page = PageBody { levels, nulls, rows, bounds, kind: &self.kind };
+        let page = PageBody { levels, nulls, rows, bounds, kind: &self.kind, encoded };
         page.write(&mut self.chunk, scratch)?;
         self.clear_page();
         Ok(())
@@ -181,12 +185,15 @@ impl<V: Values> AnyColumn for Column<V> {
 
     fn close(&mut self, scratch: &mut Scratch) -> Result<Chunk, EncodeError> {
         let mut chunk = std::mem::take(&mut self.chunk);
-        if let Some(dictionary) = self.values.dictionary() {
-            let (page, count) = (dictionary.page(), dictionary.len());
+        if let Some((page, count)) = self.values.dictionary_page() {
             write_dictionary(page, count, self.kind.compression, &mut chunk, scratch)?;
         }
         self.values.reset();
         Ok(chunk)
+    }
+
+    fn written_bytes(&self) -> usize {
+        self.chunk.data.len()
     }
 
     fn memory_bytes(&self) -> usize {
@@ -206,6 +213,7 @@ struct PageBody<'p> {
     rows: u64,
     bounds: Option<Bounds>,
     kind: &'p Leaf,
+    encoded: Encoded,
 }
 
 impl PageBody<'_> {
@@ -233,6 +241,7 @@ impl PageBody<'_> {
             values: self.levels.entries as u64 - self.nulls,
             nulls: self.nulls,
             bounds: self.bounds,
+            encoded: self.encoded,
         });
         chunk.entries += self.levels.entries as u64;
         chunk.rows += self.rows;
@@ -242,7 +251,7 @@ impl PageBody<'_> {
 
     fn put_header(&self, page: &mut Struct<'_>) {
         page.i32(1, self.levels.entries as i32);
-        page.i32(2, data_encoding(self.kind));
+        page.i32(2, page_encoding(self.kind, self.encoded));
         page.i32(3, code::RLE);
         page.i32(4, code::RLE);
         // How many values there are is then known before the levels are decoded.
@@ -291,8 +300,16 @@ fn put_header(
     Ok(())
 }
 
-/// Parquet's number of the encoding of a leaf's data pages.
-pub fn data_encoding(leaf: &Leaf) -> i32 {
+/// Parquet's number of the encoding of a page.
+pub fn page_encoding(leaf: &Leaf, encoded: Encoded) -> i32 {
+    match encoded {
+        Encoded::AsPlanned => data_encoding(leaf),
+        Encoded::Plain => code::PLAIN,
+    }
+}
+
+/// Parquet's number of the encoding that a leaf's data pages should have.
+fn data_encoding(leaf: &Leaf) -> i32 {
     match leaf.encoding {
         LeafEncoding::Dictionary => code::RLE_DICTIONARY,
         LeafEncoding::DeltaLength => code::DELTA_LENGTH_BYTE_ARRAY,

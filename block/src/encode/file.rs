@@ -9,9 +9,9 @@ use std::cmp::Ordering;
 use parquet::basic::Repetition;
 use parquet::schema::types::Type;
 
-use super::column::{Chunk, code, compare, data_encoding};
+use super::column::{Chunk, code, compare, page_encoding};
 use super::thrift::Struct;
-use super::values::Bounds;
+use super::values::{Bounds, Encoded};
 use crate::schema::{Leaf, LeafCompression, LeafEncoding, LeafType, Schema};
 
 const MAGIC: &[u8; 4] = b"PAR1";
@@ -52,8 +52,10 @@ impl File {
         Self { out: MAGIC.to_vec(), row_groups: Vec::new() }
     }
 
-    /// Begins a row group of so many rows.
-    pub fn begin_row_group(&mut self, rows: u64) {
+    /// Begins a row group of so many rows, whose pages take so many bytes.
+    pub fn begin_row_group(&mut self, rows: u64, page_bytes: usize) {
+        // Dictionaries and indexes come on top.
+        self.out.reserve(page_bytes / 8 * 9);
         let offset = self.out.len() as u64;
         self.row_groups.push(RowGroup { columns: Vec::new(), rows, offset });
     }
@@ -211,7 +213,7 @@ fn put_chunk(out: &mut Struct<'_>, meta: &ColumnMeta, leaf: &Leaf) {
 
 fn put_column_meta(out: &mut Struct<'_>, meta: &ColumnMeta, leaf: &Leaf) {
     let has_dictionary = leaf.encoding == LeafEncoding::Dictionary;
-    let encodings = [code::RLE, data_encoding(leaf), code::PLAIN];
+    let encodings = [code::RLE, page_encoding(leaf, Encoded::AsPlanned), code::PLAIN];
     let encodings = if has_dictionary { &encodings[..] } else { &encodings[..2] };
     out.i32(1, physical(leaf.kind));
     out.i32s(2, encodings.iter().copied());
@@ -226,11 +228,17 @@ fn put_column_meta(out: &mut Struct<'_>, meta: &ColumnMeta, leaf: &Leaf) {
         out.i64(11, meta.offset as i64);
     }
     out.inner(12, |out| put_statistics(out, &meta.chunk, leaf.kind));
-    let pages = meta.chunk.pages.len() as i32;
-    let stats =
-        [(code::DICTIONARY_PAGE, code::PLAIN, 1), (code::DATA_PAGE, data_encoding(leaf), pages)];
-    let stats = if has_dictionary { &stats[..] } else { &stats[1..] };
-    out.list(13, stats, |out, &(page_type, encoding, count)| {
+    let mut stats = Vec::with_capacity(3);
+    if has_dictionary {
+        stats.push((code::DICTIONARY_PAGE, code::PLAIN, 1));
+    }
+    for encoded in [Encoded::AsPlanned, Encoded::Plain] {
+        let pages = meta.chunk.pages.iter().filter(|page| page.encoded == encoded).count();
+        if pages > 0 {
+            stats.push((code::DATA_PAGE, page_encoding(leaf, encoded), pages as i32));
+        }
+    }
+    out.list(13, &stats, |out, &(page_type, encoding, count)| {
         out.i32(1, page_type);
         out.i32(2, encoding);
         out.i32(3, count);

@@ -7,9 +7,10 @@ pub fn bits_for(max: u32) -> u8 {
     (32 - max.leading_zeros()) as u8
 }
 
-/// As many bits in whole bytes, so that what repeats does so byte by byte.
-pub fn whole_bytes(width: u8) -> u8 {
-    width.next_multiple_of(8)
+/// Bits for codes of a dictionary of `len` entries: whole bytes, since pages are compressed, and
+/// what repeats then does so byte by byte. Never none: readers differ on that.
+pub fn width_of_codes(len: usize) -> u8 {
+    bits_for(len.saturating_sub(1) as u32).max(1).next_multiple_of(8)
 }
 
 /// Appends `values` as runs alone where that is shorter than packing them.

@@ -14,7 +14,34 @@ pub struct Bounds {
     pub max: Vec<u8>,
 }
 
+/// How a page's values came to be encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoded {
+    /// As the table of leaves says.
+    AsPlanned,
+    /// PLAIN, although the leaf has a dictionary.
+    Plain,
+}
+
 impl Bounds {
+    /// Of signed integers of 64 bits.
+    pub fn of_ints(values: impl Iterator<Item = i64>) -> Option<Self> {
+        Self::of(range(values), i64::to_le_bytes)
+    }
+
+    /// Of doubles: NaN is left out; a zero bound takes the sign that includes both zeros.
+    pub fn of_doubles(values: impl Iterator<Item = f64>) -> Option<Self> {
+        let numbers = values.filter(|value| !value.is_nan());
+        let range = numbers.fold(None, |range, value| match range {
+            None => Some((value, value)),
+            Some((min, max)) => Some((f64::min(min, value), f64::max(max, value))),
+        });
+        let (min, max) = range?;
+        let min = if min == 0.0 { -0.0 } else { min };
+        let max = if max == 0.0 { 0.0 } else { max };
+        Self::of(Some((min, max)), f64::to_le_bytes)
+    }
+
     fn of<T, const N: usize>(range: Option<(T, T)>, bytes: fn(T) -> [u8; N]) -> Option<Self> {
         range.map(|(min, max)| Self { min: bytes(min).into(), max: bytes(max).into() })
     }
@@ -25,13 +52,17 @@ pub trait Values {
     /// How many.
     fn len(&self) -> usize;
     /// Appends the page's value section.
-    fn encode(&self, out: &mut Vec<u8>);
+    fn encode(&self, out: &mut Vec<u8>) -> Encoded;
     /// Smallest and greatest; `None` without values, or where they have no order.
     fn bounds(&mut self) -> Option<Bounds>;
     /// Drops the page's values from `len` on.
     fn truncate(&mut self, len: usize);
-    /// The dictionary, if there is one.
-    fn dictionary(&self) -> Option<&Dictionary> {
+    /// Forgets the page's values: it is written.
+    fn end_page(&mut self) {
+        self.truncate(0);
+    }
+    /// The PLAIN dictionary page and how many entries it has, if the leaf has one.
+    fn dictionary_page(&self) -> Option<(&[u8], usize)> {
         None
     }
     /// Forgets the dictionary: the row group ends.
@@ -65,12 +96,11 @@ impl Values for DictValues {
         self.codes.len()
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
-        // At least one bit: readers differ on none. Whole bytes, since all pages are compressed.
-        let width = rle::bits_for(self.dictionary.len().saturating_sub(1) as u32).max(1);
-        let width = rle::whole_bytes(width);
+    fn encode(&self, out: &mut Vec<u8>) -> Encoded {
+        let width = rle::width_of_codes(self.dictionary.len());
         out.push(width);
         rle::encode(&self.codes, width, out);
+        Encoded::AsPlanned
     }
 
     fn bounds(&mut self) -> Option<Bounds> {
@@ -94,8 +124,8 @@ impl Values for DictValues {
         self.codes.truncate(len);
     }
 
-    fn dictionary(&self) -> Option<&Dictionary> {
-        Some(&self.dictionary)
+    fn dictionary_page(&self) -> Option<(&[u8], usize)> {
+        Some((self.dictionary.page(), self.dictionary.len()))
     }
 
     fn reset(&mut self) {
@@ -135,8 +165,9 @@ impl Values for BytesValues {
         self.lengths.len()
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Vec<u8>) -> Encoded {
         delta::encode_bytes(&self.lengths, &self.data, out);
+        Encoded::AsPlanned
     }
 
     fn bounds(&mut self) -> Option<Bounds> {
@@ -208,12 +239,13 @@ macro_rules! int_values {
                 self.values.len()
             }
 
-            fn encode(&self, out: &mut Vec<u8>) {
+            fn encode(&self, out: &mut Vec<u8>) -> Encoded {
                 if self.plain {
                     out.extend(self.values.iter().flat_map(|value| value.to_le_bytes()));
                 } else {
                     delta::encode(&self.values, out);
                 }
+                Encoded::AsPlanned
             }
 
             fn bounds(&mut self) -> Option<Bounds> {
@@ -244,41 +276,6 @@ fn range<T: Copy + Ord>(mut values: impl Iterator<Item = T>) -> Option<(T, T)> {
     Some(values.fold((first, first), |(min, max), value| (min.min(value), max.max(value))))
 }
 
-/// Doubles, PLAIN.
-#[derive(Default)]
-pub struct DoubleValues(pub Vec<f64>);
-
-impl Values for DoubleValues {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn encode(&self, out: &mut Vec<u8>) {
-        out.extend(self.0.iter().flat_map(|value| value.to_le_bytes()));
-    }
-
-    fn bounds(&mut self) -> Option<Bounds> {
-        // NaN is left out; a zero bound takes the sign that includes both zeros.
-        let numbers = self.0.iter().copied().filter(|value| !value.is_nan());
-        let range = numbers.fold(None, |range, value| match range {
-            None => Some((value, value)),
-            Some((min, max)) => Some((f64::min(min, value), f64::max(max, value))),
-        });
-        let (min, max) = range?;
-        let min = if min == 0.0 { -0.0 } else { min };
-        let max = if max == 0.0 { 0.0 } else { max };
-        Bounds::of(Some((min, max)), f64::to_le_bytes)
-    }
-
-    fn truncate(&mut self, len: usize) {
-        self.0.truncate(len);
-    }
-
-    fn memory_bytes(&self) -> usize {
-        self.0.capacity() * 8
-    }
-}
-
 /// Booleans, PLAIN: a bit each. (Run lengths in V2 pages are misread by Tempo.)
 #[derive(Default)]
 pub struct BoolValues(pub Vec<bool>);
@@ -288,10 +285,11 @@ impl Values for BoolValues {
         self.0.len()
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Vec<u8>) -> Encoded {
         let pack =
             |bits: &[bool]| bits.iter().rev().fold(0u8, |byte, &bit| byte << 1 | u8::from(bit));
         out.extend(self.0.chunks(8).map(pack));
+        Encoded::AsPlanned
     }
 
     fn bounds(&mut self) -> Option<Bounds> {

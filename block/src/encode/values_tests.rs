@@ -37,10 +37,8 @@ fn dictionary_bounds_are_those_of_the_page_not_of_the_dictionary() {
 
 #[test]
 fn not_a_number_has_no_bounds_and_zeros_include_each_other() {
-    let mut values = DoubleValues(vec![f64::NAN]);
-    assert_eq!(values.bounds(), None);
-    values.0.extend([0.0, 2.0]);
-    let bounds = values.bounds().unwrap();
+    assert_eq!(Bounds::of_doubles([f64::NAN].into_iter()), None);
+    let bounds = Bounds::of_doubles([f64::NAN, 0.0, 2.0].into_iter()).unwrap();
     assert_eq!(bounds.min, (-0.0f64).to_le_bytes());
     assert_eq!(bounds.max, 2.0f64.to_le_bytes());
 }

@@ -1,0 +1,132 @@
+//! Integers and doubles of attributes: codes into a dictionary, as long as that pays.
+//!
+//! The values of all keys are in one column. Most repeat (numbers of threads, ports, sizes of
+//! pages), so codes are far shorter than eight bytes, and quicker to compress. Where most values
+//! occur once, the column goes on without a dictionary.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::rle;
+use super::values::{Bounds, Encoded, Values};
+
+/// So many values are coded before it is asked whether that pays: about what four pages of spans
+/// hold at the least.
+const TRIAL_VALUES: usize = 32 << 10;
+
+/// Numbers of 64 bits, as their bits.
+pub struct NumberValues {
+    known: HashMap<u64, u32, RandomState>,
+    /// The PLAIN dictionary page.
+    page: Vec<u8>,
+    /// A code per value, as long as there is a dictionary.
+    codes: Vec<u32>,
+    /// Values, once there is none.
+    plain: Vec<u64>,
+    /// Values before this page that were coded.
+    coded: usize,
+    is_plain: bool,
+    bounds_of: fn(&mut dyn Iterator<Item = u64>) -> Option<Bounds>,
+}
+
+impl NumberValues {
+    /// Signed integers.
+    pub fn ints() -> Self {
+        Self::new(|bits| Bounds::of_ints(bits.map(|bits| bits as i64)))
+    }
+
+    /// Doubles.
+    pub fn doubles() -> Self {
+        Self::new(|bits| Bounds::of_doubles(bits.map(f64::from_bits)))
+    }
+
+    fn new(bounds_of: fn(&mut dyn Iterator<Item = u64>) -> Option<Bounds>) -> Self {
+        Self {
+            known: HashMap::default(),
+            page: Vec::new(),
+            codes: Vec::new(),
+            plain: Vec::new(),
+            coded: 0,
+            is_plain: false,
+            bounds_of,
+        }
+    }
+
+    /// Adds a number.
+    #[inline]
+    pub fn push(&mut self, bits: u64) {
+        if self.is_plain {
+            return self.plain.push(bits);
+        }
+        let next = self.known.len() as u32;
+        let code = *self.known.entry(bits).or_insert(next);
+        if code == next {
+            self.page.extend_from_slice(&bits.to_le_bytes());
+        }
+        self.codes.push(code);
+    }
+}
+
+/// The number of a code.
+fn number(page: &[u8], code: u32) -> u64 {
+    let at = code as usize * 8;
+    page.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)
+}
+
+impl Values for NumberValues {
+    fn len(&self) -> usize {
+        self.codes.len() + self.plain.len()
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) -> Encoded {
+        if self.is_plain {
+            out.extend(self.plain.iter().flat_map(|bits| bits.to_le_bytes()));
+            return Encoded::Plain;
+        }
+        let width = rle::width_of_codes(self.known.len());
+        out.push(width);
+        rle::encode(&self.codes, width, out);
+        Encoded::AsPlanned
+    }
+
+    fn bounds(&mut self) -> Option<Bounds> {
+        if self.is_plain {
+            return (self.bounds_of)(&mut self.plain.iter().copied());
+        }
+        (self.bounds_of)(&mut self.codes.iter().map(|&code| number(&self.page, code)))
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.codes.truncate(len);
+        self.plain.truncate(len);
+    }
+
+    fn end_page(&mut self) {
+        self.coded += self.codes.len();
+        self.truncate(0);
+        if self.coded >= TRIAL_VALUES && self.known.len() * 2 > self.coded {
+            self.is_plain = true;
+            self.known = HashMap::default();
+        }
+    }
+
+    fn dictionary_page(&self) -> Option<(&[u8], usize)> {
+        Some((&self.page, self.page.len() / 8))
+    }
+
+    fn reset(&mut self) {
+        self.known.clear();
+        self.page.clear();
+        self.coded = 0;
+        self.is_plain = false;
+    }
+
+    fn memory_bytes(&self) -> usize {
+        let values = self.codes.capacity() * 4 + self.plain.capacity() * 8;
+        self.known.allocation_size() + self.page.capacity() + values
+    }
+}
+
+#[cfg(test)]
+#[path = "numbers_tests.rs"]
+mod tests;
