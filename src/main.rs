@@ -10,6 +10,7 @@ mod cli;
 mod data_lock;
 mod demo;
 mod logging;
+mod resident;
 mod server;
 mod stop;
 mod wiring;

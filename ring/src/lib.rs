@@ -33,3 +33,4 @@ pub use mesh::{Mesh, TrySendError};
 pub use notify::Notify;
 pub use offload::{OffloadError, offload};
 pub use task::{Class, JoinHandle, sleep, spawn, spawn_detached, timeout, yield_if_due};
+pub use threads::repeat_aside;

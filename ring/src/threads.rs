@@ -4,6 +4,7 @@
 use std::io;
 use std::sync::OnceLock;
 use std::thread;
+use std::time::Duration;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -38,6 +39,25 @@ pub(crate) fn spawn_aside(name: &str, body: impl FnOnce() + Send + 'static) -> i
     };
     thread::Builder::new().name(name.to_owned()).spawn(start).map(drop).map_err(|error| {
         io::Error::new(error.kind(), format!("thread {name} did not start: {error}"))
+    })
+}
+
+/// Does `step` again and again on a thread of its own, with a pause between, as long as the process
+/// lives. For what must go on while cores are busy, and takes microseconds.
+///
+/// # Errors
+/// When the operating system has no thread to give.
+pub fn repeat_aside(
+    name: &str,
+    pause: Duration,
+    mut step: impl FnMut() + Send + 'static,
+) -> io::Result<()> {
+    spawn_aside(name, move || {
+        loop {
+            step();
+            #[expect(clippy::disallowed_methods, reason = "a thread of its own, not a core's")]
+            thread::sleep(pause);
+        }
     })
 }
 
