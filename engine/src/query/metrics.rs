@@ -8,10 +8,11 @@
 //!                 └ whole  ─ every core over split traces ──────┘
 //! ```
 //!
-//! As for searches, live data is asked before the block list is looked at, so that nothing falls
-//! between them. But here a span must not count twice either: every core says which segments it has
-//! looked at, and since a block's id follows from its segment's, the blocks of those segments are
-//! left out.
+//! A stream has its blocks counted in waves, newest first, so that it can show points before the
+//! end ([`MetricsProgress`]). As for searches, live data is asked before the block list is looked at, so
+//! that nothing falls between them. But here a span must not count twice either: every core says
+//! which segments it has looked at, and since a block's id follows from its segment's, the blocks
+//! of those segments are left out.
 //!
 //! Where a plan judges whole traces, all places of a trace must agree on whether it is in several
 //! of them: then each place notes it, and it is read whole and counts once. Places ask each other
@@ -165,17 +166,20 @@ impl Node {
         request: &MetricsRequest,
         progress: &MetricsProgress,
     ) -> Result<(Charged<Vec<Series>>, u64), QueryError> {
-        let mut sum = Sum::new(request.accumulators(), self.charge_answer(0)?);
-        for tenant in tenants.iter().filter(|_| request.can_match()) {
+        progress.begin(Sum::new(request.accumulators(), self.charge_answer(0)?));
+        let tenants = if request.can_match() { tenants } else { &[] };
+        for (number, tenant) in tenants.iter().enumerate() {
             progress.add_jobs(self.cores().count());
             let live = self.live_metrics(tenant, request).await?;
             let covers: Vec<_> = live.iter().filter_map(|part| part.value.live.clone()).collect();
-            sum.take_all(live, progress)?;
-            let stored = self.block_metrics(tenant, request, &covers, progress).await;
-            sum.take_all(all_of(stored)?, progress)?;
-            let whole = self.whole_metrics(tenant, request, sum.take_split(), progress).await;
-            sum.take_all(all_of(whole)?, progress)?;
+            progress.change(|sum| sum.take_all(live, progress))?;
+            let is_last = number + 1 == tenants.len();
+            self.block_metrics((tenant, is_last), request, &covers, progress).await?;
+            let split = progress.change(Sum::take_split);
+            let whole = self.whole_metrics(tenant, request, split, progress).await;
+            progress.change(|sum| sum.take_all(all_of(whole)?, progress))?;
         }
+        let sum = progress.finish();
         let left_out = sum.left_out();
         Ok((sum.finish(&request.plan)?, left_out))
     }
@@ -201,11 +205,11 @@ impl Node {
 
     async fn block_metrics(
         &self,
-        tenant: &TenantId,
+        (tenant, is_last): (&TenantId, bool),
         request: &MetricsRequest,
         covers: &[LiveCover],
         progress: &MetricsProgress,
-    ) -> Answers {
+    ) -> Result<(), QueryError> {
         let bounds = request.axis.bounds_unix_nanos();
         let live = covers.iter().map(|cover| cover.times).collect();
         let places = Arc::new(Places::of(self, tenant, bounds, live));
@@ -215,16 +219,29 @@ impl Node {
         };
         let blocks: Vec<_> = places.blocks().iter().filter(counts).cloned().collect();
         progress.add_blocks(&blocks);
+        let waves = progress.waves(request, &blocks);
+        let shares: Vec<_> = waves.iter().map(|blocks| self.shares(blocks)).collect();
+        progress.add_jobs(shares.iter().map(Vec::len).sum());
+        for (number, shares) in shares.into_iter().enumerate() {
+            if is_last {
+                progress.all_but(request, waves[number..].iter().copied().flatten());
+            }
+            let asked = shares.into_iter().map(|(core, blocks)| {
+                let (request, places) = (request.clone(), Arc::clone(&places));
+                let job = BlockMetricsJob { blocks, request, places };
+                self.ask(core, move |answer| Message::BlockMetrics(job, answer))
+            });
+            let stored = join_all(asked).await;
+            progress.change(|sum| sum.take_all(all_of(stored)?, progress))?;
+        }
+        Ok(())
+    }
+
+    /// What each core reads of some blocks, without those that read nothing.
+    fn shares(&self, blocks: &[Arc<BlockEntry>]) -> Vec<(CoreId, Vec<Arc<BlockEntry>>)> {
         let cores = self.mesh().cores();
-        let shares = self.cores().map(|core| (core, share(&blocks, core, cores)));
-        let shares: Vec<_> = shares.filter(|(_, blocks)| !blocks.is_empty()).collect();
-        progress.add_jobs(shares.len());
-        let asked = shares.into_iter().map(|(core, blocks)| {
-            let (request, places) = (request.clone(), Arc::clone(&places));
-            let job = BlockMetricsJob { blocks, request, places };
-            self.ask(core, move |answer| Message::BlockMetrics(job, answer))
-        });
-        join_all(asked).await
+        let shares = self.cores().map(|core| (core, share(blocks, core, cores)));
+        shares.filter(|(_, blocks)| !blocks.is_empty()).collect()
     }
 
     /// Every core looks at the traces that it owns.

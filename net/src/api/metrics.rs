@@ -7,7 +7,7 @@
 
 use http::HeaderMap;
 use prost::Message;
-use stringendo_engine::query::memory::Held;
+use stringendo_engine::query::memory::{AnswerMemory, Held};
 use stringendo_engine::query::metrics::{MetricsProgress, MetricsRequest};
 use stringendo_engine::{QueryError, TenantId};
 use stringendo_proto::render_json;
@@ -32,6 +32,23 @@ impl MetricsRun {
     /// What it has cost so far, and how far it is.
     pub fn so_far(&self) -> SearchMetrics {
         self.progress.so_far()
+    }
+
+    /// Points of a range query that came to be known since the last call, in a run that
+    /// [`MetricsRun::watched`] made. `memory` grows by what they take.
+    ///
+    /// # Errors
+    /// There is no memory for them now.
+    pub fn range_so_far(
+        &self,
+        memory: &mut AnswerMemory,
+    ) -> Result<QueryRangeResponse, QueryError> {
+        self.progress.range_so_far(&self.request, memory)
+    }
+
+    /// The same, to be watched while it runs.
+    pub fn watched(self) -> Self {
+        Self { progress: MetricsProgress::watched(), ..self }
     }
 }
 

@@ -1,6 +1,6 @@
-//! `StreamingQuerier/MetricsQueryRange` and `MetricsQueryInstant`: how far the query is while it
-//! runs, then the whole answer. A sample is complete only when every part was counted, so there are
-//! no series before that.
+//! `StreamingQuerier/MetricsQueryRange` and `MetricsQueryInstant`: samples as they become complete,
+//! the newest first, and how far the query is, then the whole answer. The one sample of a series of
+//! an instant query is complete at the end only.
 
 use stringendo_engine::query::memory::Held;
 use stringendo_proto::tempopb::request::{QueryInstantRequest, QueryRangeRequest};
@@ -14,14 +14,24 @@ use crate::status::Refusal;
 impl QueryService {
     /// Streams a range query.
     pub(super) async fn metrics_range(&self, call: &Call<'_>) -> Result<(), Refusal> {
-        let query = self.api.begin_range(&range_params(decoded(call)?), call.headers)?;
+        let query = self.api.begin_range(&range_params(decoded(call)?), call.headers)?.watched();
         let run = async { Ok(self.api.query(self.api.run_range(&query)).await?) };
         let show = async || {
-            let metrics = Some(query.so_far());
-            self.send(call, &QueryRangeResponse { metrics, ..QueryRangeResponse::default() }).await
+            let mut memory = self.api.node().shard().answer_memory();
+            let so_far = query.range_so_far(&mut memory);
+            // What cannot be shown now comes later.
+            let only_cost = |_| QueryRangeResponse {
+                metrics: Some(query.so_far()),
+                ..QueryRangeResponse::default()
+            };
+            self.send_range(call, so_far.unwrap_or_else(only_cost)).await
         };
         // Kept until the client has everything.
         let Held { value: answer, kept: _kept } = watched(run, STREAM_INTERVAL, show).await?;
+        self.send_range(call, answer).await
+    }
+
+    async fn send_range(&self, call: &Call<'_>, answer: QueryRangeResponse) -> Result<(), Refusal> {
         for packet in split::range(answer, self.settings.packet_bytes_max) {
             self.send(call, &packet).await?;
         }

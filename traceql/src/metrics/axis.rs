@@ -128,6 +128,14 @@ impl TimeAxis {
         (interval < self.intervals).then_some(interval)
     }
 
+    /// The first interval to which nothing belongs that is not later than this moment; their number
+    /// if there is none.
+    pub fn first_after(&self, unix_nanos: u64) -> usize {
+        let before = i128::from(unix_nanos) - i128::from(self.start);
+        let intervals = u128::try_from(before).map_or(0, |nanos| nanos.div_ceil(self.step.into()));
+        usize::try_from(intervals).map_or(self.intervals, |first| first.min(self.intervals))
+    }
+
     /// What the sample of an interval carries.
     pub fn timestamp_ms(&self, interval: usize) -> i64 {
         let right = i128::from(self.start) + i128::from(self.step) * (interval as i128 + 1);

@@ -48,6 +48,14 @@ fn intervals_are_open_to_the_left_and_closed_to_the_right() {
 }
 
 #[test]
+fn an_interval_is_after_a_moment_that_is_not_in_it_nor_behind() {
+    let axis = TimeAxis::range(10 * SECOND, 12 * SECOND, Some(SECOND), &LIMITS).unwrap();
+    let moments = [0, 9 * SECOND, 9 * SECOND + 1, 10 * SECOND, 10 * SECOND + 1, 11 * SECOND];
+    assert_eq!(moments.map(|at| axis.first_after(at)), [0, 0, 1, 1, 2, 2]);
+    assert_eq!([12 * SECOND, u64::MAX].map(|at| axis.first_after(at)), [3, 3]);
+}
+
+#[test]
 fn an_end_that_is_too_late_is_pulled_back_to_a_step() {
     let limits = RangeLimits { end_unix_nanos_max: 818 * SECOND, ..LIMITS };
     let cut = |end| stamps(&TimeAxis::range(802 * SECOND, end, Some(5 * SECOND), &limits).unwrap());

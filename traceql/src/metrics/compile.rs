@@ -127,6 +127,13 @@ impl MetricsPlan {
         &self.legs
     }
 
+    /// Whether a point of the answer depends on the spans of its own interval alone, each judged by
+    /// itself: then it is known as soon as those were looked at.
+    pub fn points_stand_alone(&self) -> bool {
+        let alone = |leg: &Arc<Leg>| !leg.judges_whole_traces() && !leg.compares_attributes();
+        self.legs.iter().all(alone) && !ranks(&self.second) && !self.body.ranks()
+    }
+
     /// How many exemplars the answer may have: `wanted` by a parameter (0: as many as there may
     /// be), unless a hint says something else; `most` by configuration.
     pub fn exemplars(&self, wanted: usize, most: usize) -> usize {
@@ -141,6 +148,22 @@ impl MetricsPlan {
             None => wanted.min(most),
         }
     }
+}
+
+impl Node {
+    fn ranks(&self) -> bool {
+        match self {
+            Self::Constant(_) => false,
+            Self::Leg { second } => ranks(second),
+            Self::Binary { left, right, .. } => left.ranks() || right.ranks(),
+        }
+    }
+}
+
+/// Whether which series there are decides on which are shown.
+fn ranks(stages: &[SecondStage]) -> bool {
+    let ranks = |stage| matches!(stage, &SecondStage::TopK(_) | &SecondStage::BottomK(_));
+    stages.iter().any(ranks)
 }
 
 /// Hints with values of another type have no effect.

@@ -31,6 +31,19 @@ pub fn range(
     QueryRangeResponse { series, metrics: Some(cost), status, message }
 }
 
+/// A message of a stream before the answer of a range query: whether it is whole is not said yet.
+pub fn range_so_far(
+    request: &MetricsRequest,
+    mut series: Vec<Series>,
+    cost: SearchMetrics,
+) -> QueryRangeResponse {
+    if request.series_max > 0 {
+        series.truncate(request.series_max);
+    }
+    let series = series.into_iter().map(|series| time_series(request, series)).collect();
+    QueryRangeResponse { series, metrics: Some(cost), ..QueryRangeResponse::default() }
+}
+
 /// The answer to an instant query, in which `left_out` traces are missing.
 pub fn instant(
     request: &MetricsRequest,

@@ -1,6 +1,7 @@
 //! What the parts of a metrics query come to together, on the core that was asked.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use stringendo_proto::TraceId;
 use stringendo_traceql::metrics::{Accumulator, MetricsPlan, Series};
@@ -11,6 +12,7 @@ use crate::error::QueryError;
 use crate::query::memory::{AnswerMemory, Charged, Held};
 
 /// Accumulators of all parts so far, charged to this core.
+#[derive(Debug)]
 pub struct Sum {
     accumulators: Vec<Accumulator>,
     memory: AnswerMemory,
@@ -76,6 +78,26 @@ impl Sum {
     /// Traces that are not in, since they are too large.
     pub fn left_out(&self) -> u64 {
         self.left_out
+    }
+
+    /// The series as far as they are, with the points of these intervals alone and without
+    /// exemplars. `memory` grows by what they and the way to them take.
+    pub fn so_far(
+        &self,
+        plan: &MetricsPlan,
+        intervals: &Range<usize>,
+        memory: &mut AnswerMemory,
+    ) -> Result<Vec<Series>, QueryError> {
+        let bytes = |sum: &Accumulator| sum.memory_bytes() + sum.series_bytes();
+        memory.grow(self.accumulators.iter().map(bytes).sum())?;
+        let mut series = plan.finish(self.accumulators.clone());
+        for one in &mut series {
+            one.exemplars.clear();
+            one.values[..intervals.start].fill(f64::NAN);
+            one.values[intervals.end..].fill(f64::NAN);
+        }
+        series.retain(|one| one.values.iter().any(|value| !value.is_nan()));
+        Ok(series)
     }
 
     /// The series.
