@@ -9,10 +9,10 @@
 //! ```
 //!
 //! A stream has its blocks counted in waves, newest first, so that it can show points before the
-//! end ([`MetricsProgress`]). As for searches, live data is asked before the block list is looked at, so
-//! that nothing falls between them. But here a span must not count twice either: every core says
-//! which segments it has looked at, and since a block's id follows from its segment's, the blocks
-//! of those segments are left out.
+//! end ([`MetricsProgress`]). As for searches, live data is asked before the block list is looked
+//! at, so that nothing falls between them. But here a span must not count twice either: every core
+//! says which segments it has looked at, and since a block's id follows from its segment's, the
+//! blocks of those segments are left out.
 //!
 //! Where a plan judges whole traces, all places of a trace must agree on whether it is in several
 //! of them: then each place notes it, and it is read whole and counts once. Places ask each other
