@@ -37,6 +37,7 @@ pub fn engine(settings: &Settings) -> EngineSettings {
         retry_after: retry_after(settings),
         trace_bytes_max: limits.global.max_bytes_per_trace,
         blocklist_poll: trace.blocklist_poll,
+        query_bytes_max: settings.stringendo.query.max_read_bytes,
         block: block(&trace.block),
     }
 }
@@ -106,7 +107,7 @@ pub fn api(settings: &Settings, cores: u16) -> io::Result<ApiSettings> {
         grpc: query_grpc(settings, cores)?,
         grpc_over_http: settings.stream_over_http_enabled,
         search: search(settings),
-        metrics: metrics(&settings.query_frontend),
+        metrics: metrics(settings),
         tags: tags(settings),
         connections_max: usize_of(server.http_listen_conn_limit).div_ceil(usize::from(cores)),
         read_timeout: if head.is_zero() { server.http_server_read_timeout } else { head },
@@ -144,10 +145,12 @@ fn search(settings: &Settings) -> SearchSettings {
     }
 }
 
-fn metrics(frontend: &config::QueryFrontend) -> MetricsSettings {
-    let metrics = &frontend.metrics;
+fn metrics(settings: &Settings) -> MetricsSettings {
+    let frontend = &settings.query_frontend;
+    let (metrics, of_tenant) =
+        (&frontend.metrics, settings.overrides.defaults.read.max_metrics_duration);
     MetricsSettings {
-        range_max: metrics.max_duration,
+        range_max: if of_tenant.is_zero() { metrics.max_duration } else { of_tenant },
         intervals_max: metrics.max_intervals,
         exemplars_max: usize_of(metrics.max_exemplars),
         series_max: usize_of(metrics.max_response_series),

@@ -1,4 +1,6 @@
-use super::{attribute_bytes_max, engine, retry_after, search, span_log, status_pages, tags};
+use super::{
+    attribute_bytes_max, engine, metrics, retry_after, search, span_log, status_pages, tags,
+};
 use std::path::Path;
 use std::time::Duration;
 use stringendo_block::meta::{DedicatedOption, default_dedicated_columns};
@@ -87,7 +89,9 @@ fn limits_of_autocompletion_are_those_of_the_default_tenant() {
     (limits.max_bytes_per_tag_values_query, limits.max_blocks_per_tag_values_query) = (5, 6);
     limits.max_condition_groups_per_tag_query = 7;
     limits.max_search_duration = Duration::from_secs(8);
+    limits.max_metrics_duration = Duration::from_secs(9);
     let ours = tags(&settings);
     assert_eq!((ours.bytes_max, ours.blocks_max, ours.alternatives_max), (5, 6, 7));
     assert_eq!(search(&settings).range_max, Duration::from_secs(8));
+    assert_eq!(metrics(&settings).range_max, Duration::from_secs(9));
 }

@@ -203,6 +203,7 @@ fn overrides(raw: &Raw, settings: &mut Settings) -> Done {
     let groups_max = &mut r.max_condition_groups_per_tag_query;
     raw.read("overrides.defaults.read.max_condition_groups_per_tag_query", groups_max)?;
     raw.read("overrides.defaults.read.max_search_duration", &mut r.max_search_duration)?;
+    raw.read("overrides.defaults.read.max_metrics_duration", &mut r.max_metrics_duration)?;
     let trace_max = &mut o.defaults.global.max_bytes_per_trace;
     raw.read("overrides.defaults.global.max_bytes_per_trace", trace_max)
 }
@@ -217,6 +218,7 @@ fn stringendo(raw: &Raw, settings: &mut Settings) -> Done {
     raw.read("stringendo.cores", &mut s.cores)?;
     raw.read("stringendo.pin_cores", &mut s.pin_cores)?;
     raw.read("stringendo.memory_budget_per_core_bytes", &mut s.memory_budget_per_core_bytes)?;
+    raw.read("stringendo.query.max_read_bytes", &mut s.query.max_read_bytes)?;
     raw.read("stringendo.wal.durability", &mut s.wal.durability)?;
     raw.read("stringendo.wal.interval", &mut s.wal.interval)?;
     raw.read("stringendo.wal.segment_size_bytes", &mut s.wal.segment_size_bytes)?;

@@ -253,6 +253,7 @@ const NAMED_HELP: &[(&str, &str, &str)] = &[
         OWN,
         "Memory of a shard, bytes; ingest is refused beyond [default: 536870912]",
     ),
+    ("stringendo.query.max_read_bytes", OWN, "Bytes that a query may read; 0 is any [default: 0]"),
     (
         "stringendo.wal.durability",
         OWN,

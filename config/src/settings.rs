@@ -26,7 +26,7 @@ pub use storage::{
     Backend, Block, ColumnScope, ColumnType, DedicatedColumn, Local, Storage, Trace, WalPath,
     default_dedicated_columns,
 };
-pub use stringendo::{Durability, Stringendo, Wal};
+pub use stringendo::{Durability, Query, Stringendo, Wal};
 
 /// The whole configuration (`contract` names as in Tempo's top-level keys).
 #[derive(Clone, Debug, PartialEq, Serialize)]

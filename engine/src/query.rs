@@ -7,6 +7,7 @@ use stringendo_proto::TraceId;
 use stringendo_traceql::SearchPlan;
 use uuid::Uuid;
 
+pub mod allowance;
 pub mod block_columns;
 pub mod block_needs;
 pub mod block_newest;

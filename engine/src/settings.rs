@@ -30,6 +30,8 @@ pub struct EngineSettings {
     pub trace_bytes_max: u64,
     /// How often the block list is read again.
     pub blocklist_poll: Duration,
+    /// Bytes that a query may read of blocks; 0 = no limit.
+    pub query_bytes_max: u64,
     /// How blocks are written.
     pub block: BlockSettings,
 }

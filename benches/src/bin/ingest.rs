@@ -69,6 +69,7 @@ fn settings(path: PathBuf) -> EngineSettings {
         retry_after: None,
         trace_bytes_max: 5_000_000,
         blocklist_poll: Duration::from_secs(3600),
+        query_bytes_max: 0,
         block: BlockSettings {
             dedicated_columns: stringendo_block::meta::default_dedicated_columns(),
             bloom_false_positive: 0.01,

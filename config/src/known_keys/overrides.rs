@@ -60,8 +60,7 @@ const INGESTION: &[Row] = &[
 const READ: &[Row] = &[
     served("max_bytes_per_tag_values_query max_blocks_per_tag_values_query", SIZE),
     served("max_condition_groups_per_tag_query", SIZE),
-    served("max_search_duration", SPAN),
-    later("max_metrics_duration", SPAN),
+    served("max_search_duration max_metrics_duration", SPAN),
     Row::Of(READ_SWITCHES),
 ];
 
@@ -164,7 +163,7 @@ const FLAT: &[Row] = &[
         "overrides.defaults.read.max_condition_groups_per_tag_query",
     ),
     misplaced("max_search_duration", SPAN, "overrides.defaults.read.max_search_duration"),
-    later("max_metrics_duration", SPAN),
+    misplaced("max_metrics_duration", SPAN, "overrides.defaults.read.max_metrics_duration"),
     Row::Of(READ_SWITCHES),
     later("block_retention compaction_window", SPAN),
     later("compaction_disabled", BOOL),

@@ -57,6 +57,7 @@ const STRINGENDO: &[Row] = &[
     served("cores", SIZE),
     served("pin_cores", BOOL),
     served("memory_budget_per_core_bytes", SIZE),
+    served("query", Block(&[served("max_read_bytes", SIZE)])),
     served(
         "wal",
         Block(&[

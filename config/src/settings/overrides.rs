@@ -81,6 +81,9 @@ pub struct ReadLimits {
     /// Longest time range of a search; zero means that of the query frontend.
     #[serde(serialize_with = "as_text")]
     pub max_search_duration: Duration,
+    /// Longest time range of a metrics query; zero means that of the query frontend.
+    #[serde(serialize_with = "as_text")]
+    pub max_metrics_duration: Duration,
 }
 
 impl Default for ReadLimits {
@@ -90,6 +93,7 @@ impl Default for ReadLimits {
             max_blocks_per_tag_values_query: 0,
             max_condition_groups_per_tag_query: 100,
             max_search_duration: Duration::ZERO,
+            max_metrics_duration: Duration::ZERO,
         }
     }
 }

@@ -16,6 +16,8 @@ pub struct Stringendo {
     /// Memory that one shard may use for spans, queues and caches, bytes. Ingest is refused with a
     /// retry hint when it is used up.
     pub memory_budget_per_core_bytes: u64,
+    /// Queries.
+    pub query: Query,
     /// The write-ahead log.
     pub wal: Wal,
 }
@@ -26,9 +28,18 @@ impl Default for Stringendo {
             cores: 0,
             pin_cores: true,
             memory_budget_per_core_bytes: 512 << 20,
+            query: Query::default(),
             wal: Wal::default(),
         }
     }
+}
+
+/// What a single query may cost.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Query {
+    /// Bytes that it may read of blocks; what was found until then is answered, and says so. 0 is
+    /// no limit.
+    pub max_read_bytes: u64,
 }
 
 /// The write-ahead log.

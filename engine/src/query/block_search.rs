@@ -8,6 +8,7 @@ use stringendo_ring::yield_if_due;
 use stringendo_traceql::SpanSet;
 
 use super::SearchRequest;
+use super::allowance::{Allowance, Meter};
 use super::block_columns::{BlockColumns, FieldMap};
 use super::block_newest::Passes;
 use super::block_read::{self, BlockRead, Decoding};
@@ -36,6 +37,8 @@ pub struct BlockSearchJob {
     pub places: Arc<Places>,
     /// How new traces must be.
     pub bound: Arc<SearchBound>,
+    /// What the search may read.
+    pub allowance: Arc<Allowance>,
 }
 
 /// Runs the job on this core.
@@ -52,6 +55,7 @@ pub async fn run(node: &Node, job: &BlockSearchJob) -> Result<Charged<Findings>,
         fields: FieldMap::of(&job.request).with_facts(),
         elsewhere: Elsewhere::new(node, Places::clone(&job.places)),
         learns: false,
+        meter: Meter::new(&job.allowance),
         pending: Pending::default(),
         newest: Newest::new(job.request.limit, shard.answer_memory(), bound),
         cost: SearchCost::default(),
@@ -63,6 +67,7 @@ pub async fn run(node: &Node, job: &BlockSearchJob) -> Result<Charged<Findings>,
             break;
         }
         match search.block(block).await {
+            Ok(Read::Enough) => break,
             Err(error) if !error.is_gone() => return Err(error.of_block(block)),
             _ => {}
         }
@@ -83,6 +88,7 @@ struct BlockSearch<'a> {
     elsewhere: Elsewhere<'a>,
     /// Traces were found, so other places have to be known.
     learns: bool,
+    meter: Meter,
     pending: Pending,
     newest: Newest,
     cost: SearchCost,
@@ -97,6 +103,13 @@ struct Part<'a> {
     held_bytes: u64,
 }
 
+/// How far a block was read.
+enum Read {
+    All,
+    /// The search has read what it may.
+    Enough,
+}
+
 /// How a scan ended.
 enum Scanned {
     All,
@@ -105,12 +118,16 @@ enum Scanned {
 }
 
 impl BlockSearch<'_> {
-    async fn block(&mut self, block: &BlockEntry) -> Result<(), StoreError> {
+    async fn block(&mut self, block: &BlockEntry) -> Result<Read, StoreError> {
         let open = block_read::open(self.shard, block, &mut self.cost.reads).await?;
         for row_group in 0..open.reader().row_groups() {
+            if !self.meter.has_left(&self.cost.reads) {
+                self.cost.cut_parts = 1;
+                return Ok(Read::Enough);
+            }
             self.row_group(block, &open, row_group).await?;
         }
-        Ok(())
+        Ok(Read::All)
     }
 
     async fn row_group(

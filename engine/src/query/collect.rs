@@ -116,6 +116,11 @@ pub struct SearchCost {
     pub pages: u64,
     /// Data pages that were stepped over meanwhile.
     pub pages_skipped: u64,
+    /// Parts that ended early, since the query has read what it may.
+    pub cut_parts: u64,
+    /// Traces in several places that did not fit into memory as a whole: judged by their pieces,
+    /// or left out.
+    pub not_whole: u64,
 }
 
 impl SearchCost {
@@ -129,6 +134,8 @@ impl SearchCost {
         self.row_groups_skipped += other.row_groups_skipped;
         self.pages += other.pages;
         self.pages_skipped += other.pages_skipped;
+        self.cut_parts += other.cut_parts;
+        self.not_whole += other.not_whole;
     }
 
     /// Adds what finding the rows of a row group took that are worth reading.
@@ -152,6 +159,9 @@ impl SearchCost {
             ("rowGroupsSkipped", self.row_groups_skipped),
             ("pagesInspected", self.pages),
             ("pagesSkipped", self.pages_skipped),
+            // These two are ours: what an answer may lack.
+            ("readLimitReached", self.cut_parts),
+            ("tracesNotWhole", self.not_whole),
         ];
         let figures = figures.into_iter().filter(|(_, figure)| *figure > 0);
         let shown = |figure| i64::try_from(figure).unwrap_or(i64::MAX);

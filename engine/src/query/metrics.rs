@@ -31,6 +31,7 @@ use stringendo_ring::CoreId;
 use stringendo_traceql::metrics::{Accumulator, Leg, MetricsPlan, Series, TimeAxis};
 use uuid::Uuid;
 
+use super::allowance::Allowance;
 use super::collect::{LiveCover, SearchCost};
 use super::elsewhere::Places;
 use super::memory::{Charged, Held};
@@ -80,8 +81,6 @@ pub struct MetricsFindings {
     pub live: Option<LiveCover>,
     /// Traces that have to be looked at as a whole.
     pub split: Vec<SplitPiece>,
-    /// Whole traces that were too large to be looked at.
-    pub left_out: u64,
 }
 
 /// A trace that a leg has to see whole, as one place notes it.
@@ -137,9 +136,9 @@ impl Node {
         request: &MetricsRequest,
         progress: &MetricsProgress,
     ) -> Result<Held<QueryRangeResponse>, QueryError> {
-        let (mut found, left_out) = self.metrics_series(tenants, request, progress).await?;
+        let mut found = self.metrics_series(tenants, request, progress).await?;
         found.memory.grow(answer::range_bytes(&found.value))?;
-        let value = answer::range(request, found.value, left_out, progress.so_far());
+        let value = answer::range(request, found.value, progress);
         Ok(Held { value, kept: found.memory.keep() })
     }
 
@@ -153,20 +152,20 @@ impl Node {
         request: &MetricsRequest,
         progress: &MetricsProgress,
     ) -> Result<Held<QueryInstantResponse>, QueryError> {
-        let (mut found, left_out) = self.metrics_series(tenants, request, progress).await?;
+        let mut found = self.metrics_series(tenants, request, progress).await?;
         found.memory.grow(answer::range_bytes(&found.value))?;
-        let value = answer::instant(request, found.value, left_out, progress.so_far());
+        let value = answer::instant(request, found.value, progress);
         Ok(Held { value, kept: found.memory.keep() })
     }
 
-    /// The series, and how many traces are missing in them.
     async fn metrics_series(
         &self,
         tenants: &[TenantId],
         request: &MetricsRequest,
         progress: &MetricsProgress,
-    ) -> Result<(Charged<Vec<Series>>, u64), QueryError> {
+    ) -> Result<Charged<Vec<Series>>, QueryError> {
         progress.begin(Sum::new(request.accumulators(), self.charge_answer(0)?));
+        let allowance = Allowance::of(self);
         let tenants = if request.can_match() { tenants } else { &[] };
         for (number, tenant) in tenants.iter().enumerate() {
             progress.add_jobs(self.cores().count());
@@ -174,14 +173,19 @@ impl Node {
             let covers: Vec<_> = live.iter().filter_map(|part| part.value.live.clone()).collect();
             progress.change(|sum| sum.take_all(live, progress))?;
             let is_last = number + 1 == tenants.len();
-            self.block_metrics((tenant, is_last), request, &covers, progress).await?;
+            let job = self.block_metrics_job(tenant, request, &covers, &allowance);
+            self.block_metrics(&job, is_last, progress).await?;
+            let job = WholeMetricsJob {
+                tenant: tenant.clone(),
+                request: request.clone(),
+                traces: Vec::new(),
+                allowance: Arc::clone(&allowance),
+            };
             let split = progress.change(Sum::take_split);
-            let whole = self.whole_metrics(tenant, request, split, progress).await;
+            let whole = self.whole_metrics(&job, split, progress).await;
             progress.change(|sum| sum.take_all(all_of(whole)?, progress))?;
         }
-        let sum = progress.finish();
-        let left_out = sum.left_out();
-        Ok((sum.finish(&request.plan)?, left_out))
+        progress.finish().finish(&request.plan)
     }
 
     async fn live_metrics(
@@ -203,13 +207,13 @@ impl Node {
         }
     }
 
-    async fn block_metrics(
+    fn block_metrics_job(
         &self,
-        (tenant, is_last): (&TenantId, bool),
+        tenant: &TenantId,
         request: &MetricsRequest,
         covers: &[LiveCover],
-        progress: &MetricsProgress,
-    ) -> Result<(), QueryError> {
+        allowance: &Arc<Allowance>,
+    ) -> BlockMetricsJob {
         let bounds = request.axis.bounds_unix_nanos();
         let live = covers.iter().map(|cover| cover.times).collect();
         let places = Arc::new(Places::of(self, tenant, bounds, live));
@@ -217,18 +221,28 @@ impl Node {
         let counts = |block: &&Arc<BlockEntry>| {
             block.overlaps(bounds.0, bounds.1) && !seen.contains(&block.meta.block_id)
         };
-        let blocks: Vec<_> = places.blocks().iter().filter(counts).cloned().collect();
-        progress.add_blocks(&blocks);
-        let waves = progress.waves(request, &blocks);
+        let blocks = places.blocks().iter().filter(counts).cloned().collect();
+        let (request, allowance) = (request.clone(), Arc::clone(allowance));
+        BlockMetricsJob { blocks, request, places, allowance }
+    }
+
+    /// Every core looks at its share of the blocks.
+    async fn block_metrics(
+        &self,
+        job: &BlockMetricsJob,
+        is_last: bool,
+        progress: &MetricsProgress,
+    ) -> Result<(), QueryError> {
+        progress.add_blocks(&job.blocks);
+        let waves = progress.waves(&job.request, &job.blocks);
         let shares: Vec<_> = waves.iter().map(|blocks| self.shares(blocks)).collect();
         progress.add_jobs(shares.iter().map(Vec::len).sum());
         for (number, shares) in shares.into_iter().enumerate() {
             if is_last {
-                progress.all_but(request, waves[number..].iter().copied().flatten());
+                progress.all_but(&job.request, waves[number..].iter().copied().flatten());
             }
             let asked = shares.into_iter().map(|(core, blocks)| {
-                let (request, places) = (request.clone(), Arc::clone(&places));
-                let job = BlockMetricsJob { blocks, request, places };
+                let job = BlockMetricsJob { blocks, ..job.clone() };
                 self.ask(core, move |answer| Message::BlockMetrics(job, answer))
             });
             let stored = join_all(asked).await;
@@ -247,8 +261,7 @@ impl Node {
     /// Every core looks at the traces that it owns.
     async fn whole_metrics(
         &self,
-        tenant: &TenantId,
-        request: &MetricsRequest,
+        job: &WholeMetricsJob,
         split: Vec<SplitTrace>,
         progress: &MetricsProgress,
     ) -> Answers {
@@ -259,7 +272,7 @@ impl Node {
         }
         progress.add_jobs(shares.len());
         let asked = shares.into_iter().map(|(core, traces)| {
-            let job = WholeMetricsJob { tenant: tenant.clone(), request: request.clone(), traces };
+            let job = WholeMetricsJob { traces, ..job.clone() };
             self.ask(core, move |answer| Message::WholeMetrics(job, answer))
         });
         join_all(asked).await

@@ -12,6 +12,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use stringendo_proto::tempopb::SearchResponse;
 
 use super::SearchRequest;
+use super::allowance::{Allowance, Meter};
 use super::block_search::BlockSearchJob;
 use super::bound::SearchBound;
 use super::collect::{Findings, LiveCover};
@@ -69,9 +70,16 @@ impl Node {
             let covers = take_all(self.search_live(tenant, request, &bound), progress).await?;
             let (blocks, places) = self.blocks_for(tenant, request, &covers);
             progress.add_blocks(&blocks);
-            let parts = self.search_blocks(&blocks, request, &Arc::new(places), &bound);
-            take_all(parts, progress).await?;
-            self.search_whole(tenant, request, progress).await?;
+            let allowance = Allowance::of(self);
+            let job = BlockSearchJob {
+                blocks,
+                request: request.clone(),
+                places: Arc::new(places),
+                bound,
+                allowance: Arc::clone(&allowance),
+            };
+            take_all(self.search_blocks(&job), progress).await?;
+            self.search_whole(tenant, request, &mut Meter::new(&allowance), progress).await?;
         }
         let mut memory = self.charge_answer(0)?;
         let mut answer = progress.finish(request, &mut memory)?;
@@ -123,18 +131,12 @@ impl Node {
         asked.collect()
     }
 
-    fn search_blocks<'a>(
-        &'a self,
-        blocks: &[Arc<BlockEntry>],
-        request: &SearchRequest,
-        places: &Arc<Places>,
-        bound: &Arc<SearchBound>,
-    ) -> Parts<'a> {
+    /// Every core searches its share of the blocks.
+    fn search_blocks<'a>(&'a self, job: &BlockSearchJob) -> Parts<'a> {
         let cores = self.mesh().cores();
-        let shares = self.cores().map(|core| (core, share(blocks, core, cores)));
+        let shares = self.cores().map(|core| (core, share(&job.blocks, core, cores)));
         let asked = shares.filter(|(_, blocks)| !blocks.is_empty()).map(|(core, blocks)| {
-            let (request, places) = (request.clone(), Arc::clone(places));
-            let job = BlockSearchJob { blocks, request, places, bound: Arc::clone(bound) };
+            let job = BlockSearchJob { blocks, ..job.clone() };
             self.ask(core, move |answer| Message::BlockSearch(job, answer)).boxed_local()
         });
         asked.collect()

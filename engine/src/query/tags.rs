@@ -15,6 +15,7 @@ use futures_util::stream::{FuturesOrdered, StreamExt};
 use stringendo_traceql::narrow::{Narrowing, ValueSource};
 use stringendo_traceql::{Field, SearchPlan};
 
+use super::allowance::{Allowance, Meter};
 use super::elsewhere::{LiveTimes, Places};
 use super::memory::{Held, Kept};
 use super::trace::share;
@@ -210,15 +211,18 @@ impl Node {
         if job.plan.as_deref().is_some_and(SearchPlan::matches_nothing) {
             return Ok(());
         }
+        let allowance = Allowance::of(self);
         let times = self.live_tags(tenant, job, at_work).await?;
         let bounds = (job.start_unix_nanos, job.end_unix_nanos);
         let places = Arc::new(Places::of(self, tenant, bounds, times));
         let blocks = tag_blocks(&places, job);
         at_work.change(|gathered| gathered.cost.add_blocks(&blocks));
         if !at_work.change(|gathered| gathered.is_enough()) {
-            self.block_tags(blocks, job, &places, at_work).await?;
+            let (job, allowance) = (job.clone(), Arc::clone(&allowance));
+            let job = BlockTagsJob { blocks, job, places, allowance };
+            self.block_tags(&job, at_work).await?;
         }
-        self.whole_tags(tenant, job, at_work).await
+        self.whole_tags(tenant, job, &mut Meter::new(&allowance), at_work).await
     }
 
     /// Looks at live data, and tells when it is if that matters.
@@ -252,17 +256,11 @@ impl Node {
         }
     }
 
-    async fn block_tags(
-        &self,
-        blocks: Vec<Arc<BlockEntry>>,
-        job: &TagsJob,
-        places: &Arc<Places>,
-        at_work: &AtWork<'_>,
-    ) -> Result<(), QueryError> {
+    async fn block_tags(&self, job: &BlockTagsJob, at_work: &AtWork<'_>) -> Result<(), QueryError> {
         let cores = self.mesh().cores();
-        let shares = self.cores().map(|core| (core, share(&blocks, core, cores)));
+        let shares = self.cores().map(|core| (core, share(&job.blocks, core, cores)));
         let asked = shares.filter(|(_, blocks)| !blocks.is_empty()).map(|(core, blocks)| {
-            let job = BlockTagsJob { blocks, job: job.clone(), places: Arc::clone(places) };
+            let job = BlockTagsJob { blocks, ..job.clone() };
             self.ask(core, move |answer| Message::BlockTags(job, answer))
         });
         take_tags(asked.collect(), at_work).await

@@ -13,6 +13,7 @@ use stringendo_proto::otlp::{InstrumentationScope, Resource, TracesData};
 use stringendo_ring::yield_if_due;
 
 use super::SearchRequest;
+use super::allowance::Meter;
 use super::collect::{FoundTrace, SearchCost, SplitTrace};
 use super::elsewhere::{Elsewhere, Places};
 use super::judge::Judge;
@@ -93,6 +94,13 @@ type Parts = Vec<Option<Result<Held<TracePieces>, QueryError>>>;
 pub struct Pieces(Parts, Parts);
 
 impl Pieces {
+    /// Whether there was no memory for some of them when they were read.
+    fn lack_memory(&self) -> bool {
+        let Self(live, stored) = self;
+        let mut errors = live.iter().chain(stored).flatten().filter_map(|part| part.as_ref().err());
+        errors.any(|error| matches!(error, QueryError::Overloaded))
+    }
+
     /// Puts them together, charged to `memory`; adds to `cost` what reading them cost. Memory of
     /// the pieces is given back.
     ///
@@ -128,15 +136,35 @@ impl<'a> WholeReader<'a> {
         Self { node, tenant, elsewhere: Elsewhere::new(node, places) }
     }
 
-    /// What all places near the given times hold of each trace. Must not be called with memory to
-    /// read with.
+    /// Gives to `take` what all places near the given times hold of each trace, by its number. A
+    /// trace for which there is no memory beside the others comes alone. Must not be called with
+    /// memory to read with.
     ///
     /// # Errors
-    /// A block could not be read, or there is no memory.
-    pub async fn read(
+    /// Those of `take`; or a block could not be read, or there is no memory.
+    pub async fn each(
         &mut self,
         traces: &[(TraceId, (u64, u64))],
-    ) -> Result<Vec<Pieces>, QueryError> {
+        mut take: impl FnMut(usize, Pieces) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        let mut again = Vec::new();
+        for (at, pieces) in self.read(traces).await?.into_iter().enumerate() {
+            if pieces.lack_memory() {
+                again.push(at);
+            } else {
+                take(at, pieces)?;
+            }
+            yield_if_due().await;
+        }
+        for at in again {
+            let pieces = self.read(&traces[at..=at]).await?;
+            pieces.into_iter().try_for_each(|pieces| take(at, pieces))?;
+            yield_if_due().await;
+        }
+        Ok(())
+    }
+
+    async fn read(&mut self, traces: &[(TraceId, (u64, u64))]) -> Result<Vec<Pieces>, QueryError> {
         let (node, tenant) = (self.node, self.tenant);
         // Live data is asked before the list of blocks is looked at.
         let live = traces.iter().map(|(id, _)| node.live_pieces(tenant, *id));
@@ -170,18 +198,25 @@ impl Node {
         &self,
         tenant: &TenantId,
         request: &SearchRequest,
+        meter: &mut Meter,
         progress: &SearchProgress,
     ) -> Result<(), QueryError> {
         let dedicated = &self.settings().block.dedicated_columns;
         let mut judge = Judge::new(request, dedicated);
         let bounds = (request.start_unix_nanos, request.end_unix_nanos);
         let mut reader = WholeReader::new(self, tenant, bounds);
+        let mut reads = Reads::default();
         for traces in progress.take_split().chunks(WHOLE_TRACES_MAX) {
             // Whole traces start no later than their pieces.
             if traces[0].start_unix_nanos < progress.bound(request.limit) {
                 break;
             }
+            if !meter.has_left(&reads) {
+                progress.add_cost(&SearchCost { cut_parts: 1, ..SearchCost::default() });
+                break;
+            }
             let found = self.read_whole(&mut reader, request, traces, &mut judge).await?;
+            reads.merge(found.value.1.reads);
             progress.take_whole(found);
             yield_if_due().await;
         }
@@ -197,22 +232,26 @@ impl Node {
         judge: &mut Judge<'_>,
     ) -> Result<Held<WholeTraces>, QueryError> {
         let ids: Vec<_> = traces.iter().map(|trace| (trace.trace_id, (0, u64::MAX))).collect();
-        let pieces = reader.read(&ids).await?;
         let (start, end) = (request.start_unix_nanos, request.end_unix_nanos);
         let mut memory = self.charge_answer(0)?;
         let (mut finds, mut cost) = (Vec::new(), SearchCost::default());
-        for (trace, pieces) in traces.iter().zip(pieces) {
+        let in_time =
+            |found: &FoundTrace| found.start_unix_nanos <= end && found.end_unix_nanos >= start;
+        let take = |at: usize, pieces| {
+            let trace: &SplitTrace = &traces[at];
             let found = self.judge_whole(&trace.trace_id, pieces, judge, &mut memory, &mut cost);
             let found = match found {
                 // What is known of its pieces is better than no answer at all.
-                Err(QueryError::NeedsTooMuch { .. }) => trace.found.as_deref().cloned(),
+                Err(QueryError::NeedsTooMuch { .. } | QueryError::Overloaded) => {
+                    cost.not_whole += 1;
+                    trace.found.as_deref().cloned()
+                }
                 found => found?,
             };
-            let in_time =
-                |found: &FoundTrace| found.start_unix_nanos <= end && found.end_unix_nanos >= start;
             finds.extend(found.filter(in_time));
-            yield_if_due().await;
-        }
+            Ok(())
+        };
+        reader.each(&ids, take).await?;
         Ok(Held { value: (finds, cost), kept: memory.keep() })
     }
 

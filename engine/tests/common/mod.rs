@@ -36,6 +36,7 @@ pub fn settings(dir: &Path) -> EngineSettings {
         retry_after: Some(Duration::from_secs(5)),
         trace_bytes_max: 5_000_000,
         blocklist_poll: Duration::from_secs(300),
+        query_bytes_max: 0,
         block: BlockSettings {
             dedicated_columns: stringendo_block::meta::default_dedicated_columns(),
             bloom_false_positive: 0.01,

@@ -8,7 +8,8 @@ use stringendo_proto::tempopb::{
 };
 use stringendo_traceql::metrics::{Exemplar, Label, LabelValue, Series};
 
-use super::MetricsRequest;
+use super::{MetricsProgress, MetricsRequest};
+use crate::query::collect::SearchCost;
 
 /// Memory of a message per byte of its series, at most: samples have 16 bytes for 8, labels have
 /// some structures around them.
@@ -19,16 +20,15 @@ pub fn range_bytes(series: &[Series]) -> u64 {
     MESSAGE_FACTOR * series.iter().map(Series::memory_bytes).sum::<u64>()
 }
 
-/// The answer to a range query, in which `left_out` traces are missing.
+/// The answer to a range query; `progress` knows what is missing.
 pub fn range(
     request: &MetricsRequest,
     mut series: Vec<Series>,
-    left_out: u64,
-    cost: SearchMetrics,
+    progress: &MetricsProgress,
 ) -> QueryRangeResponse {
-    let (status, message) = partial(&mut series, request.series_max, left_out);
+    let (status, message) = partial(&mut series, request.series_max, progress.cost());
     let series = series.into_iter().map(|series| time_series(request, series)).collect();
-    QueryRangeResponse { series, metrics: Some(cost), status, message }
+    QueryRangeResponse { series, metrics: Some(progress.so_far()), status, message }
 }
 
 /// A message of a stream before the answer of a range query: whether it is whole is not said yet.
@@ -44,24 +44,23 @@ pub fn range_so_far(
     QueryRangeResponse { series, metrics: Some(cost), ..QueryRangeResponse::default() }
 }
 
-/// The answer to an instant query, in which `left_out` traces are missing.
+/// The answer to an instant query; `progress` knows what is missing.
 pub fn instant(
     request: &MetricsRequest,
     mut series: Vec<Series>,
-    left_out: u64,
-    cost: SearchMetrics,
+    progress: &MetricsProgress,
 ) -> QueryInstantResponse {
-    let (status, message) = partial(&mut series, request.series_max, left_out);
+    let (status, message) = partial(&mut series, request.series_max, progress.cost());
     let one = |series: Series| {
         let value = series.values.first().copied().filter(|value| !value.is_nan())?;
         Some(InstantSeries { labels: labels(series.labels), value })
     };
     let series = series.into_iter().filter_map(one).collect();
-    QueryInstantResponse { series, metrics: Some(cost), status, message }
+    QueryInstantResponse { series, metrics: Some(progress.so_far()), status, message }
 }
 
 /// Cuts to the limit, and says so (contract traceql.md §11.11); says, too, what is missing.
-fn partial(series: &mut Vec<Series>, series_max: usize, left_out: u64) -> (i32, String) {
+fn partial(series: &mut Vec<Series>, series_max: usize, cost: SearchCost) -> (i32, String) {
     let mut reasons = Vec::new();
     if series_max > 0 && series.len() > series_max {
         series.truncate(series_max);
@@ -70,10 +69,12 @@ fn partial(series: &mut Vec<Series>, series_max: usize, left_out: u64) -> (i32, 
              returned. Warning: the accuracy of each individual value is not guaranteed."
         ));
     }
-    if left_out > 0 {
-        reasons.push(format!(
-            "{left_out} traces are too large to be judged as a whole and are left out"
-        ));
+    if cost.not_whole > 0 {
+        let traces = cost.not_whole;
+        reasons.push(format!("traces left out, for which there is no memory as a whole: {traces}"));
+    }
+    if cost.cut_parts > 0 {
+        reasons.push("the query has read as many bytes as it may, and left out the rest".into());
     }
     match reasons.is_empty() {
         true => (PartialStatus::Complete as i32, String::new()),

@@ -21,6 +21,7 @@ use crate::block_list::BlockEntry;
 use crate::block_store::{OpenBlock, StoreError};
 use crate::error::QueryError;
 use crate::node::Node;
+use crate::query::allowance::{Allowance, Meter};
 use crate::query::block_columns::{BlockColumns, FieldMap};
 use crate::query::block_read::{self, BlockRead, Decoding};
 use crate::query::block_sift::{self, Sifted};
@@ -41,6 +42,8 @@ pub struct BlockMetricsJob {
     pub request: MetricsRequest,
     /// Where else traces may have pieces.
     pub places: Arc<Places>,
+    /// What the query may read.
+    pub allowance: Arc<Allowance>,
 }
 
 /// Runs the job on this core.
@@ -56,12 +59,16 @@ pub async fn run(
     let mut found = Found {
         elsewhere: Elsewhere::new(node, Places::clone(&job.places)),
         learns: false,
+        meter: Meter::new(&job.allowance),
         split: Vec::new(),
         memory: node.shard().answer_memory(),
         cost: SearchCost::default(),
     };
     let legs = job.request.plan.legs();
     for block in &job.blocks {
+        if found.cost.cut_parts > 0 {
+            break;
+        }
         for (number, sum) in accumulators.iter_mut().enumerate() {
             let leg = (number as u32, &*legs[number]);
             let mut scan = BlockMetrics::new(leg, &job.request, block, sum, &mut found);
@@ -77,7 +84,7 @@ pub async fn run(
     }
     let Found { elsewhere, split, memory, mut cost, .. } = found;
     cost.add(elsewhere.cost());
-    let value = MetricsFindings { accumulators, cost, live: None, split, left_out: 0 };
+    let value = MetricsFindings { accumulators, cost, live: None, split };
     Ok(Charged { value, memory })
 }
 
@@ -86,6 +93,7 @@ struct Found<'n> {
     elsewhere: Elsewhere<'n>,
     /// Some trace mattered, so other places have to be known.
     learns: bool,
+    meter: Meter,
     split: Vec<SplitPiece>,
     memory: AnswerMemory,
     cost: SearchCost,
@@ -166,6 +174,10 @@ impl<'a, 'n> BlockMetrics<'a, 'n> {
     async fn block(&mut self, shard: &Shard) -> Result<(), StoreError> {
         let open = block_read::open(shard, self.block, &mut self.found.cost.reads).await?;
         for row_group in 0..open.reader().row_groups() {
+            if !self.found.meter.has_left(&self.found.cost.reads) {
+                self.found.cost.cut_parts = 1;
+                break;
+            }
             self.row_group(shard, &open, row_group).await?;
         }
         Ok(())

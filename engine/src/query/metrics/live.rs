@@ -158,7 +158,7 @@ impl<'a> LiveMetrics<'a> {
         let (accumulators, mut cost, memory) = self.observer.finish();
         cost.add(elsewhere.cost());
         let (live, split) = (Some(live), self.split);
-        Charged { value: MetricsFindings { accumulators, cost, live, split, left_out: 0 }, memory }
+        Charged { value: MetricsFindings { accumulators, cost, live, split }, memory }
     }
 }
 

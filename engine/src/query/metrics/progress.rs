@@ -112,7 +112,8 @@ impl MetricsProgress {
         request: &MetricsRequest,
         blocks: impl Iterator<Item = &'b Arc<BlockEntry>>,
     ) {
-        if self.shows_points(request) {
+        let is_whole = self.cost().cut_parts == 0;
+        if is_whole && self.shows_points(request) {
             // Metas hold whole seconds.
             let end = |block: &Arc<BlockEntry>| block.end_unix_nanos.saturating_add(999_999_999);
             self.counted_after.set(Some(blocks.map(end).max().unwrap_or(0)));
@@ -136,6 +137,11 @@ impl MetricsProgress {
         }
     }
 
+    /// The same as numbers.
+    pub(super) fn cost(&self) -> SearchCost {
+        self.state.borrow().cost
+    }
+
     pub(super) fn add_jobs(&self, jobs: usize) {
         self.state.borrow_mut().jobs += jobs as u32;
     }
@@ -149,6 +155,6 @@ impl MetricsProgress {
     pub(super) fn job_done(&self, cost: &SearchCost) {
         let mut state = self.state.borrow_mut();
         state.cost.add(cost);
-        state.jobs_done += 1;
+        state.jobs_done += u32::from(cost.cut_parts == 0);
     }
 }

@@ -17,13 +17,12 @@ pub struct Sum {
     accumulators: Vec<Accumulator>,
     memory: AnswerMemory,
     split: HashMap<TraceId, SplitTrace>,
-    left_out: u64,
 }
 
 impl Sum {
     /// Nothing so far.
     pub fn new(accumulators: Vec<Accumulator>, memory: AnswerMemory) -> Self {
-        Self { accumulators, memory, split: HashMap::new(), left_out: 0 }
+        Self { accumulators, memory, split: HashMap::new() }
     }
 
     /// Adds the parts, always in the order of cores, so that sums are the same on every run.
@@ -46,7 +45,6 @@ impl Sum {
         for (sum, part) in self.accumulators.iter_mut().zip(found.accumulators) {
             sum.merge(part, &mut |bytes| memory.grow(bytes))?;
         }
-        self.left_out += found.left_out;
         found.split.into_iter().try_for_each(|piece| self.note(piece))
     }
 
@@ -73,11 +71,6 @@ impl Sum {
         let mut split: Vec<_> = std::mem::take(&mut self.split).into_values().collect();
         split.sort_unstable_by_key(|trace| trace.trace_id);
         split
-    }
-
-    /// Traces that are not in, since they are too large.
-    pub fn left_out(&self) -> u64 {
-        self.left_out
     }
 
     /// The series as far as they are, with the points of these intervals alone and without

@@ -1,14 +1,16 @@
 //! A metrics query over traces that have pieces in several places, each read whole once, on the
 //! core that owns them.
 
+use std::sync::Arc;
+
 use stringendo_proto::TraceId;
-use stringendo_ring::yield_if_due;
 
 use super::observe::Observer;
 use super::{MetricsFindings, MetricsRequest};
 use crate::error::QueryError;
 use crate::limits::WHOLE_TRACES_MAX;
 use crate::node::Node;
+use crate::query::allowance::{Allowance, Meter};
 use crate::query::memory::Charged;
 use crate::query::whole::{Pieces, WholeReader};
 use crate::tenant::TenantId;
@@ -33,6 +35,8 @@ pub struct WholeMetricsJob {
     pub request: MetricsRequest,
     /// Which.
     pub traces: Vec<SplitTrace>,
+    /// What the query may read.
+    pub allowance: Arc<Allowance>,
 }
 
 /// Runs the job on this core.
@@ -45,21 +49,27 @@ pub async fn run(
 ) -> Result<Charged<MetricsFindings>, QueryError> {
     let mut observer = Observer::new(node.shard(), &job.request);
     let mut reader = WholeReader::new(node, &job.tenant, job.request.axis.bounds_unix_nanos());
-    let mut left_out = 0;
+    let mut meter = Meter::new(&job.allowance);
     for traces in job.traces.chunks(WHOLE_TRACES_MAX) {
-        let ids: Vec<_> = traces.iter().map(|trace| (trace.trace_id, trace.times)).collect();
-        for (trace, pieces) in traces.iter().zip(reader.read(&ids).await?) {
-            left_out += u64::from(!take(node, &mut observer, trace, pieces)?);
-            yield_if_due().await;
+        if !meter.has_left(&observer.cost.reads) {
+            observer.cost.cut_parts = 1;
+            break;
         }
+        let ids: Vec<_> = traces.iter().map(|trace| (trace.trace_id, trace.times)).collect();
+        let take = |at: usize, pieces| {
+            let fits = take(node, &mut observer, &traces[at], pieces)?;
+            observer.cost.not_whole += u64::from(!fits);
+            Ok(())
+        };
+        reader.each(&ids, take).await?;
     }
     let (accumulators, mut cost, memory) = observer.finish();
     cost.add(reader.cost());
-    let value = MetricsFindings { accumulators, cost, live: None, split: Vec::new(), left_out };
+    let value = MetricsFindings { accumulators, cost, live: None, split: Vec::new() };
     Ok(Charged { value, memory })
 }
 
-/// Takes a trace in; `false` if it is too large.
+/// Takes a trace in; `false` if there is no memory for the whole of it.
 fn take(
     node: &Node,
     observer: &mut Observer<'_>,
@@ -68,7 +78,7 @@ fn take(
 ) -> Result<bool, QueryError> {
     let mut work = node.charge_answer(0)?;
     let whole = match pieces.together(&mut work, &mut observer.cost) {
-        Err(QueryError::NeedsTooMuch { .. }) => return Ok(false),
+        Err(QueryError::NeedsTooMuch { .. } | QueryError::Overloaded) => return Ok(false),
         whole => whole?,
     };
     let spans = whole.views();
@@ -79,7 +89,7 @@ fn take(
         let mut is_too_large = false;
         let room = |bytes| {
             let outcome = columns.grow(bytes);
-            is_too_large = matches!(outcome, Err(QueryError::NeedsTooMuch { .. }));
+            is_too_large = outcome.is_err();
             outcome
         };
         let taken = observer.take(*leg as usize, (&trace.trace_id, &spans), room, || Some(false));

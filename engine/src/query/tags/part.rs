@@ -13,6 +13,7 @@ use super::{blocks, blocks_narrowed, live, live_narrowed};
 use crate::block_list::BlockEntry;
 use crate::error::QueryError;
 use crate::node::Node;
+use crate::query::allowance::{Allowance, Meter};
 use crate::query::collect::SearchCost;
 use crate::query::elsewhere::{Elsewhere, LiveTimes, Places};
 use crate::query::memory::Charged;
@@ -87,6 +88,8 @@ pub struct BlockTagsJob {
     pub job: TagsJob,
     /// Where else traces may have pieces.
     pub places: Arc<Places>,
+    /// What the question may read.
+    pub allowance: Arc<Allowance>,
 }
 
 /// What a core found.
@@ -134,10 +137,15 @@ pub async fn live(node: &Node, part: &LiveTagsJob) -> Result<Charged<TagsFound>,
 pub async fn blocks(node: &Node, part: &BlockTagsJob) -> Result<Charged<TagsFound>, QueryError> {
     let (shard, job) = (node.shard(), &part.job);
     let elsewhere = Elsewhere::new(node, Places::clone(&part.places));
+    let mut meter = Meter::new(&part.allowance);
     let mut others = Others { elsewhere, learns: false };
     let mut gathered = Gathered::new(job.what.clone(), job.limits, shard.answer_memory());
     for block in &part.blocks {
         if gathered.is_enough() {
+            break;
+        }
+        if !meter.has_left(&gathered.read.reads) {
+            gathered.read.cut_parts = 1;
             break;
         }
         let outcome = match &job.plan {

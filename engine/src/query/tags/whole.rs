@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use stringendo_proto::TraceId;
-use stringendo_ring::yield_if_due;
 use stringendo_traceql::SearchPlan;
 
 use super::gather::Gathered;
@@ -15,6 +14,7 @@ use crate::error::QueryError;
 use crate::limits::WHOLE_TRACES_MAX;
 use crate::live::columns::{LiveColumns, LiveFields};
 use crate::node::Node;
+use crate::query::allowance::Meter;
 use crate::query::whole::{Pieces, WholeReader};
 use crate::tenant::TenantId;
 
@@ -27,6 +27,7 @@ impl Node {
         &self,
         tenant: &TenantId,
         job: &TagsJob,
+        meter: &mut Meter,
         at_work: &AtWork<'_>,
     ) -> Result<(), QueryError> {
         let Some(plan) = job.plan.as_deref() else { return Ok(()) };
@@ -41,17 +42,25 @@ impl Node {
             if at_work.change(|gathered| gathered.is_enough()) {
                 break;
             }
-            for ((id, _), pieces) in traces.iter().zip(reader.read(traces).await?) {
-                let add = |gathered: &mut Gathered| self.add_whole(job, plan, id, pieces, gathered);
-                match at_work.change(add) {
-                    // Such answers may lack something (contract http-api.md §5).
-                    Err(error @ QueryError::NeedsTooMuch { .. }) => {
-                        tracing::warn!(trace = %id, %error, "a trace is left out of tags");
-                    }
-                    outcome => outcome?,
-                }
-                yield_if_due().await;
+            if !meter.has_left(&at_work.change(|gathered| gathered.read.reads)) {
+                at_work.change(|gathered| gathered.read.cut_parts = 1);
+                break;
             }
+            let take = |at: usize, pieces| {
+                let id = &traces[at].0;
+                let add = |gathered: &mut Gathered| {
+                    match self.add_whole(job, plan, id, pieces, gathered) {
+                        // Such answers may lack something (contract http-api.md §5).
+                        Err(QueryError::NeedsTooMuch { .. } | QueryError::Overloaded) => {
+                            gathered.read.not_whole += 1;
+                            Ok(())
+                        }
+                        outcome => outcome,
+                    }
+                };
+                at_work.change(add)
+            };
+            reader.each(traces, take).await?;
         }
         at_work.change(|gathered| {
             let mut read = std::mem::take(&mut gathered.read);
