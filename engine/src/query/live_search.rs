@@ -49,7 +49,7 @@ pub async fn run(node: &Node, job: &LiveSearchJob) -> Result<Charged<Findings>, 
     let mut elsewhere = Elsewhere::new(node, places);
     loop {
         match attempt(node, job, &mut elsewhere).await? {
-            Attempt::Done(findings) => return Ok(findings),
+            Attempt::Done(findings) => return Ok(*findings),
             // All memory to read with was given back. At most once, since then all is known.
             Attempt::MustLearn { start, end } => elsewhere.learn(start, end).await?,
         }
@@ -58,7 +58,7 @@ pub async fn run(node: &Node, job: &LiveSearchJob) -> Result<Charged<Findings>, 
 
 /// How far a search came.
 enum Attempt {
-    Done(Charged<Findings>),
+    Done(Box<Charged<Findings>>),
     /// What blocks of this time hold must be known.
     MustLearn {
         start: u64,
@@ -110,7 +110,7 @@ async fn attempt(
     let own = own_blocks(&view, job);
     let mut findings = search.finish(elsewhere, &own).await?;
     findings.value.live = Some(LiveCover { blocks: own, times });
-    Ok(Attempt::Done(findings))
+    Ok(Attempt::Done(Box::new(findings)))
 }
 
 /// The blocks that are or will be made of what is seen.

@@ -50,7 +50,7 @@ pub async fn run(
     let mut elsewhere = Elsewhere::new(node, places);
     loop {
         match attempt(node, job, &mut elsewhere).await? {
-            Attempt::Done(findings) => return Ok(findings),
+            Attempt::Done(findings) => return Ok(*findings),
             // All memory to read with was given back.
             Attempt::MustLearn(times) => {
                 elsewhere.learn(times.start_unix_nanos, times.end_unix_nanos).await?;
@@ -63,7 +63,7 @@ pub async fn run(
 
 /// How far a query came.
 enum Attempt {
-    Done(Charged<MetricsFindings>),
+    Done(Box<Charged<MetricsFindings>>),
     /// What blocks of this time hold must be known.
     MustLearn(LiveTimes),
     Again,
@@ -110,7 +110,8 @@ async fn attempt(
         }
         yield_if_due().await;
     }
-    Ok(Attempt::Done(live.into_findings(LiveCover { blocks: own, times }, elsewhere)))
+    let cover = LiveCover { blocks: own, times };
+    Ok(Attempt::Done(Box::new(live.into_findings(cover, elsewhere))))
 }
 
 struct LiveMetrics<'a> {
