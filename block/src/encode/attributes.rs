@@ -53,6 +53,14 @@ struct Key {
     code: u32,
     /// The key that followed last time: mostly it follows again, which saves a look-up.
     next: u32,
+    /// Code of the string that it had last time.
+    last_value: u32,
+}
+
+impl Key {
+    fn new(role: Role) -> Self {
+        Self { role, code: NO_CODE, next: 0, last_value: 0 }
+    }
 }
 
 /// Attributes of resources, scopes, spans, events or links.
@@ -135,7 +143,7 @@ impl Attributes {
             // Of several columns of one name (which no valid configuration has) the first counts.
             if self.keys.len() > self.key_infos.len() {
                 let role = Role::Dedicated(at);
-                self.key_infos.push(Key { role, code: NO_CODE, next: 0 });
+                self.key_infos.push(Key::new(role));
             }
         }
         self.last_key = 0;
@@ -143,13 +151,13 @@ impl Attributes {
 
     fn key_number(&mut self, key: &[u8]) -> usize {
         let guess = self.key_infos.get(self.last_key as usize).map_or(0, |info| info.next);
-        if (guess as usize) < self.key_infos.len() && self.keys.get(guess) == key {
+        if self.keys.is_code_of(guess, key) {
             self.last_key = guess;
             return guess as usize;
         }
         let number = self.keys.intern(key);
         if number as usize == self.key_infos.len() {
-            self.key_infos.push(Key { role: Role::Generic, code: NO_CODE, next: 0 });
+            self.key_infos.push(Key::new(Role::Generic));
         }
         if let Some(before) = self.key_infos.get_mut(self.last_key as usize) {
             before.next = number;
@@ -181,7 +189,14 @@ impl Attributes {
             return Ok(0);
         }
         let code = self.key_code(number, key);
-        self.push_generic(code, value)?;
+        if let Any::Str(text) = value {
+            let at = self.begin(code, false);
+            let last = &mut self.key_infos[number].last_value;
+            *last = self.value.values.push_guessed(text, *last);
+            self.value.place(at);
+        } else {
+            self.push_generic(code, value)?;
+        }
         Ok(1)
     }
 

@@ -14,6 +14,8 @@ pub struct Dictionary {
     page: Vec<u8>,
     /// Where in `page` each string begins, and where the next would.
     starts: Vec<usize>,
+    /// The smallest and the greatest string.
+    bounds: Option<(u32, u32)>,
 }
 
 /// Bytes of the length before each string.
@@ -40,13 +42,29 @@ impl Dictionary {
         let (hasher, page, starts) = (&self.hasher, &self.page, &self.starts);
         let rehash = |&code: &u32| hasher.hash_one(string(page, starts, code));
         self.codes.insert_unique(hash, code, rehash);
+        let (min, max) = self.bounds.unwrap_or((code, code));
+        let min = if value < self.get(min) { code } else { min };
+        let max = if value > self.get(max) { code } else { max };
+        self.bounds = Some((min, max));
         code
+    }
+
+    /// The smallest and the greatest string.
+    pub fn bounds(&self) -> Option<(&[u8], &[u8])> {
+        self.bounds.map(|(min, max)| (self.get(min), self.get(max)))
     }
 
     /// The string of a number that [`Dictionary::intern`] gave.
     #[inline]
     pub fn get(&self, code: u32) -> &[u8] {
         string(&self.page, &self.starts, code)
+    }
+
+    /// Whether `value` has the number `code`. Short strings, as most are, are compared without a
+    /// call.
+    #[inline]
+    pub fn is_code_of(&self, code: u32, value: &[u8]) -> bool {
+        (code as usize) < self.starts.len() && is_same(self.get(code), value)
     }
 
     /// Distinct strings.
@@ -64,11 +82,26 @@ impl Dictionary {
         self.codes.clear();
         self.page.clear();
         self.starts.clear();
+        self.bounds = None;
     }
 
     /// Bytes of memory held.
     pub fn memory_bytes(&self) -> usize {
         self.codes.allocation_size() + self.page.capacity() + self.starts.capacity() * 8
+    }
+}
+
+#[inline]
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    let word = |bytes: Option<&[u8; 8]>| bytes.map(|bytes| u64::from_le_bytes(*bytes));
+    match a.len() {
+        length if length != b.len() => false,
+        8..=16 => {
+            word(a.first_chunk()) == word(b.first_chunk())
+                && word(a.last_chunk()) == word(b.last_chunk())
+        }
+        0..8 => a.iter().zip(b).all(|(a, b)| a == b),
+        _ => a == b,
     }
 }
 

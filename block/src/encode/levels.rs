@@ -243,7 +243,7 @@ impl Lists {
         match placement {
             Placement::Required => Ok(PageLevels { rep: &shared.rep, def: &shared.def, entries }),
             Placement::Optional(elements) => {
-                option(parent, elements, &mut self.own);
+                option(parent, elements, &mut self.own.def);
                 self.own_def.encode(&self.own.def, max, tools)?;
                 Ok(PageLevels { rep: &shared.rep, def: &self.own_def, entries })
             }
@@ -260,7 +260,7 @@ impl Lists {
                 if elements.is_empty() {
                     return Ok(PageLevels { rep, def, entries });
                 }
-                option(parent, elements, &mut self.own);
+                option(parent, elements, &mut self.own.def);
                 self.own_def.encode(&self.own.def, max, tools)?;
                 Ok(PageLevels { rep, def: &self.own_def, entries })
             }
@@ -320,13 +320,13 @@ fn repeat(parent: &Levels, elements: &[u32], out: &mut Levels) {
     }
 }
 
-/// Levels of an optional leaf whose values belong to `elements` of the parent list.
-fn option(parent: &Levels, elements: &[u32], out: &mut Levels) {
-    out.clear(parent.max + 1);
-    out.rep.extend_from_slice(&parent.rep);
-    out.def.extend_from_slice(&parent.def);
+/// Definition levels of a leaf with at most one value per element, which `elements` of the parent
+/// list have. Repetition levels are the parent's.
+fn option(parent: &Levels, elements: &[u32], def: &mut Vec<u8>) {
+    def.clear();
+    def.extend_from_slice(&parent.def);
     for &element in elements {
-        out.def[parent.entries[element as usize] as usize] = out.max;
+        def[parent.entries[element as usize] as usize] = parent.max + 1;
     }
 }
 

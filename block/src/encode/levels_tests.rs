@@ -33,9 +33,8 @@ fn values_of_a_repeated_leaf_belong_to_their_elements() {
 
 #[test]
 fn values_of_an_optional_leaf_only_raise_the_definition() {
-    let (mut list, mut leaf) = (Levels::default(), Levels::default());
+    let (mut list, mut def) = (Levels::default(), Vec::new());
     list.derive(&rows(3), &[2, 0, 1]);
-    option(&list, &[1], &mut leaf);
-    assert_eq!(leaf.rep, list.rep);
-    assert_eq!(leaf.def, [1, 2, 0, 1]);
+    option(&list, &[1], &mut def);
+    assert_eq!(def, [1, 2, 0, 1]);
 }

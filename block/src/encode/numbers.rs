@@ -14,8 +14,15 @@ use super::values::{Bounds, Encoded, Values};
 /// hold at the least.
 const TRIAL_VALUES: usize = 32 << 10;
 
+/// Numbers below this are found without hashing.
+const SMALL: usize = 4096;
+/// Not in the dictionary.
+const NO_CODE: u32 = u32::MAX;
+
 /// Numbers of 64 bits, as their bits.
 pub struct NumberValues {
+    /// Codes of small numbers, as far as one came.
+    small: Vec<u32>,
     known: HashMap<u64, u32, RandomState>,
     /// The PLAIN dictionary page.
     page: Vec<u8>,
@@ -42,6 +49,7 @@ impl NumberValues {
 
     fn new(bounds_of: fn(&mut dyn Iterator<Item = u64>) -> Option<Bounds>) -> Self {
         Self {
+            small: Vec::new(),
             known: HashMap::default(),
             page: Vec::new(),
             codes: Vec::new(),
@@ -58,12 +66,27 @@ impl NumberValues {
         if self.is_plain {
             return self.plain.push(bits);
         }
-        let next = self.known.len() as u32;
+        let code = match self.small.get(bits as usize) {
+            Some(&code) if code != NO_CODE => code,
+            _ => self.code(bits),
+        };
+        self.codes.push(code);
+    }
+
+    fn code(&mut self, bits: u64) -> u32 {
+        let next = (self.page.len() / 8) as u32;
         let code = *self.known.entry(bits).or_insert(next);
         if code == next {
             self.page.extend_from_slice(&bits.to_le_bytes());
         }
-        self.codes.push(code);
+        let at = bits as usize;
+        if at < SMALL {
+            if self.small.len() <= at {
+                self.small.resize(at + 1, NO_CODE);
+            }
+            self.small[at] = code;
+        }
+        code
     }
 }
 
@@ -107,6 +130,7 @@ impl Values for NumberValues {
         if self.coded >= TRIAL_VALUES && self.known.len() * 2 > self.coded {
             self.is_plain = true;
             self.known = HashMap::default();
+            self.small = Vec::new();
         }
     }
 
@@ -116,13 +140,15 @@ impl Values for NumberValues {
 
     fn reset(&mut self) {
         self.known.clear();
+        self.small.clear();
         self.page.clear();
         self.coded = 0;
         self.is_plain = false;
     }
 
     fn memory_bytes(&self) -> usize {
-        let values = self.codes.capacity() * 4 + self.plain.capacity() * 8;
+        let values =
+            (self.codes.capacity() + self.small.capacity()) * 4 + self.plain.capacity() * 8;
         self.known.allocation_size() + self.page.capacity() + values
     }
 }

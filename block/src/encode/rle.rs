@@ -13,15 +13,88 @@ pub fn width_of_codes(len: usize) -> u8 {
     bits_for(len.saturating_sub(1) as u32).max(1).next_multiple_of(8)
 }
 
-/// Appends `values` as runs alone where that is shorter than packing them.
+/// Appends `values`, each of `width` bits (1 to 8), as runs alone where that is shorter than
+/// packing them.
 pub fn encode_levels(values: &[u8], width: u8, out: &mut Vec<u8>) {
-    let runs = 1 + values.iter().zip(values.iter().skip(1)).filter(|(a, b)| a != b).count();
-    if runs * 16 > values.len() * usize::from(width) {
-        return encode(values, width, out);
+    if (changes(values) + 1) * 16 > values.len() * usize::from(width) {
+        return pack_levels(values, width, out);
     }
-    for run in values.chunk_by(|a, b| a == b) {
-        put_run(run[0].into(), run.len(), width, out);
+    let mut at = 0;
+    while at < values.len() {
+        let run = run_of_bytes(&values[at..]);
+        put_run(values[at].into(), run, width, out);
+        at += run;
     }
+}
+
+/// How often a value differs from the one before it.
+fn changes(values: &[u8]) -> usize {
+    /// So many fit a byte's worth of counting, which goes many at a time.
+    const STEP: usize = 128;
+    let behind = values.get(1..).unwrap_or_default();
+    let steps = behind.chunks(STEP).zip(values.chunks(STEP));
+    let in_step = |(behind, values): (&[u8], &[u8])| {
+        usize::from(behind.iter().zip(values).map(|(a, b)| u8::from(a != b)).sum::<u8>())
+    };
+    steps.map(in_step).sum()
+}
+
+/// Runs of eight and more as runs, what is between them packed.
+fn pack_levels(values: &[u8], width: u8, out: &mut Vec<u8>) {
+    let (mut at, mut literals) = (0, 0);
+    while let Some(group) = values[at..].first_chunk() {
+        if u64::from_le_bytes(*group) != EACH_BYTE * u64::from(group[0]) {
+            at += 8;
+            continue;
+        }
+        pack_bytes(&values[literals..at], width, out);
+        let run = run_of_bytes(&values[at..]);
+        put_run(group[0].into(), run, width, out);
+        at += run;
+        literals = at;
+    }
+    pack_bytes(&values[literals..], width, out);
+}
+
+/// A word of eight bytes, each 1.
+const EACH_BYTE: u64 = 0x0101_0101_0101_0101;
+
+/// How many values are equal to the first, which there is.
+fn run_of_bytes(values: &[u8]) -> usize {
+    let word = EACH_BYTE * u64::from(values[0]);
+    let groups = values.as_chunks::<8>().0;
+    let whole = groups.iter().take_while(|group| u64::from_le_bytes(**group) == word).count() * 8;
+    whole + values[whole..].iter().take_while(|&&value| value == values[0]).count()
+}
+
+/// Groups of eight bytes that hold `width` bits each; only the last group of all may be padded.
+fn pack_bytes(values: &[u8], width: u8, out: &mut Vec<u8>) {
+    if values.is_empty() {
+        return;
+    }
+    put_varint(out, (values.len().div_ceil(8) as u64) << 1 | 1);
+    let (groups, rest) = values.as_chunks();
+    let len = usize::from(width);
+    groups.iter().for_each(|group| out.extend_from_slice(&gather(*group, width)[..len]));
+    if !rest.is_empty() {
+        let mut padded = [0; 8];
+        padded[..rest.len()].copy_from_slice(rest);
+        out.extend_from_slice(&gather(padded, width)[..len]);
+    }
+}
+
+/// The low `width` bits of eight bytes, side by side: pairs of bytes first, then pairs of those.
+#[inline]
+fn gather(group: [u8; 8], width: u8) -> [u8; 8] {
+    let mut word = u64::from_le_bytes(group);
+    let mut bits = u32::from(width);
+    for lane in [16_u32, 32, 64] {
+        let low = (u64::MAX >> (64 - bits)) * (u64::MAX / (u64::MAX >> (64 - lane)));
+        let high = low << bits;
+        word = word & low | word >> (lane / 2 - bits) & high;
+        bits *= 2;
+    }
+    word.to_le_bytes()
 }
 
 /// Appends `values`, each of `width` bits (1 to 32), without a length in front.

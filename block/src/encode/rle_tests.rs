@@ -37,3 +37,33 @@ fn every_width_packs_bit_by_bit() {
         }
     }
 }
+
+#[test]
+fn levels_of_every_width_are_packed_like_other_numbers() {
+    for width in 1..=8u8 {
+        let mask = u8::MAX >> (8 - width);
+        let values: Vec<u8> = (0..61u8).map(|i| i.wrapping_mul(0x9d) & mask).collect();
+        let numbers: Vec<u32> = values.iter().map(|&value| value.into()).collect();
+        let mut out = Vec::new();
+        pack_levels(&values, width, &mut out);
+        assert_eq!(out, encoded(&numbers, width), "width {width}");
+    }
+}
+
+#[test]
+fn levels_of_long_runs_are_runs_alone() {
+    let values = [&[4u8; 20][..], &[3], &[4; 9], &[3]].concat();
+    let mut out = Vec::new();
+    encode_levels(&values, 3, &mut out);
+    assert_eq!(out, [40, 4, 2, 3, 18, 4, 2, 3]);
+    assert_eq!(changes(&values), 3);
+}
+
+#[test]
+fn runs_amid_packed_levels_begin_where_a_group_ends() {
+    let values = [&[1u8, 2, 1, 2, 1, 2, 1, 2][..], &[2; 30], &[1, 2, 1]].concat();
+    let mut out = Vec::new();
+    pack_levels(&values, 2, &mut out);
+    let numbers: Vec<u32> = values.iter().map(|&value| value.into()).collect();
+    assert_eq!(out, encoded(&numbers, 2));
+}

@@ -53,7 +53,8 @@ pub trait Values {
     fn len(&self) -> usize;
     /// Appends the page's value section.
     fn encode(&self, out: &mut Vec<u8>) -> Encoded;
-    /// Smallest and greatest; `None` without values, or where they have no order.
+    /// Smallest and greatest, or what bounds them; `None` without values, or where they have no
+    /// order.
     fn bounds(&mut self) -> Option<Bounds>;
     /// Drops the page's values from `len` on.
     fn truncate(&mut self, len: usize);
@@ -78,16 +79,24 @@ pub struct DictValues {
     pub dictionary: Dictionary,
     /// A code per value.
     pub codes: Vec<u32>,
-    /// Which codes the page has: scratch of `bounds`.
-    seen: Vec<u64>,
 }
 
 impl DictValues {
     /// Adds a string.
     #[inline]
     pub fn push(&mut self, value: &[u8]) {
-        let code = self.dictionary.intern(value);
+        let guess = self.codes.last().copied().unwrap_or_default();
+        self.push_guessed(value, guess);
+    }
+
+    /// Adds a string that is likely to have the code `guess`; gives the code that it has.
+    #[inline]
+    pub fn push_guessed(&mut self, value: &[u8], guess: u32) -> u32 {
+        let dictionary = &mut self.dictionary;
+        let code =
+            if dictionary.is_code_of(guess, value) { guess } else { dictionary.intern(value) };
         self.codes.push(code);
+        code
     }
 }
 
@@ -103,20 +112,10 @@ impl Values for DictValues {
         Encoded::AsPlanned
     }
 
+    /// Of all strings so far: a page's own would cost a look at every value, and readers ask the
+    /// dictionary.
     fn bounds(&mut self) -> Option<Bounds> {
-        self.seen.clear();
-        self.seen.resize(self.dictionary.len().div_ceil(64), 0);
-        let first = *self.codes.first()?;
-        let (mut min, mut max) = (self.dictionary.get(first), self.dictionary.get(first));
-        for &code in &self.codes {
-            let (word, bit) = (code as usize / 64, 1 << (code % 64));
-            if self.seen[word] & bit == 0 {
-                self.seen[word] |= bit;
-                let value = self.dictionary.get(code);
-                min = min.min(value);
-                max = max.max(value);
-            }
-        }
+        let (min, max) = self.dictionary.bounds().filter(|_| !self.codes.is_empty())?;
         Some(Bounds { min: min.to_vec(), max: max.to_vec() })
     }
 
@@ -133,7 +132,7 @@ impl Values for DictValues {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.dictionary.memory_bytes() + self.codes.capacity() * 4 + self.seen.capacity() * 8
+        self.dictionary.memory_bytes() + self.codes.capacity() * 4
     }
 }
 

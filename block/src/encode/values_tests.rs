@@ -25,14 +25,23 @@ fn unsigned_bounds_are_compared_without_sign() {
 }
 
 #[test]
-fn dictionary_bounds_are_those_of_the_page_not_of_the_dictionary() {
+fn bounds_of_codes_are_those_of_all_strings_so_far() {
     let mut values = DictValues::default();
-    values.push(b"a");
-    values.push(b"z");
+    ["m", "z"].into_iter().for_each(|text| values.push(text.as_bytes()));
     values.truncate(0);
-    values.push(b"m");
+    assert_eq!(values.bounds(), None);
+    values.push(b"b");
     let bounds = values.bounds().unwrap();
-    assert_eq!((bounds.min, bounds.max), (b"m".to_vec(), b"m".to_vec()));
+    assert_eq!((bounds.min, bounds.max), (b"b".to_vec(), b"z".to_vec()));
+}
+
+#[test]
+fn a_wrong_guess_does_not_matter() {
+    let mut values = DictValues::default();
+    let codes = [("a", 7), ("b", 0), ("b", 1), ("a", 1)];
+    let codes = codes.map(|(text, guess)| values.push_guessed(text.as_bytes(), guess));
+    assert_eq!(codes, [0, 1, 1, 0]);
+    assert_eq!(values.codes, codes);
 }
 
 #[test]

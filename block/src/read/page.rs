@@ -3,6 +3,7 @@
 //! From: bytes of a column chunk ([`super::stream`]). To: rows. Input is not trusted: sizes in
 //! headers are checked against the bytes at hand and the limits below before anything is allocated.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::Arc;
@@ -441,13 +442,18 @@ impl KnownLevels {
     }
 }
 
+thread_local! {
+    /// Its tables are large for a page: making them anew for every page costs more than the page.
+    static UNZSTD: RefCell<zstd::bulk::Decompressor<'static>> = RefCell::default();
+}
+
 fn decompress(codec: Codec, bytes: &Bytes, expected_len: usize) -> Result<Bytes, BadPage> {
     let plain = match codec {
         Codec::None => bytes.clone(),
         _ if expected_len == 0 => Bytes::new(),
         Codec::Snappy => Bytes::from(decompress_snappy(bytes, expected_len)?),
         Codec::Zstd => {
-            let plain = zstd::bulk::decompress(bytes, expected_len);
+            let plain = UNZSTD.with_borrow_mut(|unzstd| unzstd.decompress(bytes, expected_len));
             Bytes::from(plain.map_err(|_| BadPage("zstd data"))?)
         }
         Codec::Gzip => Bytes::from(decompress_gzip(bytes, expected_len)?),
