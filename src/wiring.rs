@@ -6,6 +6,7 @@
 use std::io;
 use std::time::Duration;
 
+use regex::RegexSet;
 use stringendo_block::meta::{self, DedicatedOption, DedicatedScope, DedicatedType};
 use stringendo_config::Endpoint;
 use stringendo_config::settings::{
@@ -114,6 +115,8 @@ pub fn api(settings: &Settings, cores: u16) -> io::Result<ApiSettings> {
         idle_timeout: server.http_server_idle_timeout,
         query_timeout: settings.query_frontend.api_timeout,
         outstanding_max: usize_of(settings.query_frontend.max_outstanding_per_tenant),
+        denied_urls: RegexSet::new(&settings.query_frontend.url_deny_list)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
         grace: server.graceful_shutdown_timeout,
     })
 }
@@ -132,14 +135,15 @@ fn query_grpc(settings: &Settings, cores: u16) -> io::Result<QueryGrpc> {
 
 fn search(settings: &Settings) -> SearchSettings {
     let frontend = &settings.query_frontend;
-    let (search, of_tenant) =
-        (&frontend.search, settings.overrides.defaults.read.max_search_duration);
+    let (search, read) = (&frontend.search, &settings.overrides.defaults.read);
+    let of_tenant = read.max_search_duration;
     SearchSettings {
         default_limit: search.default_result_limit,
         limit_max: search.max_result_limit,
         range_max: if of_tenant.is_zero() { search.max_duration } else { of_tenant },
         default_spans_per_span_set: search.default_spans_per_span_set,
         spans_per_span_set_max: search.max_spans_per_span_set,
+        pads_trace_ids: read.left_pad_trace_ids,
         query_bytes_max: usize_of(frontend.max_query_expression_size_bytes),
         ..SearchSettings::default()
     }

@@ -94,4 +94,6 @@ fn limits_of_autocompletion_are_those_of_the_default_tenant() {
     assert_eq!((ours.bytes_max, ours.blocks_max, ours.alternatives_max), (5, 6, 7));
     assert_eq!(search(&settings).range_max, Duration::from_secs(8));
     assert_eq!(metrics(&settings).range_max, Duration::from_secs(9));
+    settings.overrides.defaults.read.left_pad_trace_ids = true;
+    assert!(search(&settings).pads_trace_ids);
 }

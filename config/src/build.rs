@@ -169,6 +169,10 @@ fn query_frontend(raw: &Raw, settings: &mut Settings) -> Done {
     raw.read("query_frontend.max_grpc_streaming_packet_size", packet_max)?;
     let several = &mut q.multi_tenant_queries_enabled;
     raw.read("query_frontend.multi_tenant_queries_enabled", several)?;
+    raw.read("query_frontend.url_deny_list", &mut q.url_deny_list)?;
+    if let Err(error) = regex::RegexSet::new(&q.url_deny_list) {
+        return Err(raw.error("query_frontend.url_deny_list", &error.to_string()));
+    }
     let s = &mut q.search;
     raw.read("query_frontend.search.default_result_limit", &mut s.default_result_limit)?;
     raw.read("query_frontend.search.max_result_limit", &mut s.max_result_limit)?;
@@ -204,6 +208,7 @@ fn overrides(raw: &Raw, settings: &mut Settings) -> Done {
     raw.read("overrides.defaults.read.max_condition_groups_per_tag_query", groups_max)?;
     raw.read("overrides.defaults.read.max_search_duration", &mut r.max_search_duration)?;
     raw.read("overrides.defaults.read.max_metrics_duration", &mut r.max_metrics_duration)?;
+    raw.read("overrides.defaults.read.left_pad_trace_ids", &mut r.left_pad_trace_ids)?;
     let trace_max = &mut o.defaults.global.max_bytes_per_trace;
     raw.read("overrides.defaults.global.max_bytes_per_trace", trace_max)
 }

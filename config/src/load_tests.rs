@@ -54,6 +54,14 @@ fn defaults_are_those_of_the_contract() {
 }
 
 #[test]
+fn the_deny_list_holds_regular_expressions() {
+    let listed = settings("query_frontend: {url_deny_list: ['/tag/.*/values', q=x]}\n");
+    assert_eq!(listed.query_frontend.url_deny_list, ["/tag/.*/values", "q=x"]);
+    let text = error("query_frontend:\n  url_deny_list: ['(']\n");
+    assert!(text.contains("query_frontend.url_deny_list"), "{text}");
+}
+
+#[test]
 fn an_empty_receivers_map_listens_on_otlp_grpc_and_says_what_is_missing() {
     let loaded = with(LOCAL, &[]).unwrap();
     assert_eq!(loaded.settings.distributor.receivers.otlp_grpc.len(), 1);

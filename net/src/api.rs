@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, StatusCode, Uri};
 use stringendo_engine::Node;
 use stringendo_engine::metrics::families as family;
 use stringendo_ring::timeout;
@@ -96,10 +96,11 @@ impl Api {
         let params = Params::parse(head.uri.query().unwrap_or_default());
         let path = head.uri.path().to_owned();
         let call = Call { path, params, headers: head.headers };
-        let answer = match self.dispatch(&route, &call).await {
-            Ok(answer) => answer,
-            Err(failure) => failure.into_answer(),
+        let answer = match self.ensure_allowed(&route, &head.uri) {
+            Ok(()) => self.dispatch(&route, &call).await,
+            Err(failure) => Err(failure),
         };
+        let answer = answer.unwrap_or_else(Failure::into_answer);
         let memory = self.node.shard().answer_memory();
         let answer = format::compressed(answer, &call.headers, memory).await;
         drop(in_flight);
@@ -109,6 +110,13 @@ impl Api {
         counters.observe(&family::REQUEST_DURATION, &labels, took.as_secs_f64());
         tracing::debug!(method, uri = %head.uri, %status, ?took, "request answered");
         answer
+    }
+
+    fn ensure_allowed(&self, route: &Route, uri: &Uri) -> Result<(), Failure> {
+        if route.is_query() && self.settings.denied_urls.is_match(&uri.to_string()) {
+            return Err(Failure::bad("the URL is on the deny list"));
+        }
+        Ok(())
     }
 
     async fn dispatch(&self, route: &Route, call: &Call) -> Result<Answer, Failure> {

@@ -5,6 +5,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use regex::RegexSet;
+
 /// A receiver of OTLP over gRPC (contract receivers.md §1).
 #[derive(Clone, Debug)]
 pub struct GrpcReceiver {
@@ -115,6 +117,8 @@ pub struct ApiSettings {
     /// `query_frontend.max_outstanding_per_tenant`: queries of a tenant under way at a time; 0 = no
     /// limit.
     pub outstanding_max: usize,
+    /// `query_frontend.url_deny_list`: queries of these URLs are refused.
+    pub denied_urls: RegexSet,
     /// How long requests in flight may take after the stop.
     pub grace: Duration,
 }
@@ -162,6 +166,8 @@ pub struct SearchSettings {
     pub default_spans_per_span_set: u32,
     /// `max_spans_per_span_set`; 0 = off.
     pub spans_per_span_set_max: u32,
+    /// `left_pad_trace_ids`: trace ids are shown with 32 digits.
+    pub pads_trace_ids: bool,
     /// `max_query_expression_size_bytes`.
     pub query_bytes_max: usize,
     /// Range of a search that names none, back from now (`query_backend_after`).
@@ -176,6 +182,7 @@ impl Default for SearchSettings {
             range_max: Duration::from_secs(168 * 3600),
             default_spans_per_span_set: 3,
             spans_per_span_set_max: 100,
+            pads_trace_ids: false,
             query_bytes_max: 131_072,
             default_range: Duration::from_secs(15 * 60),
         }

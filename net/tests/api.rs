@@ -161,6 +161,44 @@ fn searches_of_blocks_tell_what_they_read_and_what_they_skipped() {
 }
 
 #[test]
+fn trace_ids_of_searches_are_padded_where_that_is_switched_on() {
+    with_server(
+        1,
+        |settings: &mut Settings| settings.api.search.pads_trace_ids = true,
+        |server| async move {
+            let client = Client::connect(server.grpc).await;
+            let mut id = [0; 16];
+            id[15] = 7;
+            let outcome = client.export(&spans::batch(id, 1, 1_700_000_000_000_000_000)).await;
+            assert_eq!(outcome.code, 0);
+            let path = "/api/search?start=1699999990&end=1700000010";
+            let found = http::get(server.api, path).await.json();
+            assert_eq!(found["traces"][0]["traceID"], format!("{:032}", 7));
+        },
+    );
+}
+
+#[test]
+fn queries_of_urls_on_the_deny_list_are_refused() {
+    with_server(
+        1,
+        |settings: &mut Settings| {
+            let denied = regex::RegexSet::new(["/tag/secret/", r"q=.*forbidden"]);
+            settings.api.denied_urls = denied.unwrap();
+        },
+        |server| async move {
+            let refused = (400, "the URL is on the deny list".to_owned());
+            for path in ["/api/search/tag/secret/values", "/api/search?q={name=%22forbidden%22}"] {
+                assert_eq!(status_and_text(&server, path).await, refused);
+            }
+            for path in ["/api/search/tag/other/values", "/api/echo?q=forbidden", "/ready"] {
+                assert_eq!(status_and_text(&server, path).await.0, 200, "{path}");
+            }
+        },
+    );
+}
+
+#[test]
 fn searches_that_make_no_sense_are_refused_with_a_text() {
     with_server(
         1,

@@ -61,11 +61,12 @@ const READ: &[Row] = &[
     served("max_bytes_per_tag_values_query max_blocks_per_tag_values_query", SIZE),
     served("max_condition_groups_per_tag_query", SIZE),
     served("max_search_duration max_metrics_duration", SPAN),
+    served("left_pad_trace_ids", BOOL),
     Row::Of(READ_SWITCHES),
 ];
 
 const READ_SWITCHES: &[Row] = &[
-    later("unsafe_query_hints left_pad_trace_ids metrics_spanonly_fetch", BOOL),
+    later("unsafe_query_hints metrics_spanonly_fetch", BOOL),
     later("span_pruning_awareness engine_bytes_tracking span_pruning_enabled", BOOL),
 ];
 
@@ -164,6 +165,7 @@ const FLAT: &[Row] = &[
     ),
     misplaced("max_search_duration", SPAN, "overrides.defaults.read.max_search_duration"),
     misplaced("max_metrics_duration", SPAN, "overrides.defaults.read.max_metrics_duration"),
+    misplaced("left_pad_trace_ids", BOOL, "overrides.defaults.read.left_pad_trace_ids"),
     Row::Of(READ_SWITCHES),
     later("block_retention compaction_window", SPAN),
     later("compaction_disabled", BOOL),

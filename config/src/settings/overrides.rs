@@ -84,6 +84,8 @@ pub struct ReadLimits {
     /// Longest time range of a metrics query; zero means that of the query frontend.
     #[serde(serialize_with = "as_text")]
     pub max_metrics_duration: Duration,
+    /// Whether searches show trace ids with leading zeros.
+    pub left_pad_trace_ids: bool,
 }
 
 impl Default for ReadLimits {
@@ -94,6 +96,7 @@ impl Default for ReadLimits {
             max_condition_groups_per_tag_query: 100,
             max_search_duration: Duration::ZERO,
             max_metrics_duration: Duration::ZERO,
+            left_pad_trace_ids: false,
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct QueryFrontend {
     pub max_grpc_streaming_packet_size: u64,
     /// Whether several tenants may be read at once (`a|b`).
     pub multi_tenant_queries_enabled: bool,
+    /// Regular expressions of URLs whose queries are refused.
+    pub url_deny_list: Vec<String>,
     /// How far back from now metrics queries may reach at most.
     #[serde(serialize_with = "as_text")]
     pub query_end_cutoff: Duration,
@@ -36,6 +38,7 @@ impl Default for QueryFrontend {
             max_outstanding_per_tenant: 2000,
             max_grpc_streaming_packet_size: 1 << 20,
             multi_tenant_queries_enabled: true,
+            url_deny_list: Vec::new(),
             query_end_cutoff: Duration::from_secs(30),
             search: Search::default(),
             metrics: QueryMetrics::default(),

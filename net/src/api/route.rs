@@ -54,6 +54,23 @@ pub enum Route {
     Unknown,
 }
 
+impl Route {
+    /// Whether it asks for spans, or what is made of them.
+    pub fn is_query(&self) -> bool {
+        matches!(
+            self,
+            Self::Trace(_)
+                | Self::TraceV2(_)
+                | Self::Search
+                | Self::MetricsRange
+                | Self::MetricsInstant
+                | Self::MetricsSummary
+                | Self::TagNames(_)
+                | Self::TagValues(..)
+        )
+    }
+}
+
 /// Paths with their prefixes.
 #[derive(Debug)]
 pub struct Routes {

@@ -24,6 +24,7 @@ pub struct Searches {
     request: SearchRequest,
     /// What each has found so far.
     tenants: Vec<(TenantId, SearchProgress)>,
+    pads_trace_ids: bool,
 }
 
 impl Searches {
@@ -33,7 +34,16 @@ impl Searches {
     /// There is no memory for a copy.
     pub fn so_far(&self, memory: &mut AnswerMemory) -> Result<SearchResponse, QueryError> {
         let each = self.tenants.iter().map(|(_, progress)| progress.so_far(&self.request, memory));
-        Ok(merge::searches(each.collect::<Result<_, _>>()?, self.request.limit))
+        Ok(self.shown(merge::searches(each.collect::<Result<_, _>>()?, self.request.limit)))
+    }
+
+    fn shown(&self, mut answer: SearchResponse) -> SearchResponse {
+        if self.pads_trace_ids {
+            for trace in &mut answer.traces {
+                trace.trace_id = format!("{:0>32}", trace.trace_id);
+            }
+        }
+        answer
     }
 }
 
@@ -59,7 +69,8 @@ impl Api {
         let now = self.node.clock().unix_nanos();
         let request = search_params::request(params, &self.settings.search, now)?;
         let tenants = tenants.into_iter().map(|tenant| (tenant, SearchProgress::default()));
-        Ok(Searches { request, tenants: tenants.collect() })
+        let pads_trace_ids = self.settings.search.pads_trace_ids;
+        Ok(Searches { request, tenants: tenants.collect(), pads_trace_ids })
     }
 
     /// Searches.
@@ -79,6 +90,7 @@ impl Api {
             kept.merge(answer.kept);
             responses.push(answer.value);
         }
-        Ok(Held { value: merge::searches(responses, search.request.limit), kept })
+        let value = search.shown(merge::searches(responses, search.request.limit));
+        Ok(Held { value, kept })
     }
 }

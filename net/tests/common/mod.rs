@@ -99,6 +99,7 @@ fn settings(dir: &Path) -> Settings {
         idle_timeout: Duration::from_secs(120),
         query_timeout: Duration::ZERO,
         outstanding_max: 2000,
+        denied_urls: regex::RegexSet::empty(),
         grace: Duration::from_secs(5),
     };
     let receivers = ReceiverSettings {
