@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use common::{search_request, settings, with_engine};
 use stringendo_engine::query::metrics::{MetricsProgress, MetricsRequest};
-use stringendo_engine::{Node, TagLimits, TagValuesRequest, TenantId};
+use stringendo_engine::{Node, QueryError, TagLimits, TagValuesRequest, TenantId};
 use stringendo_oracle::otlp;
 use stringendo_oracle::rows::{Span, Trace, Value};
 use stringendo_proto::tempopb::{PartialStatus, QueryRangeResponse, SearchResponse};
@@ -141,5 +141,61 @@ fn a_split_trace_that_does_not_fit_into_memory_is_told_of() {
         assert_eq!(sum(&answer), 2.0, "the small trace");
         assert_eq!(answer.status, PartialStatus::Partial as i32);
         assert!(answer.message.ends_with("no memory as a whole: 1"), "{}", answer.message);
+    });
+}
+
+fn numbered(count: u64) -> Vec<Trace> {
+    let trace = |number: u64| {
+        let id = u128::from(number + 1).to_be_bytes();
+        Trace::new(id, vec![span(number, &[("n", Value::Int(number as i64))])])
+    };
+    (0..count).map(trace).collect()
+}
+
+async fn count_by_number(
+    node: &Node,
+    step: u64,
+) -> Result<stringendo_engine::query::memory::Held<QueryRangeResponse>, QueryError> {
+    let plan = Arc::new(compile_metrics("{ } | count_over_time() by(span.n)").expect("a query"));
+    let limits =
+        RangeLimits { range_nanos_max: 0, intervals_max: 0, end_unix_nanos_max: u64::MAX / 4 };
+    let (start, end) = (BASE_NANOS - SECOND, BASE_NANOS + 10 * SECOND);
+    let axis = TimeAxis::range(start, end, Some(step), &limits).expect("a range");
+    let request = MetricsRequest { plan, axis, exemplars: 100, series_max: 0 };
+    node.metrics_range(&[TenantId::single()], &request, &MetricsProgress::default()).await
+}
+
+#[test]
+fn series_of_several_cores_are_all_there_however_many() {
+    const SERIES: u64 = 1500;
+    let dir = Arc::new(tempfile::tempdir().expect("a directory"));
+    with_engine(2, settings(dir.path()), |node| async move {
+        store(&node, &numbered(SERIES)).await;
+        let request = otlp::request(&numbered(2 * SERIES)[SERIES as usize..]);
+        node.ingest(&TenantId::single(), request).await.expect("accepted");
+        let answer = count_by_number(&node, SECOND / 10).await.expect("an answer").value;
+        assert_eq!(answer.series.len() as u64, 2 * SERIES);
+        assert_eq!(sum(&answer), 2.0 * SERIES as f64);
+        let one = |series: &stringendo_proto::tempopb::TimeSeries| {
+            series.samples.iter().map(|sample| sample.value).sum::<f64>() == 1.0
+        };
+        assert!(answer.series.iter().all(one));
+    });
+}
+
+#[test]
+fn series_that_do_not_fit_into_memory_are_refused() {
+    let dir = Arc::new(tempfile::tempdir().expect("a directory"));
+    let mut settings = settings(dir.path());
+    settings.budget_bytes_per_core = 96 << 20;
+    with_engine(1, settings, |node| async move {
+        node.ingest(&TenantId::single(), otlp::request(&numbered(1000))).await.expect("accepted");
+        let few = count_by_number(&node, SECOND).await.expect("an answer").value;
+        assert_eq!(few.series.len(), 1000);
+        let error = count_by_number(&node, SECOND / 1000).await.expect_err("no memory");
+        assert!(matches!(error, QueryError::NeedsTooMuch { .. }), "{error}");
+        // All of it was given back.
+        let few = count_by_number(&node, SECOND).await.expect("an answer").value;
+        assert_eq!(few.series.len(), 1000);
     });
 }

@@ -138,7 +138,7 @@ impl Node {
     ) -> Result<Held<QueryRangeResponse>, QueryError> {
         let mut found = self.metrics_series(tenants, request, progress).await?;
         found.memory.grow(answer::range_bytes(&found.value))?;
-        let value = answer::range(request, found.value, progress);
+        let value = answer::range(request, found.value, progress).await;
         Ok(Held { value, kept: found.memory.keep() })
     }
 
@@ -154,7 +154,7 @@ impl Node {
     ) -> Result<Held<QueryInstantResponse>, QueryError> {
         let mut found = self.metrics_series(tenants, request, progress).await?;
         found.memory.grow(answer::range_bytes(&found.value))?;
-        let value = answer::instant(request, found.value, progress);
+        let value = answer::instant(request, found.value, progress).await;
         Ok(Held { value, kept: found.memory.keep() })
     }
 
@@ -171,7 +171,7 @@ impl Node {
             progress.add_jobs(self.cores().count());
             let live = self.live_metrics(tenant, request).await?;
             let covers: Vec<_> = live.iter().filter_map(|part| part.value.live.clone()).collect();
-            progress.change(|sum| sum.take_all(live, progress))?;
+            sum::take_all(live, progress).await?;
             let is_last = number + 1 == tenants.len();
             let job = self.block_metrics_job(tenant, request, &covers, &allowance);
             self.block_metrics(&job, is_last, progress).await?;
@@ -183,9 +183,9 @@ impl Node {
             };
             let split = progress.change(Sum::take_split);
             let whole = self.whole_metrics(&job, split, progress).await;
-            progress.change(|sum| sum.take_all(all_of(whole)?, progress))?;
+            sum::take_all(all_of(whole)?, progress).await?;
         }
-        progress.finish().finish(&request.plan)
+        progress.finish().finish(&request.plan).await
     }
 
     async fn live_metrics(
@@ -246,7 +246,7 @@ impl Node {
                 self.ask(core, move |answer| Message::BlockMetrics(job, answer))
             });
             let stored = join_all(asked).await;
-            progress.change(|sum| sum.take_all(all_of(stored)?, progress))?;
+            sum::take_all(all_of(stored)?, progress).await?;
         }
         Ok(())
     }

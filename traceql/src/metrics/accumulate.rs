@@ -11,7 +11,9 @@ use super::buckets::{BUCKETS, bucket_of};
 use super::compare::Comparison;
 use super::exemplar::{Candidate, Exemplars};
 use super::groups::{Found, Groups};
+use super::label::Label;
 use super::leg::{Leg, Measure};
+use super::series::Series;
 use crate::ast::OverTime;
 use crate::field::Field;
 use crate::plan::SpanSet;
@@ -155,7 +157,7 @@ impl Accumulator {
     }
 
     /// The row of a series; of buckets, that of the bucket, which is made if there is none.
-    fn row<E>(
+    pub(super) fn row<E>(
         &mut self,
         leg: &Leg,
         group: u32,
@@ -176,47 +178,7 @@ impl Accumulator {
         Ok(row)
     }
 
-    /// Takes in what another accumulator of the same leg and axis has come to.
-    ///
-    /// # Errors
-    /// Those of `grow`, which is told of memory before it is taken.
-    pub fn merge<E>(
-        &mut self,
-        other: Self,
-        grow: &mut impl FnMut(u64) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let leg = Arc::clone(&self.leg);
-        self.comparison.merge(&other.comparison, grow)?;
-        let mut numbers = Vec::with_capacity(other.groups.len());
-        for key in other.groups.keys() {
-            numbers.push(match self.groups.find_key(|own| own.extend_from_slice(key)) {
-                Found::Known(group) => group,
-                Found::New(key_bytes) => {
-                    grow(
-                        Groups::entry_bytes(key_bytes) + self.cells.group_bytes(&leg, &self.axis),
-                    )?;
-                    self.cells.add_group(&leg, &self.axis);
-                    self.groups.insert()
-                }
-            });
-        }
-        for (theirs, own) in numbers.iter().enumerate() {
-            if leg.counts_buckets() {
-                for (bucket, row) in other.cells.bucket_rows[theirs].iter().enumerate() {
-                    if *row != NO_ROW {
-                        let own = self.row(&leg, *own, bucket as u8, grow)?;
-                        self.merge_row(&other.cells, *row, own);
-                    }
-                }
-            } else {
-                self.merge_row(&other.cells, theirs as u32, *own);
-            }
-        }
-        self.exemplars.merge(other.exemplars, &numbers);
-        Ok(())
-    }
-
-    fn merge_row(&mut self, other: &Cells, theirs: u32, own: u32) {
+    pub(super) fn merge_row(&mut self, other: &Cells, theirs: u32, own: u32) {
         let intervals = self.axis.intervals();
         let (theirs, own) = (theirs as usize * intervals, own as usize * intervals);
         for interval in 0..intervals {
@@ -231,17 +193,27 @@ impl Accumulator {
 
     /// Bytes that the series will hold, at most.
     pub fn series_bytes(&self) -> u64 {
-        // Labels are held as a key, too.
-        const LABELS_BYTES: u64 = 512;
-        let (series, keys) = match &self.leg.measure {
+        let groups = self.groups.len() as u64;
+        let (series, texts) = match &self.leg.measure {
             Measure::Compare(plan) => self.comparison.series_max(plan),
             Measure::Quantile(_, quantiles) => {
-                ((self.groups.len() * quantiles.len()) as u64, self.groups.memory_bytes())
+                let count = quantiles.len() as u64;
+                (groups * count, self.groups.memory_bytes() * count)
             }
-            _ => (u64::from(self.cells.rows), self.groups.memory_bytes()),
+            _ if self.leg.counts_buckets() => {
+                let keys = self.groups.keys().into_iter().zip(&self.cells.bucket_rows);
+                let rows =
+                    |rows: &[u32; BUCKETS]| rows.iter().filter(|row| **row != NO_ROW).count();
+                let texts = keys.map(|(key, of_key)| (key.len() * rows(of_key)) as u64).sum();
+                (u64::from(self.cells.rows), texts)
+            }
+            _ => (groups, self.groups.memory_bytes()),
         };
-        let values = (size_of::<f64>() * self.axis.intervals()) as u64;
-        (series + 1) * (values + LABELS_BYTES) + 2 * keys + self.exemplars.memory_bytes()
+        // Two labels more than asked for: a bucket, a quantile, a name.
+        let by = self.leg.by.iter().map(|read| read.text.len());
+        let labels = by.chain([32; 2]).map(|key| (2 * size_of::<Label>() + key) as u64);
+        let values = (size_of::<f64>() * self.axis.intervals() + size_of::<Series>()) as u64;
+        (series + 1) * (values + labels.sum::<u64>()) + texts + self.exemplars.memory_bytes()
     }
 
     /// Bytes held.
@@ -258,7 +230,7 @@ impl Accumulator {
 
 impl Cells {
     /// Memory of a new series.
-    fn group_bytes(&self, leg: &Leg, axis: &TimeAxis) -> u64 {
+    pub fn group_bytes(&self, leg: &Leg, axis: &TimeAxis) -> u64 {
         if leg.counts_buckets() {
             2 * size_of::<[u32; BUCKETS]>() as u64
         } else {
@@ -272,7 +244,7 @@ impl Cells {
         2 * lists * (size_of::<f64>() * axis.intervals()) as u64
     }
 
-    fn add_group(&mut self, leg: &Leg, axis: &TimeAxis) {
+    pub fn add_group(&mut self, leg: &Leg, axis: &TimeAxis) {
         if leg.counts_buckets() {
             self.bucket_rows.push([NO_ROW; BUCKETS]);
         } else {

@@ -45,17 +45,17 @@ pub(super) struct ComparePlan {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Comparison {
     /// (group, name of the field)
-    fields: Groups,
+    pub(super) fields: Groups,
     /// (field, value)
-    values: Groups,
+    pub(super) values: Groups,
     /// By number of value: its field, and all its spans.
-    totals: Vec<(u32, u64)>,
+    pub(super) totals: Vec<(u32, u64)>,
     /// By number of field: how many values.
-    field_values: Vec<u32>,
+    pub(super) field_values: Vec<u32>,
     /// (value, interval)
-    cells: HashMap<(u32, u32), u64, RandomState>,
+    pub(super) cells: HashMap<(u32, u32), u64, RandomState>,
     /// (field, interval)
-    field_cells: HashMap<(u32, u32), u64, RandomState>,
+    pub(super) field_cells: HashMap<(u32, u32), u64, RandomState>,
 }
 
 impl Comparison {
@@ -118,7 +118,7 @@ impl Comparison {
         Ok(number)
     }
 
-    fn field_of<E>(
+    pub(super) fn field_of<E>(
         &mut self,
         found: Found,
         grow: &mut impl FnMut(u64) -> Result<(), E>,
@@ -153,7 +153,7 @@ impl Comparison {
     }
 
     /// The number of a value; `None` if its field has too many.
-    fn value_of<E>(
+    pub(super) fn value_of<E>(
         &mut self,
         found: Found,
         field: u32,
@@ -174,45 +174,6 @@ impl Comparison {
         }
     }
 
-    pub fn merge<E>(
-        &mut self,
-        other: &Self,
-        grow: &mut impl FnMut(u64) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut fields = Vec::with_capacity(other.fields.len());
-        for key in other.fields.keys() {
-            let found = self.fields.find_key(|own| own.extend_from_slice(key));
-            fields.push(self.field_of(found, grow)?);
-        }
-        let mut values = Vec::with_capacity(other.values.len());
-        for (key, (field, total)) in other.values.keys().into_iter().zip(&other.totals) {
-            let field = fields[*field as usize];
-            let found = self.values.find_key(|own| {
-                own.extend_from_slice(&field.to_le_bytes());
-                own.extend_from_slice(&key[4..]);
-            });
-            let value = self.value_of(found, field, grow)?;
-            if let Some(value) = value {
-                self.totals[value as usize].1 += total;
-            }
-            values.push(value);
-        }
-        for ((field, interval), count) in &other.field_cells {
-            add(&mut self.field_cells, (fields[*field as usize], *interval), *count, grow)?;
-        }
-        for ((value, interval), count) in &other.cells {
-            if let Some(value) = values[*value as usize] {
-                add(&mut self.cells, (value, *interval), *count, grow)?;
-            }
-        }
-        // A field that had too many values there has too many here.
-        for (field, count) in fields.iter().zip(&other.field_values) {
-            let known = &mut self.field_values[*field as usize];
-            *known = (*known).max(*count);
-        }
-        Ok(())
-    }
-
     pub fn memory_bytes(&self) -> u64 {
         let cells = (self.cells.len() + self.field_cells.len()) as u64;
         self.fields.memory_bytes()
@@ -221,10 +182,12 @@ impl Comparison {
             + cells * CELL_BYTES
     }
 
-    /// How many series there will be at most, and bytes of their labels.
+    /// How many series there will be at most, and bytes of the texts of their labels.
     pub fn series_max(&self, plan: &ComparePlan) -> (u64, u64) {
         let shown = (self.fields.len() * plan.top).min(self.values.len());
-        ((shown + self.fields.len()) as u64, self.values.memory_bytes())
+        let longest = self.fields.keys().iter().map(|key| key.len()).max().unwrap_or(0);
+        let series = (shown + self.fields.len()) as u64;
+        (series, self.values.memory_bytes() + series * longest as u64)
     }
 
     /// Series of the most frequent values of each field, and of all that have the field.
@@ -302,7 +265,7 @@ fn is_comparable(value: ValueRef<'_>) -> bool {
     !matches!(value, ValueRef::Missing | ValueRef::Array(_) | ValueRef::Unsupported)
 }
 
-fn add<E>(
+pub(super) fn add<E>(
     cells: &mut HashMap<(u32, u32), u64, RandomState>,
     cell: (u32, u32),
     count: u64,

@@ -52,6 +52,13 @@ pub(super) struct Kept {
     pub labels: Vec<Label>,
 }
 
+impl Kept {
+    /// Bytes held, in a list that doubles.
+    fn memory_bytes(&self) -> u64 {
+        2 * size_of::<Self>() as u64 + self.labels.iter().map(label_bytes).sum::<u64>()
+    }
+}
+
 /// Candidates by slot of time.
 #[derive(Clone, Debug)]
 pub(super) struct Exemplars {
@@ -81,8 +88,8 @@ impl Exemplars {
         let slot = self.slot_of(candidate.start_unix_nanos);
         let Some(at) = self.place(slot, &trace.trace_id) else { return Ok(()) };
         let labels = labels(leg, trace, candidate.span);
-        grow(labels.iter().map(label_bytes).sum::<u64>() + 2 * size_of::<Kept>() as u64)?;
         let kept = Kept { trace_id: trace.trace_id, candidate, labels };
+        grow(kept.memory_bytes())?;
         self.slots[slot].insert(at, kept);
         self.slots[slot].truncate(SLOT_SPANS);
         Ok(())
@@ -101,17 +108,24 @@ impl Exemplars {
     }
 
     /// Takes in those of another accumulator, whose groups have these numbers here.
-    pub fn merge(&mut self, other: Self, numbers: &[u32]) {
+    pub fn merge<E>(
+        &mut self,
+        other: Self,
+        numbers: &[u32],
+        grow: &mut impl FnMut(u64) -> Result<(), E>,
+    ) -> Result<(), E> {
         for (slot, theirs) in other.slots.into_iter().enumerate() {
             for mut kept in theirs {
                 let Some(group) = numbers.get(kept.candidate.group as usize) else { continue };
                 kept.candidate.group = *group;
                 if let Some(at) = self.place(slot, &kept.trace_id) {
+                    grow(kept.memory_bytes())?;
                     self.slots[slot].insert(at, kept);
                     self.slots[slot].truncate(SLOT_SPANS);
                 }
             }
         }
+        Ok(())
     }
 
     /// One per trace, by time.
@@ -134,10 +148,7 @@ impl Exemplars {
 
     /// Bytes held.
     pub fn memory_bytes(&self) -> u64 {
-        let bytes = |kept: &Kept| {
-            size_of::<Kept>() as u64 + kept.labels.iter().map(label_bytes).sum::<u64>()
-        };
-        self.slots.iter().flatten().map(bytes).sum()
+        self.slots.iter().flatten().map(Kept::memory_bytes).sum()
     }
 }
 

@@ -97,6 +97,15 @@ impl Groups {
         self.numbers.keys().map(|key| Self::entry_bytes(key.len())).sum()
     }
 
+    /// The same keys, without the table.
+    pub fn into_keys(self) -> Vec<Box<[u8]>> {
+        let mut keys = vec![Box::default(); self.numbers.len()];
+        for (key, number) in self.numbers {
+            keys[number as usize] = key;
+        }
+        keys
+    }
+
     /// Keys by number.
     pub fn keys(&self) -> Vec<&[u8]> {
         let mut keys: Vec<&[u8]> = vec![&[]; self.numbers.len()];

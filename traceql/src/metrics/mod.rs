@@ -8,8 +8,8 @@
 //!
 //! `axis` cuts time into intervals, `groups` tells series apart by their labels, `accumulate`
 //! counts and sums per series and interval (`buckets`: histograms and quantiles), `compare` does
-//! what `compare()` asks, `exemplar` picks spans to show, `second` and `math` work on finished
-//! series.
+//! what `compare()` asks, `merge` adds up what several cores have counted, `exemplar` picks spans to
+//! show, `second` and `math` work on finished series.
 //!
 //! It does not know where spans come from, what time it is, nor how answers are written.
 
@@ -24,6 +24,7 @@ mod groups;
 mod label;
 mod leg;
 mod math;
+mod merge;
 mod second;
 mod series;
 
@@ -33,4 +34,5 @@ pub use compile::{MetricsPlan, MetricsQueryError, compile_metrics};
 pub use exemplar::Exemplar;
 pub use label::{Label, LabelValue};
 pub use leg::Leg;
+pub use merge::Merging;
 pub use series::Series;

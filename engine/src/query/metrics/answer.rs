@@ -6,6 +6,7 @@ use stringendo_proto::tempopb::{
     self, InstantSeries, PartialStatus, QueryInstantResponse, QueryRangeResponse, Sample,
     SearchMetrics, TimeSeries,
 };
+use stringendo_ring::yield_if_due;
 use stringendo_traceql::metrics::{Exemplar, Label, LabelValue, Series};
 
 use super::{MetricsProgress, MetricsRequest};
@@ -21,13 +22,18 @@ pub fn range_bytes(series: &[Series]) -> u64 {
 }
 
 /// The answer to a range query; `progress` knows what is missing.
-pub fn range(
+pub async fn range(
     request: &MetricsRequest,
     mut series: Vec<Series>,
     progress: &MetricsProgress,
 ) -> QueryRangeResponse {
     let (status, message) = partial(&mut series, request.series_max, progress.cost());
-    let series = series.into_iter().map(|series| time_series(request, series)).collect();
+    let mut messages = Vec::with_capacity(series.len());
+    for one in series {
+        messages.push(time_series(request, one));
+        yield_if_due().await;
+    }
+    let series = messages;
     QueryRangeResponse { series, metrics: Some(progress.so_far()), status, message }
 }
 
@@ -45,7 +51,7 @@ pub fn range_so_far(
 }
 
 /// The answer to an instant query; `progress` knows what is missing.
-pub fn instant(
+pub async fn instant(
     request: &MetricsRequest,
     mut series: Vec<Series>,
     progress: &MetricsProgress,
@@ -55,7 +61,12 @@ pub fn instant(
         let value = series.values.first().copied().filter(|value| !value.is_nan())?;
         Some(InstantSeries { labels: labels(series.labels), value })
     };
-    let series = series.into_iter().filter_map(one).collect();
+    let mut messages = Vec::with_capacity(series.len());
+    for series in series {
+        messages.extend(one(series));
+        yield_if_due().await;
+    }
+    let series = messages;
     QueryInstantResponse { series, metrics: Some(progress.so_far()), status, message }
 }
 

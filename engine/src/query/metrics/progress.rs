@@ -22,6 +22,9 @@ use crate::query::memory::AnswerMemory;
 /// Most waves: each ends when its slowest core does, and takes a merge of all series.
 const WAVES_MAX: usize = 8;
 
+/// Bytes of series that are made for a message before the end: some milliseconds of work.
+const SHOWN_BYTES_MAX: u64 = 1 << 20;
+
 /// A metrics query at work. One serves one query.
 #[derive(Debug, Default)]
 pub struct MetricsProgress {
@@ -65,14 +68,13 @@ impl MetricsProgress {
             self.counted_after.get().map_or(axis.intervals(), |at| axis.first_after(at));
         let new = known_from..self.shown_from.get().unwrap_or(axis.intervals());
         let sum = self.sum.borrow();
-        let series = match sum.as_ref().filter(|_| !new.is_empty()) {
-            Some(sum) => sum.so_far(&request.plan, &new, memory)?,
-            None => Vec::new(),
-        };
+        // So many series that they take long come with the answer alone.
+        let sum =
+            sum.as_ref().filter(|sum| !new.is_empty() && sum.series_bytes() <= SHOWN_BYTES_MAX);
+        let Some(sum) = sum else { return Ok(answer::range_so_far(request, Vec::new(), cost)) };
+        let series = sum.so_far(&request.plan, &new, memory)?;
         memory.grow(answer::range_bytes(&series))?;
-        if !new.is_empty() {
-            self.shown_from.set(Some(new.start));
-        }
+        self.shown_from.set(Some(new.start));
         Ok(answer::range_so_far(request, series, cost))
     }
 

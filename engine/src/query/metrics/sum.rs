@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use stringendo_proto::TraceId;
-use stringendo_traceql::metrics::{Accumulator, MetricsPlan, Series};
+use stringendo_ring::{offload, yield_if_due};
+use stringendo_traceql::metrics::{Accumulator, Merging, MetricsPlan, Series};
 
 use super::whole::SplitTrace;
 use super::{MetricsFindings, MetricsProgress, SplitPiece};
@@ -25,27 +27,10 @@ impl Sum {
         Self { accumulators, memory, split: HashMap::new() }
     }
 
-    /// Adds the parts, always in the order of cores, so that sums are the same on every run.
-    pub fn take_all(
-        &mut self,
-        parts: Vec<Held<MetricsFindings>>,
-        progress: &MetricsProgress,
-    ) -> Result<(), QueryError> {
-        for Held { value: found, kept } in parts {
-            progress.job_done(&found.cost);
-            self.take(found)?;
-            // From here on it is charged to this core.
-            drop(kept);
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, found: MetricsFindings) -> Result<(), QueryError> {
+    /// Takes in some of what a part has counted for a leg; whether there is more.
+    fn step(&mut self, leg: usize, part: &mut Merging) -> Result<bool, QueryError> {
         let memory = &mut self.memory;
-        for (sum, part) in self.accumulators.iter_mut().zip(found.accumulators) {
-            sum.merge(part, &mut |bytes| memory.grow(bytes))?;
-        }
-        found.split.into_iter().try_for_each(|piece| self.note(piece))
+        part.step(&mut self.accumulators[leg], &mut |bytes| memory.grow(bytes))
     }
 
     fn note(&mut self, SplitPiece { leg, trace_id, times }: SplitPiece) -> Result<(), QueryError> {
@@ -73,6 +58,11 @@ impl Sum {
         split
     }
 
+    /// Bytes that the series will hold, at most.
+    pub fn series_bytes(&self) -> u64 {
+        self.accumulators.iter().map(Accumulator::series_bytes).sum()
+    }
+
     /// The series as far as they are, with the points of these intervals alone and without
     /// exemplars. `memory` grows by what they and the way to them take.
     pub fn so_far(
@@ -93,12 +83,56 @@ impl Sum {
         Ok(series)
     }
 
-    /// The series.
-    pub fn finish(mut self, plan: &MetricsPlan) -> Result<Charged<Vec<Series>>, QueryError> {
-        let bytes = self.accumulators.iter().map(Accumulator::series_bytes).sum();
-        self.memory.grow(bytes)?;
-        let value = plan.finish(self.accumulators);
+    /// The series. Many are made on a thread aside, since that takes long.
+    pub async fn finish(
+        mut self,
+        plan: &Arc<MetricsPlan>,
+    ) -> Result<Charged<Vec<Series>>, QueryError> {
+        let bytes = self.series_bytes();
+        // What is calculated of series stands beside them.
+        let copies = if plan.legs().len() > 1 { 2 } else { 1 };
+        self.memory.grow(copies * bytes)?;
+        let (plan, accumulators) = (Arc::clone(plan), self.accumulators);
+        let value = if bytes > FINISHED_AT_ONCE_BYTES_MAX {
+            let finished = offload(move || plan.finish(accumulators)).await;
+            finished.map_err(|error| QueryError::Storage(format!("series: {error}")))?
+        } else {
+            plan.finish(accumulators)
+        };
         self.memory.settle(value.iter().map(Series::memory_bytes).sum())?;
         Ok(Charged { value, memory: self.memory })
     }
 }
+
+/// So many bytes of series are made in well under a millisecond.
+const FINISHED_AT_ONCE_BYTES_MAX: u64 = 128 << 10;
+
+/// Adds the parts to the sum of a query at work, always in the order of cores, so that sums are the
+/// same on every run.
+///
+/// # Errors
+/// There is no memory.
+pub async fn take_all(
+    parts: Vec<Held<MetricsFindings>>,
+    progress: &MetricsProgress,
+) -> Result<(), QueryError> {
+    for Held { value: found, kept } in parts {
+        progress.job_done(&found.cost);
+        for (leg, part) in found.accumulators.into_iter().enumerate() {
+            let mut part = part.into_merging();
+            while progress.change(|sum| sum.step(leg, &mut part))? {
+                yield_if_due().await;
+            }
+        }
+        for pieces in found.split.chunks(NOTED_AT_ONCE) {
+            progress.change(|sum| pieces.iter().try_for_each(|piece| sum.note(*piece)))?;
+            yield_if_due().await;
+        }
+        // From here on it is charged to this core.
+        drop(kept);
+    }
+    Ok(())
+}
+
+/// Split traces that are noted between two chances for other tasks.
+const NOTED_AT_ONCE: usize = 512;
