@@ -120,6 +120,7 @@ enum Scanned {
 impl BlockSearch<'_> {
     async fn block(&mut self, block: &BlockEntry) -> Result<Read, StoreError> {
         let open = block_read::open(self.shard, block, &mut self.cost.reads).await?;
+        self.elsewhere.forget_far(block.start_unix_nanos, latest(block));
         for row_group in 0..open.reader().row_groups() {
             if !self.meter.has_left(&self.cost.reads) {
                 self.cost.cut_parts = 1;

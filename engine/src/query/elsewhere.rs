@@ -159,6 +159,16 @@ impl<'a> Elsewhere<'a> {
         self.unknown(start_unix_nanos, end_unix_nanos).next().is_none()
     }
 
+    /// Lets go of the filters of blocks that are not near this time: who goes from block to block
+    /// does not need them any more.
+    pub fn forget_far(&mut self, start_unix_nanos: u64, end_unix_nanos: u64) {
+        for (block, filter) in self.places.blocks.iter().zip(&mut self.filters) {
+            if !near(block, (start_unix_nanos, end_unix_nanos)) {
+                *filter = None;
+            }
+        }
+    }
+
     /// Gets the filters of all blocks near this time. Must not be called with memory to read with.
     ///
     /// # Errors

@@ -8,8 +8,8 @@
 //!
 //! `axis` cuts time into intervals, `groups` tells series apart by their labels, `accumulate`
 //! counts and sums per series and interval (`buckets`: histograms and quantiles), `compare` does
-//! what `compare()` asks, `merge` adds up what several cores have counted, `exemplar` picks spans to
-//! show, `second` and `math` work on finished series.
+//! what `compare()` asks, `exemplar` picks spans to show, `merge` adds up what several cores have
+//! counted, `second` and `math` work on finished series.
 //!
 //! It does not know where spans come from, what time it is, nor how answers are written.
 

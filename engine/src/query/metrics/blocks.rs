@@ -173,6 +173,8 @@ impl<'a, 'n> BlockMetrics<'a, 'n> {
 
     async fn block(&mut self, shard: &Shard) -> Result<(), StoreError> {
         let open = block_read::open(shard, self.block, &mut self.found.cost.reads).await?;
+        let piece = self.piece(TraceId::default());
+        self.found.elsewhere.forget_far(piece.start_unix_nanos, piece.end_unix_nanos);
         for row_group in 0..open.reader().row_groups() {
             if !self.found.meter.has_left(&self.found.cost.reads) {
                 self.found.cost.cut_parts = 1;

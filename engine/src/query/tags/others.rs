@@ -29,6 +29,7 @@ impl Others<'_> {
     /// A block could not be read, or there is no memory.
     pub async fn learn(&mut self, block: &BlockEntry) -> Result<(), QueryError> {
         let piece = piece_in(block, TraceId::default());
+        self.elsewhere.forget_far(piece.start_unix_nanos, piece.end_unix_nanos);
         self.elsewhere.learn(piece.start_unix_nanos, piece.end_unix_nanos).await
     }
 
