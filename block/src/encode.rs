@@ -144,6 +144,10 @@ pub struct BlockEncoder {
     page_read_bytes: u64,
     /// Memory held when the last page was written.
     memory_at_page: usize,
+    /// What is being written.
+    writing: Option<Stage>,
+    /// Whether the row group ends with the page that is being written.
+    ends_row_group: bool,
 }
 
 impl BlockEncoder {
@@ -171,14 +175,17 @@ impl BlockEncoder {
             row_group_estimate: 0,
             page_read_bytes: 0,
             memory_at_page: 0,
+            writing: None,
+            ends_row_group: false,
             options,
         }
     }
 
     /// Adds a trace: all its spans, in any order. Duplicates by (span id, kind) are dropped, the
     /// first copy in storage order stays; a trace without spans is left out. Takes well under a
-    /// millisecond for an ordinary trace, now and then a few for writing out gathered columns, so
-    /// callers yield after each call.
+    /// millisecond for an ordinary trace. Now and then columns have to be written:
+    /// [`BlockEncoder::write_step`] does that in parts between which callers can yield, else the
+    /// next call does it at once.
     ///
     /// # Errors
     /// See [`EncodeError`]; the encoder must then be given up.
@@ -194,11 +201,13 @@ impl BlockEncoder {
         if spans.is_empty() {
             return Ok(());
         }
+        while self.write_step()? {}
         self.last_id = Some(*trace_id);
         let stored = self.shredder.push(&mut self.columns, chunks, trace_id, spans)?;
         self.bloom.add(trace_id);
         self.count(&stored);
-        self.write_if_due()
+        self.begin_writing_if_due();
+        Ok(())
     }
 
     fn count(&mut self, stored: &Stored) {
@@ -214,44 +223,64 @@ impl BlockEncoder {
         }
     }
 
-    fn write_if_due(&mut self) -> Result<(), EncodeError> {
+    fn begin_writing_if_due(&mut self) {
         let held = self.memory_at_page.saturating_sub(self.file.memory_bytes());
-        if self.row_group_estimate > self.options.row_group_bytes || held > ROW_GROUP_MEMORY_MAX {
-            self.write_pages()?;
-            return self.close_row_group();
+        let is_group_full =
+            self.row_group_estimate > self.options.row_group_bytes || held > ROW_GROUP_MEMORY_MAX;
+        let is_page_full =
+            self.columns.spans >= PAGE_SPANS_MAX || self.page_read_bytes >= PAGE_READ_BYTES_MAX;
+        if is_group_full || is_page_full {
+            self.writing = Some(Stage::Levels);
+            self.ends_row_group = is_group_full;
         }
-        let is_full = self.page_read_bytes >= PAGE_READ_BYTES_MAX;
-        if self.columns.spans >= PAGE_SPANS_MAX || is_full {
-            self.write_pages()?;
-        }
-        Ok(())
     }
 
-    fn write_pages(&mut self) -> Result<(), EncodeError> {
-        let (columns, lists) = self.columns.all();
-        lists.derive()?;
-        for column in columns {
+    /// Writes a part of what has gathered, in about a millisecond; whether there is more to write.
+    ///
+    /// # Errors
+    /// See [`EncodeError`]; the encoder must then be given up.
+    pub fn write_step(&mut self) -> Result<bool, EncodeError> {
+        self.writing = match self.writing {
+            None => None,
+            Some(Stage::Levels) => {
+                self.columns.lists.derive()?;
+                Some(Stage::Page(0))
+            }
+            Some(Stage::Page(at)) => self.write_page_of(at)?,
+            Some(Stage::Close(at)) => self.close_column(at)?,
+        };
+        Ok(self.writing.is_some())
+    }
+
+    fn write_page_of(&mut self, at: usize) -> Result<Option<Stage>, EncodeError> {
+        let (mut columns, lists) = self.columns.all();
+        if let Some(column) = columns.get_mut(at) {
             column.write_page(lists, &mut self.scratch)?;
+            return Ok(Some(Stage::Page(at + 1)));
         }
-        self.end_page();
-        Ok(())
-    }
-
-    fn end_page(&mut self) {
         self.columns.begin_page();
         self.page_read_bytes = 0;
         self.memory_at_page = self.measure();
+        if !self.ends_row_group {
+            return Ok(None);
+        }
+        self.begin_closing();
+        Ok(Some(Stage::Close(0)))
     }
 
-    fn close_row_group(&mut self) -> Result<(), EncodeError> {
-        self.begin_closing();
-        for column in self.columns.all().0 {
-            self.file.append(column.close(&mut self.scratch)?);
+    fn close_column(&mut self, at: usize) -> Result<Option<Stage>, EncodeError> {
+        let (mut columns, _) = self.columns.all();
+        if let Some(column) = columns.get_mut(at) {
+            let Some(chunk) = column.close_step(&mut self.scratch)? else {
+                return Ok(Some(Stage::Close(at)));
+            };
+            self.file.append(chunk);
+            return Ok(Some(Stage::Close(at + 1)));
         }
         self.shredder.begin_row_group();
         self.columns.begin_row_group();
         self.memory_at_page = self.measure();
-        Ok(())
+        Ok(None)
     }
 
     fn begin_closing(&mut self) {
@@ -269,6 +298,11 @@ impl BlockEncoder {
         columns + rest + self.shredder.memory_bytes() + self.file.memory_bytes()
     }
 
+    /// Traces stored so far.
+    pub fn traces(&self) -> u64 {
+        self.traces
+    }
+
     /// Spans stored so far, duplicates left out.
     pub fn spans(&self) -> u64 {
         self.total.spans
@@ -279,10 +313,19 @@ impl BlockEncoder {
         self.memory_at_page + self.page_read_bytes as usize
     }
 
+    /// The row group ends with what has gathered, which is nothing after a full page.
+    fn begin_last(&mut self) {
+        self.ends_row_group = true;
+        self.writing = Some(Stage::Levels);
+        if self.columns.lists.rows == 0 {
+            self.begin_closing();
+            self.writing = Some(Stage::Close(0));
+        }
+    }
+
     /// No more traces; the rest is done in steps.
     pub fn finish(self) -> Finishing {
-        let stage = if self.row_group_rows == 0 { Stage::Footer } else { Stage::Levels };
-        Finishing { encoder: Some(self), stage }
+        Finishing { encoder: Some(self) }
     }
 
     fn into_block(self) -> FinishedBlock {
@@ -322,23 +365,21 @@ fn usable(columns: &[DedicatedColumn]) -> Vec<DedicatedColumn> {
     kept.into_iter().map(|entry| columns[entry].clone()).collect()
 }
 
-/// What is to be done next.
+/// What is to be written next.
+#[derive(Clone, Copy)]
 enum Stage {
-    /// Levels of the last page.
+    /// Levels of the page.
     Levels,
-    /// The last page of this column.
+    /// The page of this column.
     Page(usize),
     /// The chunk of this column.
     Close(usize),
-    /// The footer.
-    Footer,
 }
 
 /// The last part of encoding, in steps of about a millisecond, so that a core can yield between.
 pub struct Finishing {
     /// Gone when all is done.
     encoder: Option<BlockEncoder>,
-    stage: Stage,
 }
 
 impl Finishing {
@@ -349,36 +390,13 @@ impl Finishing {
     pub fn step(&mut self) -> Result<Option<FinishedBlock>, EncodeError> {
         let ended = || EncodeError::Parquet("the block is finished already".into());
         let encoder = self.encoder.as_mut().ok_or_else(ended)?;
-        self.stage = match self.stage {
-            Stage::Levels => {
-                encoder.columns.lists.derive()?;
-                Stage::Page(0)
-            }
-            Stage::Page(at) => encoder.finish_page(at)?,
-            Stage::Close(at) => encoder.finish_column(at)?,
-            Stage::Footer => {
-                return Ok(self.encoder.take().map(BlockEncoder::into_block));
-            }
-        };
-        Ok(None)
-    }
-}
-
-impl BlockEncoder {
-    fn finish_page(&mut self, at: usize) -> Result<Stage, EncodeError> {
-        let (mut columns, lists) = self.columns.all();
-        let Some(column) = columns.get_mut(at) else {
-            self.begin_closing();
-            return Ok(Stage::Close(0));
-        };
-        column.write_page(lists, &mut self.scratch)?;
-        Ok(Stage::Page(at + 1))
-    }
-
-    fn finish_column(&mut self, at: usize) -> Result<Stage, EncodeError> {
-        let (mut columns, _) = self.columns.all();
-        let Some(column) = columns.get_mut(at) else { return Ok(Stage::Footer) };
-        self.file.append(column.close(&mut self.scratch)?);
-        Ok(Stage::Close(at + 1))
+        if encoder.write_step()? {
+            return Ok(None);
+        }
+        if encoder.row_group_rows > 0 {
+            encoder.begin_last();
+            return Ok(None);
+        }
+        Ok(self.encoder.take().map(BlockEncoder::into_block))
     }
 }

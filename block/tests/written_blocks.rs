@@ -83,3 +83,27 @@ fn traces_out_of_order_are_refused() {
     assert!(encoder.add_trace(&chunks, id, spans).is_err());
     assert!(encoder.add_trace(&chunks, &TraceId([0; 16]), spans).is_err());
 }
+
+#[test]
+fn a_block_that_ends_with_a_full_page_has_no_empty_one() {
+    let chunks = corpus();
+    let traces = traces_of(&chunks);
+    let parts: Vec<_> = traces.values().flatten().copied().collect();
+    let mut encoder = stringendo_block::BlockEncoder::new(options(Vec::new()));
+    // Spans are told apart by id and kind, so a page needs many traces.
+    for number in 0.. {
+        encoder.add_trace(&chunks, &TraceId(u128::to_be_bytes(number)), &parts).unwrap();
+        if encoder.write_step().unwrap() {
+            break;
+        }
+    }
+    while encoder.write_step().unwrap() {}
+    let rows = encoder.traces();
+    let mut finishing = encoder.finish();
+    let block = std::iter::from_fn(|| Some(finishing.step().unwrap())).find_map(|block| block);
+    let reader = reader(&block.unwrap());
+    let group = reader.metadata().row_group(0);
+    assert_eq!(group.num_rows(), rows as i64);
+    let pages = reader.get_row_group(0).unwrap().get_column_page_reader(0).unwrap().count();
+    assert_eq!(pages, 1);
+}

@@ -178,6 +178,9 @@ impl EncodeJob<'_> {
             encoder.add_trace(self.segment.chunks(), id, &parts)?;
             charge.resize(encoder.memory_bytes() as u64);
             yield_if_due().await;
+            while encoder.write_step()? {
+                yield_if_due().await;
+            }
         }
         // While the file is put together, parts of it are held twice.
         charge.resize(charge.bytes() / 4 * 5);

@@ -232,6 +232,12 @@ fn encode(chunks: &[Bytes], traces: &Traces, columns: &[DedicatedColumn]) -> Rou
         encoder.add_trace(chunks, id, parts).expect("the workload is valid");
         longest_call = longest_call.max(call.elapsed());
         memory = memory.max(encoder.memory_bytes());
+        let mut is_writing = true;
+        while is_writing {
+            let call = Instant::now();
+            is_writing = encoder.write_step().expect("the workload is valid");
+            longest_call = longest_call.max(call.elapsed());
+        }
     }
     let (finish, mut finishing) = (cpu_time(), encoder.finish());
     let mut longest_step = Duration::ZERO;

@@ -110,12 +110,26 @@ pub struct Column<V> {
     placement: Placement,
     kind: Leaf,
     chunk: Chunk,
+    /// The dictionary page while it is being closed.
+    dictionary: DictionaryBody,
 }
+
+/// A dictionary page that is being compressed.
+#[derive(Default)]
+struct DictionaryBody {
+    frames: Vec<u8>,
+    /// Bytes that are in the frames.
+    plain_bytes: usize,
+}
+
+/// A dictionary is compressed in parts of so many bytes: about a millisecond of work.
+const PART_BYTES_MAX: usize = 256 << 10;
 
 impl<V: Values> Column<V> {
     /// A column for leaf number `leaf`, which lies in `list`.
     pub fn new(leaf: usize, kind: Leaf, list: List, placement: Placement, values: V) -> Self {
-        Self { leaf, values, list, placement, kind, chunk: Chunk::default() }
+        let (chunk, dictionary) = (Chunk::default(), DictionaryBody::default());
+        Self { leaf, values, list, placement, kind, chunk, dictionary }
     }
 
     /// The value pushed next (or just pushed) belongs to this element of the list.
@@ -154,11 +168,11 @@ pub trait AnyColumn {
     /// # Errors
     /// From compression, or a page beyond 2 GiB.
     fn write_page(&mut self, lists: &mut Lists, scratch: &mut Scratch) -> Result<(), EncodeError>;
-    /// Ends the row group.
+    /// Ends the row group, in steps of a part of a dictionary each: the chunk, when it is complete.
     ///
     /// # Errors
     /// As [`AnyColumn::write_page`].
-    fn close(&mut self, scratch: &mut Scratch) -> Result<Chunk, EncodeError>;
+    fn close_step(&mut self, scratch: &mut Scratch) -> Result<Option<Chunk>, EncodeError>;
     /// Bytes of the pages that are written.
     fn written_bytes(&self) -> usize;
     /// Bytes of memory held.
@@ -183,13 +197,19 @@ impl<V: Values> AnyColumn for Column<V> {
         Ok(())
     }
 
-    fn close(&mut self, scratch: &mut Scratch) -> Result<Chunk, EncodeError> {
-        let mut chunk = std::mem::take(&mut self.chunk);
+    fn close_step(&mut self, scratch: &mut Scratch) -> Result<Option<Chunk>, EncodeError> {
         if let Some((page, count)) = self.values.dictionary_page() {
-            write_dictionary(page, count, self.kind.compression, &mut chunk, scratch)?;
+            let body = &mut self.dictionary;
+            let part = &page[body.plain_bytes..page.len().min(body.plain_bytes + PART_BYTES_MAX)];
+            scratch.frames.put(part, &mut body.frames)?;
+            body.plain_bytes += part.len();
+            if body.plain_bytes < page.len() {
+                return Ok(None);
+            }
+            write_dictionary(count, std::mem::take(body), &mut self.chunk)?;
         }
         self.values.reset();
-        Ok(chunk)
+        Ok(Some(std::mem::take(&mut self.chunk)))
     }
 
     fn written_bytes(&self) -> usize {
@@ -260,22 +280,20 @@ impl PageBody<'_> {
 }
 
 fn write_dictionary(
-    page: &[u8],
     count: usize,
-    compression: LeafCompression,
+    body: DictionaryBody,
     chunk: &mut Chunk,
-    scratch: &mut Scratch,
 ) -> Result<(), EncodeError> {
-    let body = stored(compression, page, &mut scratch.compressed, &mut scratch.frames)?;
-    let (out, crc) = (&mut chunk.dictionary, crc32fast::hash(body));
-    put_header(out, code::DICTIONARY_PAGE, page.len(), body.len(), crc, |header| {
+    let DictionaryBody { frames, plain_bytes } = body;
+    let (out, crc) = (&mut chunk.dictionary, crc32fast::hash(&frames));
+    put_header(out, code::DICTIONARY_PAGE, plain_bytes, frames.len(), crc, |header| {
         header.inner(7, |dictionary| {
             dictionary.i32(1, count as i32);
             dictionary.i32(2, code::PLAIN);
         });
     })?;
-    chunk.uncompressed_bytes += (out.len() + page.len()) as u64;
-    out.extend_from_slice(body);
+    chunk.uncompressed_bytes += (out.len() + plain_bytes) as u64;
+    out.extend_from_slice(&frames);
     Ok(())
 }
 

@@ -154,7 +154,11 @@ impl BytesValues {
     /// Adds a string.
     #[inline]
     pub fn push(&mut self, value: &[u8]) {
-        self.data.extend_from_slice(value);
+        match <&[u8; 8]>::try_from(value) {
+            // Ids of spans, copied without a call.
+            Ok(id) => self.data.extend_from_slice(id),
+            Err(_) => self.data.extend_from_slice(value),
+        }
         self.lengths.push(value.len() as i32);
     }
 }
