@@ -14,9 +14,11 @@ mod column;
 mod columns;
 mod compress;
 mod delta;
-mod dictionary;
+pub(crate) mod dictionary;
 mod file;
 mod levels;
+mod note_pairs;
+mod notes;
 mod numbers;
 mod resource;
 mod rle;
@@ -34,8 +36,10 @@ use uuid::Uuid;
 use self::column::Scratch;
 use self::columns::Columns;
 use self::file::File;
+use self::notes::Notes;
 use self::trace::{Shredder, Stored};
 use crate::bloom::BloomBuilder;
+use crate::filters::Assembly;
 use crate::meta::{self, BlockMeta, DedicatedColumn, DedicatedScope};
 use crate::{index, schema};
 
@@ -101,6 +105,8 @@ pub struct FinishedBlock {
     pub blooms: Vec<Bytes>,
     /// `index`.
     pub index: Bytes,
+    /// [`crate::filters::OBJECT`].
+    pub filters: Bytes,
 }
 
 impl EncodeError {
@@ -133,6 +139,7 @@ pub struct BlockEncoder {
     scratch: Scratch,
     file: File,
     bloom: BloomBuilder,
+    notes: Notes,
     /// All of the block.
     total: Stored,
     traces: u64,
@@ -167,6 +174,7 @@ impl BlockEncoder {
             scratch: Scratch::new(),
             file: File::new(),
             bloom,
+            notes: Notes::new(),
             total: Stored::default(),
             traces: 0,
             last_id: None,
@@ -205,6 +213,7 @@ impl BlockEncoder {
         self.last_id = Some(*trace_id);
         let stored = self.shredder.push(&mut self.columns, chunks, trace_id, spans)?;
         self.bloom.add(trace_id);
+        self.notes.gathered.id(trace_id);
         self.count(&stored);
         self.begin_writing_if_due();
         Ok(())
@@ -243,10 +252,15 @@ impl BlockEncoder {
         self.writing = match self.writing {
             None => None,
             Some(Stage::Levels) => {
+                self.notes.page(&self.columns);
                 self.columns.lists.derive()?;
                 Some(Stage::Page(0))
             }
             Some(Stage::Page(at)) => self.write_page_of(at)?,
+            Some(Stage::Notes) => {
+                let more = self.notes.end_row_group(&self.columns, self.total.spans);
+                Some(if more { Stage::Notes } else { Stage::Close(0) })
+            }
             Some(Stage::Close(at)) => self.close_column(at)?,
         };
         Ok(self.writing.is_some())
@@ -265,7 +279,7 @@ impl BlockEncoder {
             return Ok(None);
         }
         self.begin_closing();
-        Ok(Some(Stage::Close(0)))
+        Ok(Some(Stage::Notes))
     }
 
     fn close_column(&mut self, at: usize) -> Result<Option<Stage>, EncodeError> {
@@ -295,7 +309,8 @@ impl BlockEncoder {
         let (columns, lists) = self.columns.all();
         let columns: usize = columns.iter().map(|column| column.memory_bytes()).sum();
         let rest = lists.memory_bytes() + self.scratch.memory_bytes() + self.bloom.memory_bytes();
-        columns + rest + self.shredder.memory_bytes() + self.file.memory_bytes()
+        let notes = self.notes.memory_bytes();
+        columns + rest + notes + self.shredder.memory_bytes() + self.file.memory_bytes()
     }
 
     /// Traces stored so far.
@@ -319,16 +334,21 @@ impl BlockEncoder {
         self.writing = Some(Stage::Levels);
         if self.columns.lists.rows == 0 {
             self.begin_closing();
-            self.writing = Some(Stage::Close(0));
+            self.writing = Some(Stage::Notes);
         }
     }
 
     /// No more traces; the rest is done in steps.
     pub fn finish(self) -> Finishing {
-        Finishing { encoder: Some(self) }
+        Finishing { encoder: Some(self), assembly: None }
     }
 
-    fn into_block(self) -> FinishedBlock {
+    fn begin_filters(&mut self) -> Assembly {
+        let notes = std::mem::replace(&mut self.notes, Notes::new());
+        Assembly::new(notes.gathered, self.options.block_id)
+    }
+
+    fn into_block(self, filters: Bytes) -> FinishedBlock {
         let row_groups = self.file.row_groups() as u32;
         let (data, footer_size) = self.file.finish(&self.columns.schema, CREATED_BY);
         let blooms = self.bloom.finish();
@@ -352,7 +372,8 @@ impl BlockEncoder {
             dedicated_columns: self.options.dedicated_columns,
             replication_factor: 1,
         };
-        FinishedBlock { meta, data: data.into(), blooms, index: index::to_json(&self.last_ids) }
+        let index = index::to_json(&self.last_ids);
+        FinishedBlock { meta, data: data.into(), blooms, index, filters }
     }
 }
 
@@ -372,6 +393,8 @@ enum Stage {
     Levels,
     /// The page of this column.
     Page(usize),
+    /// What the filters take over from the row group.
+    Notes,
     /// The chunk of this column.
     Close(usize),
 }
@@ -380,6 +403,8 @@ enum Stage {
 pub struct Finishing {
     /// Gone when all is done.
     encoder: Option<BlockEncoder>,
+    /// The filters, once all columns are written.
+    assembly: Option<Assembly>,
 }
 
 impl Finishing {
@@ -397,6 +422,8 @@ impl Finishing {
             encoder.begin_last();
             return Ok(None);
         }
-        Ok(self.encoder.take().map(BlockEncoder::into_block))
+        let assembly = self.assembly.get_or_insert_with(|| encoder.begin_filters());
+        let Some(filters) = assembly.step() else { return Ok(None) };
+        Ok(self.encoder.take().map(|encoder| encoder.into_block(filters)))
     }
 }

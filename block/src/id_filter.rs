@@ -1,15 +1,17 @@
 //! A filter over the trace ids of a block: smaller and faster than the Bloom filter that is written
 //! for others, and wrong about one id in 65,000.
 //!
-//! Built by whoever has all ids: from a segment that became a block, or from the block's column of
-//! trace ids ([`crate::BlockReader::read_ids_within`]). It is never needed for an answer to be
-//! right: without it every id may be there.
+//! Read from the block's own filters ([`crate::filters`]), or built by whoever has all ids, for
+//! example from the block's column of trace ids ([`crate::BlockReader::read_ids_within`]). It is
+//! never needed for an answer to be right: without it every id may be there.
 
-use foldhash::fast::FixedState;
-use std::hash::BuildHasher as _;
-
+use bytes::Bytes;
 use stringendo_proto::TraceId;
-use xorf::{BinaryFuse16, Filter as _};
+use uuid::Uuid;
+
+use crate::filters::Directory;
+use crate::filters::fuse::{self, FuseShard};
+use crate::filters::hash::text_hash;
 
 /// Memory that building takes, per id.
 pub const BUILD_BYTES_PER_ID: u64 = 48;
@@ -17,62 +19,53 @@ pub const BUILD_BYTES_PER_ID: u64 = 48;
 /// Which trace ids a block may hold.
 #[derive(Clone, Debug)]
 pub struct IdFilter {
-    ids: Ids,
-}
-
-#[derive(Clone, Debug)]
-enum Ids {
-    None,
-    Some(BinaryFuse16),
-    /// Nothing is known.
-    Any,
+    /// None: the block is not there any more.
+    shards: Vec<FuseShard>,
 }
 
 impl IdFilter {
     /// The filter over these ids, in any order.
     pub fn of<'a>(ids: impl Iterator<Item = &'a TraceId>) -> Self {
-        let mut keys: Vec<u64> = ids.map(key).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        Self::of_keys(&keys)
+        let entries: Vec<u64> = ids.map(entry).collect();
+        let shards = fuse::build_all(&entries).into_iter();
+        Self { shards: shards.filter_map(|shard| FuseShard::decode(&shard.into()).ok()).collect() }
     }
 
-    fn of_keys(keys: &[u64]) -> Self {
-        if keys.is_empty() {
-            return Self::none();
-        }
-        // Building fails for want of luck only, after a thousand tries.
-        let ids = BinaryFuse16::try_from(keys).map_or(Ids::Any, Ids::Some);
-        Self { ids }
+    /// The filter of these shards, all of them, in order.
+    pub fn of_shards(shards: Vec<FuseShard>) -> Self {
+        Self { shards }
+    }
+
+    /// The filter in a block's object of filters, as far as it has one.
+    pub fn of_object(object: &Bytes, block_id: &Uuid) -> Option<Self> {
+        let directory = Directory::decode(object, block_id).ok()?;
+        let all = directory.ids_range()?;
+        // Not to keep the whole object in memory.
+        let bytes = object.get(all.start as usize..all.end as usize).map(Bytes::copy_from_slice)?;
+        directory.ids_of(&bytes).ok()
     }
 
     /// The filter of a block that is not there any more.
     pub fn none() -> Self {
-        Self { ids: Ids::None }
+        Self { shards: Vec::new() }
     }
 
     /// Whether the block may hold the trace; `false` is certain.
     pub fn may_hold(&self, id: &TraceId) -> bool {
-        match &self.ids {
-            Ids::None => false,
-            Ids::Some(filter) => filter.contains(&key(id)),
-            Ids::Any => true,
-        }
+        let entry = entry(id);
+        let shard = self.shards.get(fuse::shard_of(entry, self.shards.len() as u32));
+        shard.is_some_and(|shard| shard.may_hold(entry))
     }
 
     /// Bytes of memory held.
     pub fn memory_bytes(&self) -> usize {
-        let filter = match &self.ids {
-            Ids::Some(filter) => filter.len() * size_of::<u16>(),
-            Ids::None | Ids::Any => 0,
-        };
-        size_of::<Self>() + filter
+        size_of::<Self>() + self.shards.iter().map(FuseShard::memory_bytes).sum::<usize>()
     }
 }
 
-/// Ids may be counted up, or have zeros in one half.
-fn key(id: &TraceId) -> u64 {
-    FixedState::default().hash_one(u128::from_be_bytes(id.0))
+/// What stands for an id in the filter. Ids may be counted up, or have zeros in one half.
+pub fn entry(id: &TraceId) -> u64 {
+    text_hash(&id.0)
 }
 
 #[cfg(test)]

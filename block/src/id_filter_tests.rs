@@ -11,7 +11,7 @@ fn every_id_of_the_block_is_held_and_hardly_any_other() {
     assert!(held.iter().all(|id| filter.may_hold(id)));
     let wrong = others.iter().filter(|id| filter.may_hold(id)).count();
     assert!(wrong < 40, "{wrong} of {}", others.len());
-    assert!(filter.memory_bytes() < 50_000 * 5 / 2, "{}", filter.memory_bytes());
+    assert!(filter.memory_bytes() < 50_000 * 27 / 10, "{}", filter.memory_bytes());
 }
 
 #[test]

@@ -10,9 +10,11 @@
 pub mod bloom;
 pub mod combine;
 pub mod encode;
+pub mod filters;
 pub mod id_filter;
 pub mod index;
 pub mod meta;
+mod murmur;
 pub mod nested_set;
 pub mod read;
 pub mod regroup;

@@ -8,6 +8,7 @@
 
 mod columns;
 mod distinct;
+mod gather;
 mod matched;
 mod names;
 mod pairs;
@@ -15,6 +16,7 @@ mod sets;
 mod texts;
 mod values;
 
+pub use gather::{GatherPart, GatherScan};
 pub use matched::{MatchedSpans, TagNamesOfSpans};
 pub use names::TagNamesScan;
 pub use sets::{DistinctValues, TagNames, TagNamesFound, TagValues};

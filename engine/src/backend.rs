@@ -11,6 +11,8 @@ pub mod object {
     pub const DATA: &str = "data.parquet";
     /// Row-group index.
     pub const INDEX: &str = "index";
+    /// Filters and summaries of our own, which other readers ignore; may be missing.
+    pub use stringendo_block::filters::OBJECT as FILTERS;
     /// A live block has it; written last.
     pub const META: &str = "meta.json";
     /// A superseded block has it instead.

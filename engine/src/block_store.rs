@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use stringendo_block::filters::Directory;
 use stringendo_block::id_filter::IdFilter;
 use stringendo_block::{BlockReader, Fetched, ReadError};
 use stringendo_ring::file::BlockFile;
@@ -28,7 +29,10 @@ use crate::limits::{
 use crate::query::memory::grow;
 
 pub mod cache;
+pub mod filters;
+
 use cache::ByteCache;
+use filters::{FilterCache, Known, Section};
 
 /// Why an object of a block could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +101,8 @@ pub struct BlockStore {
     backend: LocalBackend,
     cache: RefCell<ByteCache<Key, Cached>>,
     id_filters: RefCell<ByteCache<Uuid, Arc<IdFilter>>>,
+    /// Filters beside blocks.
+    pub filters: FilterCache,
     charge: RefCell<Charge>,
 }
 
@@ -109,6 +115,7 @@ impl BlockStore {
             backend,
             cache: RefCell::new(ByteCache::new(limit, ENTRIES_MAX)),
             id_filters: RefCell::new(ByteCache::new(limit, usize::MAX)),
+            filters: FilterCache::new(limit),
             charge: RefCell::new(budget.charge(Use::Cache, 0)),
         }
     }
@@ -194,6 +201,31 @@ impl BlockStore {
         self.recharge();
     }
 
+    /// Keeps the directory of a block's filters.
+    pub fn keep_filters(&self, block_id: &Uuid, directory: Directory) -> Rc<Directory> {
+        let directory = Rc::new(directory);
+        self.filters.keep(*block_id, Known::Stored(Rc::clone(&directory)));
+        self.recharge();
+        directory
+    }
+
+    /// Notes that a block has no filters that could be used.
+    pub fn forget_filters(&self, block_id: &Uuid) {
+        self.filters.keep(*block_id, Known::Missing);
+        self.recharge();
+    }
+
+    /// Keeps a part of a block's filters.
+    pub fn keep_filter_part(
+        &self,
+        block_id: &Uuid,
+        (section, number): (Section, usize),
+        part: Bytes,
+    ) {
+        self.filters.keep_part((*block_id, section, number), part);
+        self.recharge();
+    }
+
     fn cached(&self, key: &Key) -> Option<Cached> {
         self.cache.borrow_mut().get(key)
     }
@@ -204,7 +236,8 @@ impl BlockStore {
     }
 
     fn recharge(&self) {
-        let bytes = self.cache.borrow().bytes() + self.id_filters.borrow().bytes();
+        let caches = self.cache.borrow().bytes() + self.id_filters.borrow().bytes();
+        let bytes = caches + self.filters.bytes();
         self.charge.borrow_mut().resize(bytes as u64);
     }
 }
@@ -307,7 +340,8 @@ pub fn bytes_of(ranges: &[Range<u64>]) -> u64 {
 }
 
 impl Reads {
-    fn add(&mut self, bytes: usize) {
+    /// Adds a read.
+    pub fn add(&mut self, bytes: usize) {
         self.count += 1;
         self.bytes += bytes as u64;
     }

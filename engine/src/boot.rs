@@ -14,7 +14,6 @@ use crate::block_poll::{self, BlockPoll};
 use crate::block_store::BlockStore;
 use crate::budget::{Budget, Use};
 use crate::commit::Committer;
-use crate::encode_job;
 use crate::error::QueryError;
 use crate::live::LiveSegment;
 use crate::message::{Answer, Message};
@@ -30,6 +29,7 @@ use crate::settings::EngineSettings;
 use crate::shard::{FlushRequest, Shard, empty_gathering};
 use crate::tenant::TenantId;
 use crate::wal_dir::WalDir;
+use crate::{encode_job, filter_job};
 
 /// Why a core did not start.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,7 @@ pub async fn start(
     let node = Node::new(Rc::clone(&shard), context.mesh);
     spawn_detached(Class::Ack, serve_mesh(node.clone()));
     spawn_detached(Class::Flush, encode_job::run(node.clone()));
+    spawn_detached(Class::Background, filter_job::run(Rc::clone(&shard)));
     let committer = Committer::new(shard);
     let log_failure = spawn(Class::Ack, async move {
         committer.run().await.err().map_or_else(String::new, |error| error.to_string())
@@ -108,6 +109,7 @@ async fn new_shard(
         next_segment: NextSegment::default(),
         images: RefCell::default(),
         store: BlockStore::new(backend, &budget),
+        filter_work: Default::default(),
         tags: TagSummaries::new(&budget),
         blocks: RefCell::default(),
         gathering: RefCell::new(empty_gathering(&budget, Uuid::nil(), 0)),

@@ -119,7 +119,7 @@ async fn store_tenant(
     let block = block.map_err(|error| error.to_string())?;
     shard.store.backend().write_block(&block).await.map_err(|error| error.to_string())?;
     count_flush(shard, &block, shard.now().saturating_sub(begun));
-    keep_id_filter(node, index, block_id).await;
+    keep_id_filter(node, &block).await;
     list_everywhere(node, tenant, block).await
 }
 
@@ -135,12 +135,13 @@ fn count_flush(shard: &Shard, block: &FinishedBlock, took: Duration) {
 }
 
 /// Has the core that reads the block keep the filter over its trace ids, so that it need not be
-/// made from the block. Memory to make it is part of what encoding held a moment ago.
-async fn keep_id_filter(node: &Node, index: &TenantIndex, block_id: Uuid) {
-    let filter = Arc::new(IdFilter::of(index.trace_ids()));
+/// read.
+async fn keep_id_filter(node: &Node, block: &FinishedBlock) {
+    let block_id = block.meta.block_id;
+    let Some(filter) = IdFilter::of_object(&block.filters, &block_id) else { return };
     let reader = core_of(&block_id, node.mesh().cores());
     // A core that has ended needs none.
-    let _ = node.mesh().send(reader, Message::KeepIdFilter(block_id, filter)).await;
+    let _ = node.mesh().send(reader, Message::KeepIdFilter(block_id, Arc::new(filter))).await;
 }
 
 /// Has core 0 put the block on every core's list. Until that is done the live segment stays, so a

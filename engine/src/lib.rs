@@ -24,6 +24,7 @@ pub mod budget;
 pub mod commit;
 pub mod encode_job;
 pub mod error;
+pub mod filter_job;
 pub mod ingest;
 pub mod limits;
 pub mod live;

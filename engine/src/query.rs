@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 pub mod allowance;
 pub mod block_columns;
+pub mod block_denial;
+pub mod block_filters;
 pub mod block_needs;
 pub mod block_newest;
 pub mod block_read;

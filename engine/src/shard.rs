@@ -19,6 +19,7 @@ use crate::block_list::BlockList;
 use crate::block_store::BlockStore;
 use crate::budget::{Budget, Charge, Use};
 use crate::error::IngestError;
+use crate::filter_job::FilterWork;
 use crate::limits;
 use crate::live::LiveSegment;
 use crate::message::{Answer, IngestPart};
@@ -52,6 +53,8 @@ pub struct Shard {
     pub images: RefCell<Images>,
     /// Blocks in the backend.
     pub store: BlockStore,
+    /// Blocks whose filters are to be made again.
+    pub filter_work: FilterWork,
     /// What is known of names and values of tags.
     pub tags: TagSummaries,
     /// The block list from core 0.

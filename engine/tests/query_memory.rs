@@ -128,8 +128,12 @@ fn without_memory_queries_are_refused_and_counted() {
     let dir = Arc::new(tempfile::tempdir().expect("a directory"));
     with_engine(1, settings(dir.path()), |node| async move {
         with_blocks(&node).await;
+        let found = search(&node, "{ }").await.expect("an answer").value;
+        let id = TraceId::parse_hex(&found.traces[0].trace_id).expect("an id");
+        drop(found);
+        until_free(&node).await;
         let hog = hog(&node, 0);
-        let in_blocks = TraceRequest { live: false, ..everywhere(TraceId([0; 16])) };
+        let in_blocks = TraceRequest { live: false, ..everywhere(id) };
         let tenant = TenantId::single();
         let both = join(search(&node, "{ }"), node.trace(&tenant, &in_blocks));
         let (searched, looked_up) = within_limits(&node, both).await;

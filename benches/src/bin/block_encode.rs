@@ -99,11 +99,13 @@ fn report(
     let best = rounds.min_by_key(|round| round.total).expect("there are rounds");
     let per_span = |time: Duration| time.as_nanos() as f64 / spans as f64;
     println!(
-        "{what:>22}: {:.0} ns per span, of it {:.0} after the last trace; {:.1} bytes per span; \
-         {:.1} MiB held at most; longest call {:.1} ms, longest step of finishing {:.1} ms",
+        "{what:>22}: {:.0} ns per span, of it {:.0} after the last trace; {:.1} bytes per span \
+         and {:.2} of filters; {:.1} MiB held at most; longest call {:.1} ms, longest step of \
+         finishing {:.1} ms",
         per_span(best.total),
         per_span(best.finishing),
         best.block.data.len() as f64 / spans as f64,
+        best.block.filters.len() as f64 / spans as f64,
         best.memory as f64 / f64::from(1 << 20),
         best.longest_call.as_secs_f64() * 1e3,
         best.longest_step.as_secs_f64() * 1e3,

@@ -5,7 +5,7 @@ use super::any::{self, Any, Elements};
 use super::column::{AnyColumn, Column};
 use super::dictionary::Dictionary;
 use super::levels::{List, Placement};
-use super::numbers::NumberValues;
+use super::numbers::{NumberPage, NumberValues};
 use super::values::{BoolValues, BytesValues, DictValues};
 use crate::meta::{DedicatedColumn, DedicatedScope, DedicatedType};
 use crate::schema::{self, Schema};
@@ -322,6 +322,66 @@ impl Attributes {
         out.push(&mut self.value_double);
         out.push(&mut self.value_bool);
         out.push(&mut self.value_unsupported);
+    }
+}
+
+/// The attributes on the page under way, as `notes` looks at them: codes and numbers. Where a
+/// column has elements, they are positions in `keys`.
+pub struct AttributePage<'a> {
+    /// Codes of keys, one per attribute.
+    pub keys: &'a [u32],
+    /// The keys of the row group so far.
+    pub key_names: &'a Dictionary,
+    /// Elements and codes of strings.
+    pub strings: (&'a [u32], &'a [u32]),
+    /// The strings of the row group so far.
+    pub texts: &'a Dictionary,
+    /// Elements and integers.
+    pub ints: (&'a [u32], NumberPage<'a>),
+    /// Elements and doubles.
+    pub doubles: (&'a [u32], NumberPage<'a>),
+    /// Elements and booleans.
+    pub bools: (&'a [u32], &'a [bool]),
+}
+
+impl Attributes {
+    /// What the page under way holds, attributes with columns of their own aside.
+    pub fn page(&self) -> AttributePage<'_> {
+        AttributePage {
+            keys: &self.key.values.codes,
+            key_names: &self.key.values.dictionary,
+            strings: (self.value.elements(), &self.value.values.codes),
+            texts: &self.value.values.dictionary,
+            ints: (self.value_int.elements(), self.value_int.values.page()),
+            doubles: (self.value_double.elements(), self.value_double.values.page()),
+            bools: (self.value_bool.elements(), &self.value_bool.values.0),
+        }
+    }
+}
+
+/// Values of an attribute with a column of its own.
+pub enum DedicatedPage<'a> {
+    /// All strings of the row group so far.
+    Strings(&'a Dictionary),
+    /// How many long strings are on the page under way.
+    Blobs(usize),
+    /// Integers.
+    Ints(NumberPage<'a>),
+}
+
+impl Dedicated {
+    /// The attribute's key.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it holds.
+    pub fn page(&self) -> DedicatedPage<'_> {
+        match &self.values {
+            DedicatedValues::Strings(column) => DedicatedPage::Strings(&column.values.dictionary),
+            DedicatedValues::Blobs(column) => DedicatedPage::Blobs(column.elements().len()),
+            DedicatedValues::Ints(column) => DedicatedPage::Ints(column.values.page()),
+        }
     }
 }
 

@@ -141,6 +141,14 @@ impl<V: Values> Column<V> {
         }
     }
 
+    /// The elements that the page's values belong to; of a required column nothing is kept.
+    pub fn elements(&self) -> &[u32] {
+        match &self.placement {
+            Placement::Repeated(elements) | Placement::Optional(elements) => elements,
+            Placement::Required => &[],
+        }
+    }
+
     /// Drops the values of `element` if it is the last one that has any.
     pub fn drop_last(&mut self, element: u32) {
         if let Placement::Repeated(elements) | Placement::Optional(elements) = &mut self.placement {

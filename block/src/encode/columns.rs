@@ -280,6 +280,17 @@ impl Columns {
         ]
     }
 
+    /// The lists of attributes: of resources, spans, events, links and scopes.
+    pub fn attributes(&self) -> [&Attributes; 5] {
+        [
+            &self.group.resource_attributes,
+            &self.span.attributes,
+            &self.detail.event_attributes,
+            &self.detail.link_attributes,
+            &self.group.scope_attributes,
+        ]
+    }
+
     /// All columns have written their page: counting begins anew.
     pub fn begin_page(&mut self) {
         self.lists.clear();

@@ -33,6 +33,13 @@ impl Dictionary {
         self.insert(hash, value)
     }
 
+    /// The number of `value`, if it has one.
+    pub fn find(&self, value: &[u8]) -> Option<u32> {
+        let hash = self.hasher.hash_one(value);
+        let (page, starts) = (&self.page, &self.starts);
+        self.codes.find(hash, |&code| string(page, starts, code) == value).copied()
+    }
+
     #[cold]
     fn insert(&mut self, hash: u64, value: &[u8]) -> u32 {
         let code = self.starts.len() as u32;

@@ -60,6 +60,11 @@ impl NumberValues {
         }
     }
 
+    /// What the page under way holds.
+    pub fn page(&self) -> NumberPage<'_> {
+        NumberPage { codes: &self.codes, plain: &self.plain, dictionary: &self.page }
+    }
+
     /// Adds a number.
     #[inline]
     pub fn push(&mut self, bits: u64) {
@@ -87,6 +92,28 @@ impl NumberValues {
             self.small[at] = code;
         }
         code
+    }
+}
+
+/// Numbers as `notes` looks at them.
+#[derive(Clone, Copy)]
+pub struct NumberPage<'a> {
+    /// Codes on the page under way.
+    pub codes: &'a [u32],
+    /// Bits of the numbers on the page under way, if they have no codes.
+    pub plain: &'a [u64],
+    dictionary: &'a [u8],
+}
+
+impl NumberPage<'_> {
+    /// How many codes there are in the row group so far.
+    pub fn distinct(&self) -> usize {
+        self.dictionary.len() / 8
+    }
+
+    /// The bits of the number of a code.
+    pub fn bits(&self, code: u32) -> u64 {
+        number(self.dictionary, code)
     }
 }
 

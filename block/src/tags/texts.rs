@@ -64,6 +64,32 @@ impl Texts {
         (self.bytes, self.ends)
     }
 
+    /// The distinct ones of these strings: their bytes, one after the other, and where each ends.
+    pub(crate) fn of_parts(bytes: &[u8], ends: &[u32]) -> Self {
+        let get = |at: u32| slice(bytes, ends, at as usize);
+        let mut order: Vec<(u64, u32)> =
+            (0..ends.len() as u32).map(|at| (prefix(get(at)), at)).collect();
+        // Mostly the prefix decides, without a look at the strings.
+        order.sort_unstable_by(|(a, a_at), (b, b_at)| {
+            a.cmp(b).then_with(|| get(*a_at).cmp(get(*b_at)))
+        });
+        order.dedup_by(|(a, a_at), (b, b_at)| a == b && get(*a_at) == get(*b_at));
+        let mut sorted = Self::default();
+        sorted.bytes.reserve_exact(order.iter().map(|(_, at)| get(*at).len()).sum());
+        sorted.ends.reserve_exact(order.len());
+        order.into_iter().for_each(|(_, at)| sorted.push(get(at)));
+        sorted
+    }
+
+    /// Adds a string behind all others; whether it belongs there.
+    pub(crate) fn push_last(&mut self, text: &[u8]) -> bool {
+        let is_last = self.is_empty() || self.get(self.len() - 1) < text;
+        if is_last {
+            self.push(text);
+        }
+        is_last
+    }
+
     /// The strings of both.
     #[must_use]
     pub fn merged(&self, other: &Self) -> Self {
@@ -163,6 +189,16 @@ impl DistinctTexts {
         order.into_iter().for_each(|at| sorted.push(get(at)));
         sorted
     }
+}
+
+/// The first 8 bytes as a number that orders as they do; shorter strings are padded with zeros.
+fn prefix(text: &[u8]) -> u64 {
+    if let Some(first) = text.first_chunk() {
+        return u64::from_be_bytes(*first);
+    }
+    let mut padded = [0; 8];
+    padded[..text.len()].copy_from_slice(text);
+    u64::from_be_bytes(padded)
 }
 
 fn slice<'a>(bytes: &'a [u8], ends: &[u32], at: usize) -> &'a [u8] {

@@ -111,6 +111,7 @@ impl LocalBackend {
             whole::write_durable(&dir.join(bloom_name(number as u32)), bloom.clone()).await?;
         }
         whole::write_durable(&dir.join(object::INDEX), block.index.clone()).await?;
+        whole::write_durable(&dir.join(object::FILTERS), block.filters.clone()).await?;
         let unfinished = dir.join("meta.json.tmp");
         whole::write_durable(&unfinished, block.meta.to_json()).await?;
         whole::rename(&unfinished, &dir.join(object::META)).await
@@ -183,6 +184,26 @@ impl LocalBackend {
     pub async fn read_bloom(&self, block: &BlockEntry, shard: u32) -> io::Result<Bytes> {
         let dir = self.dir(block.tenant.as_str(), &block.meta.block_id);
         whole::read(&dir.join(bloom_name(shard)), BLOOM_BYTES_MAX).await
+    }
+
+    /// Reads a range of the filters beside a block; shorter at the end of the object.
+    ///
+    /// # Errors
+    /// From the operating system; `NotFound` if the block has none.
+    pub async fn read_filters(&self, block: &BlockEntry, range: Range<u64>) -> io::Result<Bytes> {
+        let dir = self.dir(block.tenant.as_str(), &block.meta.block_id);
+        BlockFile::open(&dir.join(object::FILTERS)).await?.read_at(range).await
+    }
+
+    /// Writes the filters beside a block that is there, whole or not at all.
+    ///
+    /// # Errors
+    /// From the operating system.
+    pub async fn write_filters(&self, block: &BlockEntry, filters: Bytes) -> io::Result<()> {
+        let dir = self.dir(block.tenant.as_str(), &block.meta.block_id);
+        let unfinished = dir.join("stringendo.filters.tmp");
+        whole::write_durable(&unfinished, filters).await?;
+        whole::rename(&unfinished, &dir.join(object::FILTERS)).await
     }
 }
 

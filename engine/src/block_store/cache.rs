@@ -28,6 +28,13 @@ impl<K: Hash + Eq, V: Clone> ByteCache<K, V> {
         self.entries.get(key).map(|(value, _)| value.clone())
     }
 
+    /// Forgets an entry.
+    pub fn remove(&mut self, key: &K) {
+        if let Some((_, bytes)) = self.entries.pop(key) {
+            self.bytes -= bytes;
+        }
+    }
+
     /// Adds an entry of `bytes`, forgetting others; one that is too large is not kept at all.
     pub fn insert(&mut self, key: K, value: V, bytes: usize) {
         if bytes > self.limit {

@@ -88,6 +88,12 @@ families! {
         Kind::Histogram(SECONDS_BUCKETS), [], "Time to read the list of blocks.";
     QUERIES = "tempo_query_frontend_queries_total", Kind::Counter, ["tenant", "op", "result"],
         "Total queries received per tenant.";
+    FILTERS_ASKED = "stringendo_block_filters_asked_total", Kind::Counter, ["outcome"],
+        "Blocks whose own filters a query asked: those it skipped, and those it had to read.";
+    FILTERS_WITHOUT = "stringendo_block_filters_absent_total", Kind::Counter, ["reason"],
+        "Blocks whose own filters were missing or unusable when a query asked for them.";
+    FILTERS_REBUILT = "stringendo_block_filters_rebuilt_total", Kind::Counter, ["outcome"],
+        "Blocks for which filters were made again.";
     REFUSED_QUERIES = "stringendo_query_parts_refused_total", Kind::Counter, ["reason"],
         "Parts of queries that were refused for want of memory.";
     CANCELLED_PARTS = "stringendo_query_parts_cancelled_total", Kind::Counter, [],

@@ -10,6 +10,7 @@ use stringendo_traceql::SpanSet;
 use super::SearchRequest;
 use super::allowance::{Allowance, Meter};
 use super::block_columns::{BlockColumns, FieldMap};
+use super::block_denial::Denial;
 use super::block_newest::Passes;
 use super::block_read::{self, BlockRead, Decoding};
 use super::block_sift::{self, Sifted};
@@ -53,6 +54,7 @@ pub async fn run(node: &Node, job: &BlockSearchJob) -> Result<Charged<Findings>,
         shard,
         request: &job.request,
         fields: FieldMap::of(&job.request).with_facts(),
+        denial: Denial::of(&job.request.plan),
         elsewhere: Elsewhere::new(node, Places::clone(&job.places)),
         learns: false,
         meter: Meter::new(&job.allowance),
@@ -85,6 +87,7 @@ struct BlockSearch<'a> {
     shard: &'a Shard,
     request: &'a SearchRequest,
     fields: FieldMap,
+    denial: Denial,
     elsewhere: Elsewhere<'a>,
     /// Traces were found, so other places have to be known.
     learns: bool,
@@ -119,6 +122,9 @@ enum Scanned {
 
 impl BlockSearch<'_> {
     async fn block(&mut self, block: &BlockEntry) -> Result<Read, StoreError> {
+        if self.denial.denies(self.shard, block, &mut self.cost.reads).await {
+            return Ok(Read::All);
+        }
         let open = block_read::open(self.shard, block, &mut self.cost.reads).await?;
         self.elsewhere.forget_far(block.start_unix_nanos, latest(block));
         for row_group in 0..open.reader().row_groups() {

@@ -9,6 +9,7 @@ use stringendo_block::bloom;
 use stringendo_proto::TraceId;
 use stringendo_proto::otlp::TracesData;
 
+use super::block_filters;
 use super::block_read::{self, BlockRead, Decoding};
 use super::memory::{AnswerMemory, Charged};
 use super::trace::{TraceCost, TracePieces};
@@ -56,18 +57,30 @@ pub async fn pieces(
     Ok(Charged { value, memory })
 }
 
+/// By the block's own filter, or else by the one that every block has.
+async fn may_hold(
+    shard: &Shard,
+    block: &BlockEntry,
+    id: &TraceId,
+    reads: &mut Reads,
+) -> Result<bool, StoreError> {
+    if let Some(may_hold) = block_filters::may_hold_id(shard, block, id, reads).await {
+        return Ok(may_hold);
+    }
+    let number = bloom::shard_of(id, block.meta.bloom_shards);
+    let filter = block_read::bloom(shard, block, number, reads).await?;
+    Ok(bloom::may_contain(&filter, id) != Some(false))
+}
+
 async fn lookup(
     shard: &Shard,
     block: &BlockEntry,
     id: &TraceId,
     reads: &mut Reads,
 ) -> Result<Option<Charged<TracesData>>, StoreError> {
-    let number = bloom::shard_of(id, block.meta.bloom_shards);
-    let filter = block_read::bloom(shard, block, number, reads).await?;
-    if bloom::may_contain(&filter, id) == Some(false) {
+    if !may_hold(shard, block, id, reads).await? {
         return Ok(None);
     }
-    drop(filter);
     let open = block_read::open(shard, block, reads).await?;
     for probe in open.reader().probe(id) {
         let ranges = probe.ranges.clone();

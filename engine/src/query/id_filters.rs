@@ -1,5 +1,5 @@
-//! Filters over the trace ids of blocks, on the core that reads the blocks: cached, or made from
-//! the column of trace ids (after a restart, and for blocks that others wrote).
+//! Filters over the trace ids of blocks, on the core that reads the blocks: cached, read from
+//! the block's own filters, or made from the column of trace ids (for blocks without).
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use stringendo_block::id_filter::{BUILD_BYTES_PER_ID, IdFilter};
 use stringendo_proto::TraceId;
 use stringendo_ring::yield_if_due;
 
+use super::block_filters::BlockFilters;
 use super::block_read::{self, BlockRead, Decoding};
 use super::memory::AnswerMemory;
 use crate::block_list::BlockEntry;
@@ -31,7 +32,7 @@ pub async fn filters(shard: &Shard, blocks: &[Arc<BlockEntry>]) -> Result<IdFilt
             filters.push(filter);
             continue;
         }
-        let filter = match build(shard, block, &mut reads).await {
+        let filter = match load(shard, block, &mut reads).await {
             Ok(filter) => Arc::new(filter),
             Err(error) if error.is_gone() => Arc::new(IdFilter::none()),
             Err(error) => return Err(error.of_block(block)),
@@ -40,6 +41,22 @@ pub async fn filters(shard: &Shard, blocks: &[Arc<BlockEntry>]) -> Result<IdFilt
         filters.push(filter);
     }
     Ok((filters, reads))
+}
+
+/// The filter that was written with the block, or else one that is made now.
+async fn load(
+    shard: &Shard,
+    block: &BlockEntry,
+    reads: &mut Reads,
+) -> Result<IdFilter, StoreError> {
+    let stored = match BlockFilters::open(shard, block, reads).await {
+        Some(filters) => filters.ids(reads).await,
+        None => None,
+    };
+    match stored {
+        Some(filter) => Ok(filter),
+        None => build(shard, block, reads).await,
+    }
 }
 
 async fn build(
@@ -57,7 +74,11 @@ async fn build(
     Ok(IdFilter::of(ids.iter()))
 }
 
-async fn read_ids(
+/// Appends the trace ids of a row group; `memory` grows by what they and a filter over them take.
+///
+/// # Errors
+/// From the backend, or damaged columns; or there is no memory.
+pub async fn read_ids(
     shard: &Shard,
     open: &OpenBlock,
     row_group: usize,

@@ -23,6 +23,7 @@ use crate::error::QueryError;
 use crate::node::Node;
 use crate::query::allowance::{Allowance, Meter};
 use crate::query::block_columns::{BlockColumns, FieldMap};
+use crate::query::block_denial::Denial;
 use crate::query::block_read::{self, BlockRead, Decoding};
 use crate::query::block_sift::{self, Sifted};
 use crate::query::collect::SearchCost;
@@ -109,6 +110,7 @@ struct BlockMetrics<'a, 'n> {
     block: &'a BlockEntry,
     bounds_unix_nanos: (u64, u64),
     fields: FieldMap,
+    denial: Denial,
     /// Attributes that are compared, behind the columns of the plan.
     attributes: Vec<Field>,
     /// Whether the block was looked at before with other attributes.
@@ -146,6 +148,7 @@ impl<'a, 'n> BlockMetrics<'a, 'n> {
             block,
             bounds_unix_nanos,
             fields: field_map(leg, &[], bounds_unix_nanos),
+            denial: Denial::of(leg.search()),
             attributes: Vec::new(),
             again: false,
             split_here: HashSet::new(),
@@ -172,6 +175,9 @@ impl<'a, 'n> BlockMetrics<'a, 'n> {
     }
 
     async fn block(&mut self, shard: &Shard) -> Result<(), StoreError> {
+        if self.denial.denies(shard, self.block, &mut self.found.cost.reads).await {
+            return Ok(());
+        }
         let open = block_read::open(shard, self.block, &mut self.found.cost.reads).await?;
         let piece = self.piece(TraceId::default());
         self.found.elsewhere.forget_far(piece.start_unix_nanos, piece.end_unix_nanos);

@@ -3,7 +3,9 @@
 
 use std::rc::Rc;
 
-use stringendo_block::tags::{DistinctValues, TagField, TagNames, TagNamesFound, TagScope};
+use stringendo_block::tags::{
+    DistinctValues, TagField, TagNames, TagNamesFound, TagScope, TagValues,
+};
 use stringendo_block::{Fetched, ReadError};
 use stringendo_ring::yield_if_due;
 use stringendo_traceql::Field;
@@ -18,6 +20,7 @@ use crate::block_list::BlockEntry;
 use crate::block_store::{OpenBlock, Reads, StoreError};
 use crate::error::QueryError;
 use crate::limits::TAG_VALUES_BYTES_MAX;
+use crate::query::block_filters::BlockFilters;
 use crate::query::block_read::{self, BlockRead, Decoding};
 use crate::query::collect::SearchCost;
 use crate::query::memory::AnswerMemory;
@@ -73,6 +76,11 @@ async fn names(
     if let Some(summary) = shard.tags.get(&key) {
         return Ok(summary);
     }
+    if let Some(names) = stored_names(shard, block, &mut gathered.read.reads).await {
+        let summary = Rc::new(Summary { names, ..Summary::default() });
+        shard.tags.keep(key, &summary);
+        return Ok(summary);
+    }
     let open = block_read::open(shard, block, &mut gathered.read.reads).await?;
     let mut found = TagNamesFound::default();
     for row_group in 0..open.reader().row_groups() {
@@ -101,6 +109,20 @@ async fn names(
     Ok(summary)
 }
 
+async fn stored_names(shard: &Shard, block: &BlockEntry, reads: &mut Reads) -> Option<TagNames> {
+    BlockFilters::open(shard, block, reads).await?.names(reads).await
+}
+
+async fn stored_values(
+    shard: &Shard,
+    block: &BlockEntry,
+    field: &Field,
+    reads: &mut Reads,
+) -> Option<TagValues> {
+    let tag = tag_field(field)?;
+    BlockFilters::open(shard, block, reads).await?.values(&tag, reads).await
+}
+
 async fn values(
     shard: &Shard,
     block: &BlockEntry,
@@ -111,6 +133,11 @@ async fn values(
     let key = Key::Block(block.meta.block_id, Some(field.clone()));
     let bytes_max = job.bytes_max().min(TAG_VALUES_BYTES_MAX);
     if let Some(summary) = shard.tags.get(&key).filter(|known| known.suffices(bytes_max)) {
+        return Ok(summary);
+    }
+    if let Some(values) = stored_values(shard, block, field, &mut gathered.read.reads).await {
+        let summary = Rc::new(Summary { values, ..Summary::default() });
+        shard.tags.keep(key, &summary);
         return Ok(summary);
     }
     let mut found = DistinctValues::new(bytes_max);
