@@ -11,6 +11,7 @@ pub mod allowance;
 pub mod block_columns;
 pub mod block_denial;
 pub mod block_filters;
+mod block_masks;
 pub mod block_needs;
 pub mod block_newest;
 pub mod block_read;

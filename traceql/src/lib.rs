@@ -37,7 +37,9 @@ mod value;
 pub use ast::Query;
 pub use error::{EvalError, ParseError, PlanError, Position, QueryError, ValidateError};
 pub use field::{AttributeScope, Field, Intrinsic};
-pub use plan::{Predicate, PredicateOp, SearchPlan, SpanFilter, SpanSet};
+pub use plan::{
+    FilterMasks, Judged, Predicate, PredicateOp, SearchPlan, SpanFilter, SpanMask, SpanSet,
+};
 pub use source::{SpanColumns, SpanList};
 pub use value::{ArrayRef, Value, ValueRef};
 

@@ -3,6 +3,7 @@
 //! Implemented by live traces and by column batches of a block, so both have one semantics. This
 //! module does not know where spans come from.
 
+use crate::plan::Judged;
 use crate::value::ValueRef;
 
 /// Lists that a span holds, of whose items some fields are read.
@@ -28,6 +29,12 @@ pub trait SpanColumns {
     /// span. [`Field`](crate::Field) and [`Intrinsic`](crate::Intrinsic) say which kind of value
     /// each field has. Not asked for fields of events and links.
     fn value(&self, span: usize, field: usize) -> ValueRef<'_>;
+
+    /// What the plan's filters say of the spans, if they were judged together with others
+    /// ([`SearchPlan::judge`](crate::SearchPlan::judge)).
+    fn judged(&self) -> Option<Judged<'_>> {
+        None
+    }
 
     /// Number of events or links of a span.
     fn items(&self, span: usize, list: SpanList) -> usize;

@@ -8,7 +8,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use proptest::prelude::*;
 use stringendo_traceql::ast::Query;
 use stringendo_traceql::{
-    Field, Predicate, SearchPlan, SpanColumns, SpanList, SpanSet, Value, ValueRef, plan, validate,
+    Field, FilterMasks, Judged, Predicate, SearchPlan, SpanColumns, SpanList, SpanMask, SpanSet,
+    Value, ValueRef, plan, validate,
 };
 
 /// Values that sources might lend, odd ones too; fields need not have the type that they should.
@@ -146,6 +147,74 @@ proptest! {
     ) {
         if validate(&query).is_ok() {
             evaluate(&query, seed, spans);
+        }
+    }
+}
+
+/// Some of the spans as a trace, with what filters said of all of them or without.
+struct Part<'a> {
+    all: &'a Chance,
+    spans: std::ops::Range<usize>,
+    masks: Option<&'a FilterMasks>,
+}
+
+impl SpanColumns for Part<'_> {
+    fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    fn value(&self, span: usize, field: usize) -> ValueRef<'_> {
+        self.all.value(self.spans.start + span, field)
+    }
+
+    fn judged(&self) -> Option<Judged<'_>> {
+        self.masks.map(|masks| Judged { masks, first_span: self.spans.start })
+    }
+
+    fn items(&self, span: usize, list: SpanList) -> usize {
+        self.all.items(self.spans.start + span, list)
+    }
+
+    fn item_value(&self, span: usize, item: usize, field: usize) -> ValueRef<'_> {
+        self.all.item_value(self.spans.start + span, item, field)
+    }
+}
+
+/// Judges spans one by one and together; `knows` says of which fields the source can judge.
+fn compare_judgements(query: &Query, seed: u64, ends: [usize; 3], knows: impl Fn(usize) -> bool) {
+    let Ok(plan) = plan(query) else { return };
+    let all = Chance::of(plan.fields(), seed, ends.iter().sum());
+    let masks = plan.judge(all.spans, &mut |predicate| {
+        assert_eq!(all.lists[predicate.field()], None);
+        knows(predicate.field())
+            .then(|| SpanMask::of(all.spans, |span| all.satisfies(span, predicate)))
+    });
+    let mut start = 0;
+    for count in ends {
+        let spans = start..start + count;
+        start = spans.end;
+        let (mut together, mut one_by_one) = (Vec::new(), Vec::new());
+        let judge = |masks, sets: &mut Vec<SpanSet>| {
+            plan.spansets(&Part { all: &all, spans: spans.clone(), masks }, sets)
+        };
+        let outcome = judge(Some(&masks), &mut together);
+        assert_eq!(outcome, judge(None, &mut one_by_one));
+        assert_eq!(together, one_by_one);
+        let may_match = plan.may_match(&masks, &spans);
+        assert!(may_match || outcome.is_ok() && together.is_empty());
+    }
+}
+
+proptest! {
+    #[test]
+    fn spans_judged_together_are_judged_as_one_by_one(
+        query in generate::search(generate::condition().boxed()),
+        seed in any::<u64>(),
+        counts in [0..70_usize, 0..9_usize, 0..140_usize],
+        known in any::<u8>(),
+    ) {
+        if validate(&query).is_ok() {
+            compare_judgements(&query, seed, counts, |field| known >> (field % 8) & 3 != 0);
         }
     }
 }

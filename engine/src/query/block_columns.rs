@@ -8,7 +8,8 @@ use stringendo_block::scan::{
 };
 use stringendo_proto::SpanId;
 use stringendo_traceql::{
-    ArrayRef, AttributeScope, Field, Intrinsic, Predicate, SpanColumns, SpanList, Value, ValueRef,
+    ArrayRef, AttributeScope, Field, FilterMasks, Intrinsic, Judged, Predicate, SpanColumns,
+    SpanList, Value, ValueRef,
 };
 
 use super::{SearchRequest, block_needs};
@@ -16,7 +17,7 @@ use crate::live::value::Cell;
 
 /// Which scanned columns make up a plan's field.
 #[derive(Clone, Copy, Debug)]
-enum Source {
+pub(super) enum Source {
     One(usize),
     /// The first if the span has it, else the second.
     Either(usize, usize),
@@ -108,6 +109,11 @@ impl FieldMap {
         need.iter().map(test).collect()
     }
 
+    /// Where the values of a plan's field are, and what becomes of them.
+    pub(super) fn source_of(&self, field: usize) -> (Source, Form) {
+        (self.fields[field].source, self.fields[field].form)
+    }
+
     /// What to scan.
     pub fn request(&self) -> &ScanRequest {
         &self.request
@@ -182,7 +188,7 @@ fn intrinsic_column(intrinsic: Intrinsic) -> ScanField {
 
 /// How what a block holds becomes a field's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     AsItIs,
     Status,
     Kind,
@@ -226,7 +232,7 @@ impl Form {
         }
     }
 
-    fn lend(self, value: ScanValue<'_>) -> ValueRef<'_> {
+    pub(super) fn lend(self, value: ScanValue<'_>) -> ValueRef<'_> {
         match value {
             ScanValue::Bytes(bytes) => ValueRef::Str(bytes),
             ScanValue::Int(number) => self.number(number),
@@ -236,6 +242,16 @@ impl Form {
             ScanValue::Bool(truth) => ValueRef::Bool(truth),
             ScanValue::Array(array) => ValueRef::Array(array_of(array)),
             ScanValue::Unsupported => ValueRef::Unsupported,
+        }
+    }
+}
+
+impl Form {
+    /// The same for a resource's attribute that stands for an unscoped one.
+    pub(super) fn lend_of_resource(self, value: ScanValue<'_>) -> ValueRef<'_> {
+        match value {
+            ScanValue::Bytes([]) if self == Self::UnscopedServiceName => ValueRef::Missing,
+            value => self.lend(value),
         }
     }
 }
@@ -254,6 +270,7 @@ pub struct BlockColumns<'a> {
     map: &'a FieldMap,
     batch: &'a ScanBatch,
     spans: Range<usize>,
+    masks: Option<&'a FilterMasks>,
     /// Whether the trace has a root, if that matters.
     is_rooted: bool,
     /// Ids of the trace.
@@ -279,7 +296,7 @@ impl SpanColumns for BlockColumns<'_> {
         match source {
             Source::One(column) => self.lend(field, form, column, at),
             Source::Either(first, second) => match self.batch.value(first, at) {
-                ScanValue::Missing => self.of_resource(form, second, at),
+                ScanValue::Missing => form.lend_of_resource(self.batch.value(second, at)),
                 value => form.lend(value),
             },
             // Without a root the stored number means nothing (contract blocks.md §12).
@@ -287,6 +304,10 @@ impl SpanColumns for BlockColumns<'_> {
             Source::Children(column, _) => form.lend(self.batch.value(column, at)),
             Source::Items(..) => ValueRef::Missing,
         }
+    }
+
+    fn judged(&self) -> Option<Judged<'_>> {
+        self.masks.map(|masks| Judged { masks, first_span: self.spans.start })
     }
 
     fn items(&self, span: usize, list: SpanList) -> usize {
@@ -309,7 +330,8 @@ impl<'a> BlockColumns<'a> {
     /// The columns of `trace`.
     pub fn of(map: &'a FieldMap, batch: &'a ScanBatch, trace: &ScannedTrace) -> Self {
         let spans = trace.spans.clone();
-        let mut columns = Self { map, batch, spans, is_rooted: true, written: Vec::new() };
+        let (is_rooted, written_out) = (true, Vec::new());
+        let mut columns = Self { map, batch, spans, masks: None, is_rooted, written: written_out };
         for (number, field) in map.fields.iter().enumerate() {
             match field.source {
                 Source::Children(_, parent) => columns.is_rooted = columns.has_root(parent),
@@ -323,6 +345,16 @@ impl<'a> BlockColumns<'a> {
             }
         }
         columns
+    }
+
+    /// The same, where the plan's filters have judged the batch.
+    pub fn judged(
+        map: &'a FieldMap,
+        batch: &'a ScanBatch,
+        trace: &ScannedTrace,
+        masks: &'a FilterMasks,
+    ) -> Self {
+        Self { masks: Some(masks), ..Self::of(map, batch, trace) }
     }
 
     /// Where the trace's values of a source are.
@@ -347,13 +379,6 @@ impl<'a> BlockColumns<'a> {
         }
         let written = self.written.iter().find(|written| written.field == field);
         written.map_or(ValueRef::Missing, |written| written.cells[at - written.first].get())
-    }
-
-    fn of_resource(&self, form: Form, column: usize, at: usize) -> ValueRef<'_> {
-        match self.batch.value(column, at) {
-            ScanValue::Bytes([]) if form == Form::UnscopedServiceName => ValueRef::Missing,
-            value => form.lend(value),
-        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::SearchRequest;
 use super::allowance::{Allowance, Meter};
 use super::block_columns::{BlockColumns, FieldMap};
 use super::block_denial::Denial;
+use super::block_masks;
 use super::block_newest::Passes;
 use super::block_read::{self, BlockRead, Decoding};
 use super::block_sift::{self, Sifted};
@@ -252,13 +253,16 @@ impl BlockSearch<'_> {
     }
 
     fn batch(&mut self, batch: &ScanBatch, scan: &mut RowGroupScan) -> Result<(), StoreError> {
+        let plan = &self.request.plan;
+        let masks = block_masks::judge(plan, &self.fields, batch);
         for trace in &batch.traces {
-            if !self.newest.wants(trace.start_unix_nanos) {
+            let may_match = plan.judges_whole_trace() || plan.may_match(&masks, &trace.spans);
+            if !may_match || !self.newest.wants(trace.start_unix_nanos) {
                 self.cost.traces += 1;
                 continue;
             }
-            let columns = BlockColumns::of(&self.fields, batch, trace);
-            let judged = match self.request.plan.spansets(&columns, &mut self.sets) {
+            let columns = BlockColumns::judged(&self.fields, batch, trace, &masks);
+            let judged = match plan.spansets(&columns, &mut self.sets) {
                 Err(error) => Err(error),
                 Ok(()) if !self.sets.is_empty() => {
                     // If there is no memory for them, the scan goes on from this trace.
@@ -272,7 +276,7 @@ impl BlockSearch<'_> {
                         self.newest.memory(),
                     )?))
                 }
-                Ok(()) if touches(&self.request.plan, &columns) => Ok(None),
+                Ok(()) if touches(plan, &columns) => Ok(None),
                 Ok(()) => {
                     self.cost.traces += 1;
                     continue;

@@ -41,7 +41,7 @@ fn of_pipelines(pipelines: &Pipelines, found: &mut Vec<ItemCondition>) {
 
 fn of_spans(spans: &Spans, found: &mut Vec<ItemCondition>) {
     match spans {
-        Spans::Filter(expression) => of_expression(expression, found),
+        Spans::Filter(filter) => of_expression(&filter.expression, found),
         Spans::All(parts) | Spans::Any(parts) => {
             parts.iter().for_each(|part| of_spans(part, found));
         }

@@ -4,6 +4,7 @@
 //! compile ─▶ SearchPlan ─ pipeline ─ spans ─ expression ─ predicate, compare
 //!                │           ├ group       ├ structure
 //!                │           └ aggregate   └ (items: of events and links)
+//!                │           └ masks: filters judged for many spans at once
 //!                └ needs: what sources may leave out
 //! ```
 //!
@@ -16,6 +17,7 @@ mod compile;
 mod expression;
 mod group;
 mod items;
+mod masks;
 mod needs;
 mod pipeline;
 mod predicate;
@@ -24,6 +26,7 @@ mod structure;
 mod tags;
 
 pub(crate) use compile::{plan, plan_pipeline};
+pub use masks::{FilterMasks, Judged, SpanMask};
 pub use predicate::{Predicate, PredicateOp};
 pub(crate) use tags::{Tag, plan_tags};
 
@@ -63,7 +66,8 @@ pub struct SpanSet {
 }
 
 impl SearchPlan {
-    fn new(compiler: Compiler, pipelines: Pipelines, most_recent: bool) -> Self {
+    fn new(compiler: Compiler, mut pipelines: Pipelines, most_recent: bool) -> Self {
+        pipelines.number_filters();
         let Compiler { fields, shown } = compiler;
         let needs = Needs::of(&pipelines, &fields);
         let item_conditions = items::conditions(&pipelines);

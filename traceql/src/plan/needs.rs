@@ -111,8 +111,8 @@ impl Scope<'_> {
         let mut is_said = true;
         for stage in stages {
             let Stage::Spans(spans) = stage else { continue };
-            if let Spans::Filter(expression) = spans {
-                self.add_conjuncts(expression, &mut common);
+            if let Spans::Filter(filter) = spans {
+                self.add_conjuncts(&filter.expression, &mut common);
                 is_said = false;
                 continue;
             }
@@ -156,7 +156,7 @@ impl Scope<'_> {
     fn of_result(&self, spans: &Spans) -> Conjuncts {
         let mut conjuncts = Vec::new();
         match spans {
-            Spans::Filter(expression) => self.add_conjuncts(expression, &mut conjuncts),
+            Spans::Filter(filter) => self.add_conjuncts(&filter.expression, &mut conjuncts),
             Spans::Structural { structure, right, .. } if structure.take != Take::Both => {
                 conjuncts = self.of_result(right);
             }

@@ -5,6 +5,7 @@
 
 use super::SpanSet;
 use super::aggregate::AggregateFilter;
+use super::expression::Expression;
 use super::group::Group;
 use super::spans::{Input, Spans, ascending, select};
 use super::structure::{Structure, combine};
@@ -45,6 +46,46 @@ pub(super) enum Stage {
 pub(super) const ATTRIBUTE_BYTES: usize = size_of::<(String, Value)>() + 32;
 
 impl Pipelines {
+    /// Gives every filter of spans its number.
+    pub fn number_filters(&mut self) {
+        let mut number = 0;
+        self.each_stage_mut(&mut |spans| {
+            spans.each_filter_mut(&mut |filter| {
+                filter.number = number;
+                number += 1;
+            });
+        });
+    }
+
+    fn each_stage_mut(&mut self, each: &mut impl FnMut(&mut Spans)) {
+        match self {
+            Self::One(stages) => stages.iter_mut().for_each(|stage| {
+                if let Stage::Spans(spans) = stage {
+                    each(spans);
+                }
+            }),
+            Self::Combined { left, right, .. } => {
+                left.each_stage_mut(each);
+                right.each_stage_mut(each);
+            }
+        }
+    }
+
+    /// The expression of every filter, in the order of their numbers.
+    pub fn each_filter(&self, each: &mut dyn FnMut(&Expression)) {
+        match self {
+            Self::One(stages) => stages.iter().for_each(|stage| {
+                if let Stage::Spans(spans) = stage {
+                    spans.each_filter(&mut |filter| each(&filter.expression));
+                }
+            }),
+            Self::Combined { left, right, .. } => {
+                left.each_filter(each);
+                right.each_filter(each);
+            }
+        }
+    }
+
     /// The sets of spans that are left of a trace.
     pub fn run<C: SpanColumns>(&self, trace: &C) -> Result<Vec<SpanSet>, EvalError> {
         match self {

@@ -13,7 +13,7 @@ use crate::source::SpanColumns;
 /// A spanset expression, ready to run.
 #[derive(Clone, Debug)]
 pub(super) enum Spans {
-    Filter(Expression),
+    Filter(Filter),
     /// `L && R && …`: the spans of all, if each has some.
     All(Vec<Spans>),
     /// `L || R || …`
@@ -28,7 +28,49 @@ pub(super) enum Spans {
     },
 }
 
+/// `{ … }`
+#[derive(Clone, Debug)]
+pub(super) struct Filter {
+    pub expression: Expression,
+    /// Its number in the plan ([`Spans::each_filter_mut`]).
+    pub number: usize,
+}
+
+impl From<Expression> for Spans {
+    fn from(expression: Expression) -> Self {
+        Self::Filter(Filter { expression, number: usize::MAX })
+    }
+}
+
 impl Spans {
+    /// Every filter, in the order of their numbers.
+    pub fn each_filter_mut(&mut self, each: &mut impl FnMut(&mut Filter)) {
+        match self {
+            Self::Filter(filter) => each(filter),
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter_mut().for_each(|part| part.each_filter_mut(each));
+            }
+            Self::Structural { left, right, .. } => {
+                left.each_filter_mut(each);
+                right.each_filter_mut(each);
+            }
+        }
+    }
+
+    /// The same, to look at.
+    pub fn each_filter(&self, each: &mut impl FnMut(&Filter)) {
+        match self {
+            Self::Filter(filter) => each(filter),
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().for_each(|part| part.each_filter(each));
+            }
+            Self::Structural { left, right, .. } => {
+                left.each_filter(each);
+                right.each_filter(each);
+            }
+        }
+    }
+
     /// Puts first what holds the most lists of spans while it runs, and gives how many the whole
     /// holds. So the number grows with the logarithm of the length of a query, however it nests.
     pub fn arrange(&mut self) -> u32 {
@@ -69,7 +111,7 @@ pub(super) fn select<C: SpanColumns>(
     out: &mut Vec<u32>,
 ) {
     match spans {
-        Spans::Filter(expression) => filter(expression, trace, input, out),
+        Spans::Filter(asked) => filter(asked, trace, input, out),
         Spans::All(parts) => select_each(parts, trace, input, out, true),
         Spans::Any(parts) => select_each(parts, trace, input, out, false),
         Spans::Structural { structure, left, right, right_first } => {
@@ -88,13 +130,24 @@ pub(super) fn select<C: SpanColumns>(
     }
 }
 
-fn filter<C: SpanColumns>(
-    expression: &Expression,
-    trace: &C,
-    input: Input<'_>,
-    out: &mut Vec<u32>,
-) {
-    let passes = |span: &u32| is_true(expression, trace, At::span(*span));
+fn filter<C: SpanColumns>(filter: &Filter, trace: &C, input: Input<'_>, out: &mut Vec<u32>) {
+    if let Some(judged) = trace.judged()
+        && let Some(mask) = judged.masks.of(filter.number)
+    {
+        let first = judged.first_span;
+        match input {
+            Input::First(count) => {
+                let ones = mask.ones(first..first + count as usize);
+                out.extend(ones.map(|span| (span - first) as u32));
+            }
+            Input::These(spans) => {
+                let spans = spans.iter().copied();
+                out.extend(spans.filter(|span| mask.contains(first + *span as usize)));
+            }
+        }
+        return;
+    }
+    let passes = |span: &u32| is_true(&filter.expression, trace, At::span(*span));
     match input {
         Input::First(count) => out.extend((0..count).filter(passes)),
         Input::These(spans) => out.extend(spans.iter().copied().filter(passes)),
@@ -135,8 +188,10 @@ pub(super) fn ascending(spans: &mut Vec<u32>) {
 /// Whether no span of any trace is taken, as by `{ false }`.
 pub(super) fn yields_nothing(spans: &Spans) -> bool {
     match spans {
-        Spans::Filter(Expression::Constant(value)) => *value != Static::Bool(true),
-        Spans::Filter(_) => false,
+        Spans::Filter(filter) => match &filter.expression {
+            Expression::Constant(value) => *value != Static::Bool(true),
+            _ => false,
+        },
         Spans::All(parts) => parts.iter().any(yields_nothing),
         Spans::Any(parts) => parts.iter().all(yields_nothing),
         Spans::Structural { structure, left, right, .. } => {

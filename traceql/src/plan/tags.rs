@@ -21,8 +21,8 @@ pub(crate) enum Tag<'t> {
 /// Plans the conditions; none at all ask for everything.
 pub(crate) fn plan_tags(tags: &[Tag<'_>]) -> SearchPlan {
     let mut compiler = Compiler::default();
-    let mut filters: Vec<Spans> = tags.iter().map(|tag| Spans::Filter(compiler.tag(tag))).collect();
-    let everything = || Spans::Filter(Expression::Constant(Static::Bool(true)));
+    let mut filters: Vec<Spans> = tags.iter().map(|tag| compiler.tag(tag).into()).collect();
+    let everything = || Expression::Constant(Static::Bool(true)).into();
     let spans = match filters.len() {
         0 | 1 => filters.pop().unwrap_or_else(everything),
         _ => Spans::All(filters),

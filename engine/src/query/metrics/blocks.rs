@@ -13,7 +13,7 @@ use stringendo_block::tags::{TagNames, TagScope};
 use stringendo_proto::TraceId;
 use stringendo_ring::yield_if_due;
 use stringendo_traceql::metrics::{Accumulator, Leg, TraceSpans};
-use stringendo_traceql::{AttributeScope, EvalError, Field, SpanSet};
+use stringendo_traceql::{AttributeScope, EvalError, Field, FilterMasks, SpanSet};
 
 use super::observe::sets_bytes;
 use super::{MetricsFindings, MetricsRequest, SplitPiece};
@@ -24,6 +24,7 @@ use crate::node::Node;
 use crate::query::allowance::{Allowance, Meter};
 use crate::query::block_columns::{BlockColumns, FieldMap};
 use crate::query::block_denial::Denial;
+use crate::query::block_masks;
 use crate::query::block_read::{self, BlockRead, Decoding};
 use crate::query::block_sift::{self, Sifted};
 use crate::query::collect::SearchCost;
@@ -280,8 +281,9 @@ impl<'a, 'n> BlockMetrics<'a, 'n> {
             && !self.again
             && self.found.elsewhere.may_be_live(&self.piece(TraceId::default()));
         let mut undecided: Vec<Undecided> = Vec::new();
+        let masks = block_masks::judge(self.leg.search(), &self.fields, batch);
         for (at, trace) in batch.traces.iter().enumerate() {
-            let evaluated = self.evaluate(batch, trace)?;
+            let evaluated = self.evaluate(batch, trace, &masks)?;
             let Some(evaluated) = evaluated else { continue };
             if !self.leg.judges_whole_traces() {
                 self.observe(batch, trace, evaluated?)?;
@@ -311,9 +313,13 @@ impl<'a, 'n> BlockMetrics<'a, 'n> {
         &mut self,
         batch: &ScanBatch,
         trace: &ScannedTrace,
+        masks: &FilterMasks,
     ) -> Result<Option<Result<Vec<SpanSet>, EvalError>>, QueryError> {
-        let columns = BlockColumns::of(&self.fields, batch, trace);
         let search = self.leg.search();
+        if !self.leg.judges_whole_traces() && !search.may_match(masks, &trace.spans) {
+            return Ok(None);
+        }
+        let columns = BlockColumns::judged(&self.fields, batch, trace, masks);
         let evaluated = search.spansets(&columns, &mut self.sets);
         let matters = evaluated.is_err() || !self.sets.is_empty() || touches(search, &columns);
         Ok(matters.then(|| evaluated.map(|()| std::mem::take(&mut self.sets))))

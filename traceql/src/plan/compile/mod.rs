@@ -148,7 +148,7 @@ impl Compiler {
 
     fn spanset(&mut self, spanset: &Spanset) -> Result<Spans, PlanError> {
         let (op, left, written_right) = match spanset {
-            Spanset::Filter(expr) => return self.whole_expression(expr).map(Spans::Filter),
+            Spanset::Filter(expr) => return self.whole_expression(expr).map(Spans::from),
             Spanset::Binary { op, left, right } => (*op, self.spanset(left)?, right),
         };
         let right = self.spanset(written_right)?;
