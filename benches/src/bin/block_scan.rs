@@ -1,7 +1,8 @@
 //! What searching a block costs: the twin of `block/src/scan.rs`, on the load generator's spans.
 //!
-//! `cargo run --release -p stringendo-benches --bin block_scan [SPANS]`. Everything is in memory
-//! (warm), time is processor time. Per search the best of some rounds, from the dictionaries to the
+//! `cargo run --release -p stringendo-benches --bin block_scan [SPANS] [NAME]`; with a name, only the
+//! searches that have it in theirs, many times, for a profiler. Everything is in memory (warm), time
+//! is processor time. Per search the best of some rounds, from the dictionaries to the
 //! last batch of candidates, as spans of the block per second; and what trace by id costs.
 
 use std::collections::BTreeMap;
@@ -27,6 +28,8 @@ use stringendo_proto::walk::{BatchIndex, WalkLimits, walk};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ROUNDS: usize = 5;
+/// Where a profiler looks.
+const PROFILED_ROUNDS: usize = 200;
 const BASE_UNIX_NS: u64 = 1_768_478_400_000_000_000;
 const MEMORY_MAX: u64 = 1 << 30;
 
@@ -67,9 +70,14 @@ impl Cpu {
 }
 
 fn report(block: &FinishedBlock, spans: usize) {
-    let reader = open(block);
+    let (reader, name) = (open(block), std::env::args().nth(2));
+    let count = if name.is_some() { PROFILED_ROUNDS } else { ROUNDS };
+    let is_wanted = |what: &str| name.as_ref().is_none_or(|name| what.contains(name.as_str()));
     for (what, request) in searches(block, &reader) {
-        let rounds = (0..ROUNDS).map(|_| search(block, &reader, &request));
+        if !is_wanted(what) {
+            continue;
+        }
+        let rounds = (0..count).map(|_| search(block, &reader, &request));
         let best = rounds.min_by_key(|round| round.time).expect("there are rounds");
         println!(
             "{what:>34}: {:>7.1} M spans/s ({:>7.2} ms: {:.2} sift, {:.2} scan); {} of {} traces, \

@@ -347,7 +347,8 @@ fn level_run(bytes: &[u8], max: u8, count: usize) -> Result<Vec<u8>, BadPage> {
     let mut levels = Vec::new();
     let bit_width = (u8::BITS - max.leading_zeros()) as u8;
     decode_hybrid(bytes, bit_width, count, &mut levels)?;
-    match levels.iter().all(|level| *level <= max) {
+    // Not `all`: that would look at them one by one.
+    match levels.iter().fold(0, |highest, level| highest.max(*level)) <= max {
         true => Ok(levels),
         false => Err(BadPage("level above the column's maximum")),
     }
@@ -360,18 +361,18 @@ impl Levels {
         if rep.first().is_some_and(|rep| *rep != 0) {
             return Err(BadPage("page begins inside a row"));
         }
-        let mut row_levels = Vec::new();
-        let mut row_values = Vec::new();
-        let mut value = 0_u32;
-        for (at, (rep, def)) in rep.iter().zip(&def).enumerate() {
-            if *rep == 0 {
-                row_levels.push(at as u32);
-                row_values.push(value);
-            }
-            value += u32::from(*def == column.max_def);
-        }
+        let rows = rep.iter().filter(|rep| **rep == 0).count();
+        let mut row_levels = Vec::with_capacity(rows + 1);
+        row_levels.extend(memchr::memchr_iter(0, &rep).map(|at| at as u32));
         row_levels.push(rep.len() as u32);
+        let mut row_values = Vec::with_capacity(rows + 1);
+        let mut value = 0_u32;
         row_values.push(value);
+        for row in row_levels.windows(2) {
+            let def = &def[row[0] as usize..row[1] as usize];
+            value += def.iter().filter(|def| **def == column.max_def).count() as u32;
+            row_values.push(value);
+        }
         Ok(Self { rep, def, row_levels, row_values })
     }
 

@@ -68,12 +68,7 @@ fn decode_packed<'a, T: FromBits>(
     }
     let start = out.len();
     out.resize(start + values, T::from_bits(0));
-    let mut slots = out[start..].iter_mut();
-    unpack(bytes, bit_width, values, |value| {
-        if let Some(slot) = slots.next() {
-            *slot = T::from_bits(value as u32);
-        }
-    });
+    T::unpack_into(bytes, bit_width, &mut out[start..]);
     let whole = usize::try_from(groups.saturating_mul(u64::from(bit_width))).unwrap_or(usize::MAX);
     Ok(&bytes[whole.min(bytes.len())..])
 }
@@ -143,18 +138,111 @@ pub(crate) fn varint(bytes: &[u8]) -> Result<(u64, &[u8]), BadPage> {
 /// What a hybrid stream decodes to.
 pub(crate) trait FromBits: Copy {
     fn from_bits(bits: u32) -> Self;
+
+    /// Fills `slots` with values of `bit_width` bits; `bytes` must hold them all.
+    fn unpack_into(bytes: &[u8], bit_width: u8, slots: &mut [Self]) {
+        let mut slots_left = slots.iter_mut();
+        unpack(bytes, bit_width, slots_left.len(), |value| {
+            if let Some(slot) = slots_left.next() {
+                *slot = Self::from_bits(value as u32);
+            }
+        });
+    }
 }
 
 impl FromBits for u8 {
     fn from_bits(bits: u32) -> Self {
         bits as u8
     }
+
+    /// Eight at a time.
+    fn unpack_into(bytes: &[u8], bit_width: u8, slots: &mut [Self]) {
+        let width = usize::from(bit_width);
+        let (octets, _) = slots.as_chunks_mut::<8>();
+        let mut done = 0;
+        if (1..=8).contains(&width) {
+            for (number, octet) in octets.iter_mut().enumerate() {
+                let Some(word) = word(bytes, number * width) else { break };
+                *octet = spread(word, width).to_le_bytes();
+                done += 1;
+            }
+        }
+        let rest = &mut slots[done * 8..];
+        let mut rest_left = rest.iter_mut();
+        unpack(&bytes[(done * width).min(bytes.len())..], bit_width, rest_left.len(), |value| {
+            if let Some(slot) = rest_left.next() {
+                *slot = value as u8;
+            }
+        });
+    }
+}
+
+/// Spreads the eight lowest values of `width` (at most 8) bits to a byte each: the upper four of
+/// eight go to the upper half, then the upper two of four, then the upper of two.
+fn spread(word: u64, width: usize) -> u64 {
+    let low = |bits: usize| (1_u64 << bits) - 1;
+    let halves = word & low(4 * width) | (word >> (4 * width) & low(4 * width)) << 32;
+    let pair = low(2 * width) * 0x0000_0001_0000_0001;
+    let pairs = halves & pair | (halves & pair << (2 * width)) << (16 - 2 * width);
+    let single = low(width) * 0x0001_0001_0001_0001;
+    pairs & single | (pairs & single << width) << (8 - width)
 }
 
 impl FromBits for u32 {
     fn from_bits(bits: u32) -> Self {
         bits
     }
+
+    /// Eight at a time, with the width known to the compiler.
+    fn unpack_into(bytes: &[u8], bit_width: u8, slots: &mut [Self]) {
+        let done = match bit_width {
+            1 => octets::<1>(bytes, slots),
+            2 => octets::<2>(bytes, slots),
+            3 => octets::<3>(bytes, slots),
+            4 => octets::<4>(bytes, slots),
+            5 => octets::<5>(bytes, slots),
+            6 => octets::<6>(bytes, slots),
+            7 => octets::<7>(bytes, slots),
+            8 => octets::<8>(bytes, slots),
+            9 => octets::<9>(bytes, slots),
+            10 => octets::<10>(bytes, slots),
+            11 => octets::<11>(bytes, slots),
+            12 => octets::<12>(bytes, slots),
+            13 => octets::<13>(bytes, slots),
+            14 => octets::<14>(bytes, slots),
+            15 => octets::<15>(bytes, slots),
+            16 => octets::<16>(bytes, slots),
+            17 => octets::<17>(bytes, slots),
+            18 => octets::<18>(bytes, slots),
+            19 => octets::<19>(bytes, slots),
+            20 => octets::<20>(bytes, slots),
+            _ => 0,
+        };
+        let rest = bytes.get(done / 8 * usize::from(bit_width)..).unwrap_or(&[]);
+        let mut slots_left = slots[done..].iter_mut();
+        unpack(rest, bit_width, slots_left.len(), |value| {
+            if let Some(slot) = slots_left.next() {
+                *slot = value as u32;
+            }
+        });
+    }
+}
+
+/// Unpacks groups of eight values as far as whole words can be loaded; returns how many values.
+fn octets<const WIDTH: usize>(bytes: &[u8], slots: &mut [u32]) -> usize {
+    let (octets, _) = slots.as_chunks_mut::<8>();
+    let mut done = 0;
+    for (number, octet) in octets.iter_mut().enumerate() {
+        let at = number * WIDTH;
+        let Some(group) = bytes.get(at..at + WIDTH + 8) else { break };
+        for (value, slot) in octet.iter_mut().enumerate() {
+            let bit = value * WIDTH;
+            let word = group[bit / 8..].first_chunk::<8>().map_or(0, |w| u64::from_le_bytes(*w));
+            *slot = (word >> (bit % 8)) as u32 & ((1 << WIDTH) - 1);
+        }
+        done += 8;
+    }
+    done
 }
 
 impl FromBits for bool {

@@ -48,3 +48,28 @@ fn wide_values_are_unpacked_across_word_borders() {
     unpack(&bytes, 61, 20, |value| out.push(value));
     assert_eq!(out, values);
 }
+
+#[test]
+fn eight_at_a_time_is_the_same_as_one_by_one() {
+    let bytes: Vec<u8> =
+        (0..400_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    for width in 1..=32_u8 {
+        for count in [0, 1, 7, 8, 9, 64, 65, 95] {
+            // With and without bytes behind the last value.
+            for spare in [0, 3, 40] {
+                let needed = (count * usize::from(width)).div_ceil(8) + spare;
+                let bytes = &bytes[..needed.min(bytes.len())];
+                let mut expected = Vec::new();
+                unpack(bytes, width, count, |value| expected.push(value as u32));
+                let mut wide = vec![0_u32; count];
+                u32::unpack_into(bytes, width, &mut wide);
+                assert_eq!(wide, expected, "{width} bits, {count} values");
+                if width <= 8 {
+                    let mut narrow = vec![0_u8; count];
+                    u8::unpack_into(bytes, width, &mut narrow);
+                    assert!(narrow.iter().zip(&expected).all(|(a, b)| u32::from(*a) == *b));
+                }
+            }
+        }
+    }
+}
