@@ -25,5 +25,5 @@ pub mod tags;
 
 pub use encode::{BlockEncoder, EncodeError, EncodeOptions, FinishedBlock, SpanPart};
 pub use meta::{BlockMeta, DedicatedColumn};
-pub use read::{BlockReader, Fetched, ReadError};
+pub use read::{BlockReader, DecodedDictionary, Fetched, KnownDictionaries, ReadError};
 pub use stored_form::StoredForm;

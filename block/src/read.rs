@@ -20,6 +20,7 @@ mod any_json;
 mod assemble;
 pub(crate) mod columns;
 mod cursor;
+mod dictionaries;
 mod fetched;
 pub(crate) mod footer;
 mod ids;
@@ -34,9 +35,10 @@ pub(crate) use ranges::join_ranges;
 
 use columns::{Column, Columns};
 use cursor::{BadRow, RowCursors};
+pub use dictionaries::{DecodedDictionary, KnownDictionaries};
 pub use fetched::Fetched;
 use footer::{Chunk, Footer, PageSpot, RowGroup};
-use page::{ColumnKind, PageKind, decode_dictionary_page};
+use page::{ColumnKind, PageKind};
 use stream::{ColumnStream, DecodeBudget, Parts};
 use values::{BadPage, Dictionary};
 
@@ -347,7 +349,7 @@ impl BlockReader {
         range: &Range<u64>,
         fetched: &Fetched,
         budget: &mut DecodeBudget,
-    ) -> Result<Option<Dictionary>, ReadError> {
+    ) -> Result<Option<Arc<Dictionary>>, ReadError> {
         let kind = self.kind(row_group, column)?;
         let mut parts = Parts::default();
         parts.push(None, fetched.need(range)?);
@@ -360,7 +362,10 @@ impl BlockReader {
         }
         budget.take(page.header.memory_bytes())?;
         budget.read_bytes += page.bytes as u64;
-        decode_dictionary_page(&kind, &page.header, &page.body).map(Some).map_err(bad)
+        let known = fetched.dictionaries();
+        dictionaries::decode(known.as_deref(), range.start, &kind, &page.header, &page.body)
+            .map(Some)
+            .map_err(bad)
     }
 
     /// A column as a stream of the wanted rows.
@@ -433,7 +438,10 @@ impl BlockReader {
             parts.push_rows(self.page_rows(row_group, column, &part.range));
         }
         let kind = self.kind(row_group, column)?;
-        Ok(ColumnStream::new(Arc::clone(&self.footer.leaves[column].path), kind, parts))
+        let name = Arc::clone(&self.footer.leaves[column].path);
+        let start = ranges.first().map_or(0, |part| part.range.start);
+        let known = fetched.dictionaries().map(|known| (start, known));
+        Ok(ColumnStream::new(name, kind, parts).knowing(known))
     }
 
     /// How many rows the data pages of a column that begin in `range` have; nothing where the
@@ -447,9 +455,9 @@ impl BlockReader {
         let group = self.footer.row_groups.get(row_group);
         let pages = group.and_then(|group| group.chunks[column].pages.as_deref()).unwrap_or(&[]);
         let rows = group.map_or(0, |group| group.rows);
-        let ends = pages.iter().skip(1).map(|page| page.first_row).chain([rows]);
+        let ends = pages.iter().skip(1).map(|page| page.first_row()).chain([rows]);
         let within = pages.iter().zip(ends).filter(|(page, _)| range.contains(&page.offset));
-        within.map(|(page, end)| end.saturating_sub(page.first_row) as usize)
+        within.map(|(page, end)| end.saturating_sub(page.first_row()) as usize)
     }
 
     /// What the pages of a column decode to.
@@ -538,8 +546,8 @@ pub(crate) fn page_parts(
     let dictionary = chunk.range.start..pages[0].offset;
     let mut parts = Vec::new();
     for (number, page) in pages.iter().enumerate() {
-        let end = pages.get(number + 1).map_or(rows, |next| next.first_row);
-        if !wants(&(page.first_row..end)) {
+        let end = pages.get(number + 1).map_or(rows, PageSpot::first_row);
+        if !wants(&(page.first_row()..end)) {
             continue;
         }
         if parts.is_empty() && !dictionary.is_empty() {
@@ -550,7 +558,7 @@ pub(crate) fn page_parts(
             Some(last) if last.range.end == range.start && last.first_row.is_some() => {
                 last.range.end = range.end;
             }
-            _ => parts.push(PartRange { range, first_row: Some(page.first_row) }),
+            _ => parts.push(PartRange { range, first_row: Some(page.first_row()) }),
         }
     }
     parts

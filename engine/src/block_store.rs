@@ -24,14 +24,17 @@ use crate::block_list::BlockEntry;
 use crate::budget::{Budget, Charge, Use};
 use crate::error::QueryError;
 use crate::limits::{
-    BLOCK_CACHE_BYTES, BLOOM_BYTES_LIKELY, FETCH_GAP_BYTES, FETCHES_MAX, FOOTER_MEMORY_FACTOR,
+    BLOCK_CACHE_BYTES, BLOOM_BYTES_LIKELY, DICTIONARY_CACHE_BYTES, FETCH_GAP_BYTES, FETCHES_MAX,
+    FOOTER_MEMORY_FACTOR,
 };
 use crate::query::memory::grow;
 
 pub mod cache;
+mod dictionaries;
 pub mod filters;
 
 use cache::ByteCache;
+use dictionaries::{BlockDictionaries, Dictionaries};
 use filters::{FilterCache, Known, Section};
 
 /// Why an object of a block could not be read.
@@ -82,6 +85,7 @@ pub struct Reads {
 pub struct OpenBlock {
     reader: BlockReader,
     data: BlockFile,
+    dictionaries: Rc<BlockDictionaries>,
 }
 
 #[derive(Clone)]
@@ -104,6 +108,7 @@ pub struct BlockStore {
     /// Filters beside blocks.
     pub filters: FilterCache,
     charge: RefCell<Charge>,
+    dictionaries: Dictionaries,
 }
 
 impl BlockStore {
@@ -117,6 +122,7 @@ impl BlockStore {
             id_filters: RefCell::new(ByteCache::new(limit, usize::MAX)),
             filters: FilterCache::new(limit),
             charge: RefCell::new(budget.charge(Use::Cache, 0)),
+            dictionaries: Dictionaries::new(DICTIONARY_CACHE_BYTES, budget),
         }
     }
 
@@ -184,7 +190,8 @@ impl BlockStore {
         let data = self.backend.open_data(block).await?;
         let reader = read_footer(block, &data, memory, reads).await?;
         let bytes = reader.memory_bytes() + size_of::<OpenBlock>();
-        let open = Rc::new(OpenBlock { reader, data });
+        let dictionaries = self.dictionaries.of(block.meta.block_id);
+        let open = Rc::new(OpenBlock { reader, data, dictionaries });
         self.keep((block.meta.block_id, None), Cached::Open(Rc::clone(&open)), bytes);
         Ok(open)
     }
@@ -325,7 +332,8 @@ impl OpenBlock {
         debug_assert!(bytes_of(ranges) <= memory.bytes(), "fetched without memory");
         let parts = ranges.iter().map(|range| self.data.read_at(range.clone()));
         let parts: Vec<Bytes> = stream::iter(parts).buffered(FETCHES_MAX).try_collect().await?;
-        let mut fetched = Fetched::default();
+        let dictionaries = Rc::clone(&self.dictionaries);
+        let mut fetched = Fetched::default().with_dictionaries(dictionaries);
         for (range, bytes) in ranges.iter().zip(parts) {
             reads.add(bytes.len());
             fetched.insert(range.start, bytes);

@@ -70,9 +70,7 @@ impl Cpu {
 }
 
 fn report(block: &FinishedBlock, spans: usize) {
-    let (reader, name) = (open(block), std::env::args().nth(2));
-    let count = if name.is_some() { PROFILED_ROUNDS } else { ROUNDS };
-    let is_wanted = |what: &str| name.as_ref().is_none_or(|name| what.contains(name.as_str()));
+    let (reader, count) = (open(block), rounds());
     for (what, request) in searches(block, &reader) {
         if !is_wanted(what) {
             continue;
@@ -222,9 +220,26 @@ fn some_text(block: &FinishedBlock, reader: &BlockReader, field: &ScanField) -> 
     Bytes::from_static(b"not found")
 }
 
+fn name() -> Option<String> {
+    std::env::args().nth(2)
+}
+
+fn is_wanted(what: &str) -> bool {
+    name().is_none_or(|name| what.contains(name.as_str()))
+}
+
+fn rounds() -> usize {
+    if name().is_some() { PROFILED_ROUNDS } else { ROUNDS }
+}
+
 /// What it costs to read a trace by its id.
 fn report_trace(block: &FinishedBlock, trace_id: &TraceId) {
+    if !is_wanted("trace by id") {
+        return;
+    }
     let reader = open(block);
+    let index = reader.page_index_ranges(0);
+    let reader = reader.with_page_index(0, &fetch(block, index, &mut 0));
     let read = || {
         let start = now();
         let mut fetched = 0;
@@ -237,7 +252,7 @@ fn report_trace(block: &FinishedBlock, trace_id: &TraceId) {
         reader.read_row(probe.row_group, row, &bytes).expect("a trace");
         (start.elapsed(), found, fetched)
     };
-    let (time, found, fetched) = (0..ROUNDS).map(|_| read()).min().expect("there are rounds");
+    let (time, found, fetched) = (0..rounds()).map(|_| read()).min().expect("there are rounds");
     println!(
         "{:>34}: {:.2} ms, of it {:.2} to find it; {fetched} bytes fetched",
         "trace by id",

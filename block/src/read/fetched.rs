@@ -3,19 +3,32 @@
 //! From: `engine`, which fetches. To: [`super::BlockReader`], which asks for ranges again.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use bytes::Bytes;
 
-use super::ReadError;
+use super::{KnownDictionaries, ReadError};
 
 /// Byte ranges of `data.parquet` that were fetched.
 #[derive(Clone, Debug, Default)]
 pub struct Fetched {
     /// By offset.
     parts: Vec<(u64, Bytes)>,
+    dictionaries: Option<Rc<dyn KnownDictionaries>>,
 }
 
 impl Fetched {
+    /// Has dictionaries that were decoded before, and those that are decoded now kept.
+    #[must_use]
+    pub fn with_dictionaries(mut self, dictionaries: Rc<dyn KnownDictionaries>) -> Self {
+        self.dictionaries = Some(dictionaries);
+        self
+    }
+
+    pub(crate) fn dictionaries(&self) -> Option<Rc<dyn KnownDictionaries>> {
+        self.dictionaries.clone()
+    }
+
     /// Adds the bytes found at `offset`.
     pub fn insert(&mut self, offset: u64, bytes: Bytes) {
         let at = self.parts.partition_point(|(other, _)| *other <= offset);

@@ -37,7 +37,14 @@ pub(crate) struct Leaf {
 pub(crate) struct PageSpot {
     pub(crate) offset: u64,
     pub(crate) length: u32,
-    pub(crate) first_row: u64,
+    first_row: u32,
+}
+
+impl PageSpot {
+    /// Number of its first row in the row group.
+    pub(crate) fn first_row(&self) -> u64 {
+        u64::from(self.first_row)
+    }
 }
 
 /// Smallest and largest value of a column chunk.
@@ -441,7 +448,7 @@ pub(crate) fn parse_offset_index(
         && first.first_row == 0
         && first.offset >= range.start
         && last_end <= range.end
-        && last.first_row <= rows;
+        && last.first_row() <= rows;
     sane.then_some(pages)
 }
 
@@ -451,7 +458,9 @@ fn read_spot(thrift: &mut Thrift<'_>) -> Result<PageSpot, BadThrift> {
         match (id, ty) {
             (1, kind::I64) => spot.offset = t.unsigned()?,
             (2, kind::I32) => spot.length = u32::try_from(t.unsigned()?).map_err(|_| BadThrift)?,
-            (3, kind::I64) => spot.first_row = t.unsigned()?,
+            (3, kind::I64) => {
+                spot.first_row = u32::try_from(t.unsigned()?).map_err(|_| BadThrift)?;
+            }
             _ => t.skip(ty)?,
         }
         Ok(())

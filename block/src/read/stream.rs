@@ -5,16 +5,14 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::page::{
-    ColumnKind, KnownLevels, Levels, Page, PageHeader, PageKind, decode_dictionary_page,
-    decode_page,
-};
+use super::page::{ColumnKind, KnownLevels, Levels, Page, PageHeader, PageKind, decode_page};
 use super::values::{BadPage, Dictionary, Values};
-use super::{DECODED_BYTES_MAX, ReadError};
+use super::{DECODED_BYTES_MAX, KnownDictionaries, ReadError, dictionaries};
 
 /// What may still be decoded, and what columns that are decoded together can share.
 #[derive(Debug)]
@@ -178,7 +176,9 @@ pub(crate) struct ColumnStream {
     kind: ColumnKind,
     /// Pages that were not looked at yet.
     parts: Parts,
-    dictionary: Option<Dictionary>,
+    dictionary: Option<Arc<Dictionary>>,
+    /// Where the first page is in the file, and who keeps dictionaries.
+    known: Option<(u64, Rc<dyn KnownDictionaries>)>,
     dictionary_bytes: usize,
     page: Option<Page>,
     page_bytes: usize,
@@ -195,12 +195,19 @@ impl ColumnStream {
             kind,
             parts,
             dictionary: None,
+            known: None,
             dictionary_bytes: 0,
             page: None,
             page_bytes: 0,
             page_first_row: 0,
             next_row: 0,
         }
+    }
+
+    /// The same with dictionaries kept: `known` says where its first page is.
+    pub(crate) fn knowing(mut self, known: Option<(u64, Rc<dyn KnownDictionaries>)>) -> Self {
+        self.known = known;
+        self
     }
 
     /// Name of the column, for messages.
@@ -286,9 +293,11 @@ impl ColumnStream {
         match (outcome, self.dictionary.take()) {
             (Err(NoPage::Short(short)), _) => Err(short.into()),
             (Err(NoPage::Bad(bad)), _) => Err(self.damaged(0, bad)),
-            (Ok(()), Some(Dictionary::Bytes(values))) => Ok(Values::Bytes(values)),
-            (Ok(()), Some(Dictionary::Int(values))) => Ok(Values::Int(values)),
-            (Ok(()), Some(Dictionary::Float(values))) => Ok(Values::Float(values)),
+            (Ok(()), Some(dictionary)) => Ok(match Arc::unwrap_or_clone(dictionary) {
+                Dictionary::Bytes(values) => Values::Bytes(values),
+                Dictionary::Int(values) => Values::Int(values),
+                Dictionary::Float(values) => Values::Float(values),
+            }),
             (Ok(()), None) => Err(self.damaged(0, BadPage("dictionary page is missing"))),
         }
     }
@@ -335,7 +344,11 @@ impl ColumnStream {
         }
         budget.take(header.memory_bytes())?;
         self.dictionary_bytes = header.memory_bytes();
-        self.dictionary = Some(decode_dictionary_page(&self.kind, header, body)?);
+        // A dictionary is the first page.
+        let (offset, known) =
+            self.known.as_ref().map_or((0, None), |(at, known)| (*at, Some(known)));
+        let known = known.map(Rc::as_ref);
+        self.dictionary = Some(dictionaries::decode(known, offset, &self.kind, header, body)?);
         budget.read_bytes += page_bytes as u64;
         Ok(())
     }
@@ -351,7 +364,7 @@ impl ColumnStream {
         budget.give_back(std::mem::take(&mut self.page_bytes));
         budget.take(header.memory_bytes())?;
         self.page_bytes = header.memory_bytes();
-        let dictionary = self.dictionary.as_ref();
+        let dictionary = self.dictionary.as_deref();
         let page = decode_page(&self.kind, header, body, dictionary, &mut budget.levels)?;
         // What a header says is an estimate; from here on the page's real size counts.
         budget.give_back(std::mem::take(&mut self.page_bytes));

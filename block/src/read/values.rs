@@ -139,6 +139,15 @@ impl Dictionary {
             Self::Float(values) => values.len(),
         }
     }
+
+    /// Memory held.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Bytes(values) => values.data.len() + values.spans.capacity() * 8,
+            Self::Int(values) => values.capacity() * 8,
+            Self::Float(values) => values.capacity() * 8,
+        }
+    }
 }
 
 /// Encodings by their numbers in Parquet.

@@ -213,7 +213,6 @@ impl Asking<'_> {
             Some(range) => reader.dictionary(*row_group, column, &range, fetched, budget)?,
             None => None,
         };
-        let dictionary = dictionary.map(Arc::new);
         self.known.push((column, dictionary.clone()));
         Ok(dictionary)
     }
