@@ -177,6 +177,8 @@ pub struct RowGroupScan {
     request: ScanRequest,
     plan: Plan,
     streams: Streams,
+    /// Columns of [`RowGroupScan::facts`], which lag behind; on account of `streams`.
+    facts: Streams,
     candidates: Candidates,
     /// Columns that are read of every trace.
     scanned: Vec<Column>,
@@ -366,18 +368,19 @@ impl BlockReader {
         let has_rows = self.may_hold_time(row_group, request) && !candidates.is_empty();
         let rows = if has_rows { rows } else { 0 };
         let plan = Plan::new(&self.columns, request);
-        let mut streams = Streams::default();
-        if rows > 0 {
-            for column in plan.needed(&self.columns) {
-                let stream = match &candidates.rows {
-                    None => self.stream(row_group, column, fetched)?,
-                    Some(rows) => {
-                        let wants = |range: &Range<u64>| rows.any_in(range);
-                        self.stream_of_rows(row_group, column, wants, fetched)?
-                    }
-                };
-                streams.insert(column, stream);
+        let stream = |column| match &candidates.rows {
+            None => self.stream(row_group, column, fetched),
+            Some(rows) => {
+                let wants = |range: &Range<u64>| rows.any_in(range);
+                self.stream_of_rows(row_group, column, wants, fetched)
             }
+        };
+        let (mut streams, mut facts) = (Streams::default(), Streams::default());
+        for column in plan.read(&self.columns).into_iter().filter(|_| rows > 0) {
+            streams.insert(column, stream(column)?);
+        }
+        for column in plan.shown(&self.columns).iter().filter(|_| rows > 0) {
+            facts.insert(*column, stream(*column)?);
         }
         Ok(RowGroupScan {
             columns: Arc::clone(&self.columns),
@@ -385,6 +388,7 @@ impl BlockReader {
             scanned: plan.scanned(&self.columns),
             plan,
             streams,
+            facts,
             candidates: candidates.clone(),
             next_row: 0,
             rows,

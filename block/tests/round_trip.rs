@@ -12,7 +12,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
 use stringendo_block::meta::default_dedicated_columns;
-use stringendo_block::{BlockReader, Fetched};
+use stringendo_block::scan::{ScanField, ScanRequest};
+use stringendo_block::{BlockReader, Fetched, FinishedBlock, ReadError};
 use stringendo_proto::TraceId;
 use stringendo_proto::otlp::{
     AnyValue, ArrayValue, Event, InstrumentationScope, KeyValue, Link, Resource, ResourceSpans,
@@ -250,4 +251,52 @@ fn rows_of_several_pages_are_found_by_the_page_index() {
         let span = &trace.resource_spans[0].scope_spans[0].spans[0];
         assert_eq!(span.name, format!("operation {n}"));
     }
+}
+
+fn open(block: &FinishedBlock) -> (BlockReader, Fetched) {
+    let mut fetched = Fetched::default();
+    fetched.insert(0, block.data.clone());
+    let range = BlockReader::footer_range(&block.meta);
+    let footer = block.data.slice(range.start as usize..range.end as usize);
+    let reader = BlockReader::open(block.meta.clone(), &footer).unwrap();
+    (reader.with_page_index(0, &fetched), fetched)
+}
+
+#[test]
+fn facts_of_traces_are_there_when_their_batch_has_gone_on_to_the_next_page() {
+    let chunks = [Bytes::from(many(20_000).encode_to_vec())];
+    let block = encode(&chunks, options(default_dedicated_columns()));
+    let (reader, fetched) = open(&block);
+    let fields = vec![ScanField::Duration, ScanField::Name, ScanField::RootName];
+    let end_unix_nanos = u64::MAX;
+    let request = ScanRequest { fields, end_unix_nanos, facts: true, ..ScanRequest::default() };
+    // Batches do not end where pages do. With little memory the scan begins again now and then.
+    let (mut row, mut limit, mut seen) = (100, 0, 100);
+    'begin: loop {
+        let mut scan = reader.scan(0, &request, &fetched).unwrap().within(row, limit);
+        while let Some(batch) = match scan.next_batch() {
+            Err(ReadError::NeedsMemory { bytes }) => {
+                (row, limit) = (scan.next_row(), bytes);
+                continue 'begin;
+            }
+            batch => batch.unwrap(),
+        } {
+            for trace in &batch.traces {
+                let facts = match scan.facts(trace) {
+                    Err(ReadError::NeedsMemory { bytes }) => {
+                        (row, limit) = (scan.next_row(), bytes);
+                        continue 'begin;
+                    }
+                    facts => facts.unwrap(),
+                };
+                assert_eq!((trace.row, facts.span_ids.len()), (seen, 1));
+                assert_eq!(facts.span_start_unix_nanos, [seen + 1]);
+                assert_eq!(facts.root_name, format!("operation {seen}"));
+                seen += 1;
+            }
+        }
+        assert!(scan.peak_bytes() <= limit);
+        break;
+    }
+    assert_eq!(seen, 20_000);
 }

@@ -69,8 +69,8 @@ pub const FLUSH_RETRY: (Duration, Duration) = (Duration::from_millis(500), Durat
 /// Bloom filters and footers cached per core, in bytes.
 pub const BLOCK_CACHE_BYTES: usize = 32 << 20;
 
-/// Decoded dictionaries of blocks kept per core, in bytes, if the budget is large enough: those of a
-/// block of 50 MB take some 5 MB.
+/// Decoded dictionaries of blocks kept per core, in bytes, if the budget is large enough: those of
+/// a block of 50 MB take some 5 MB.
 pub const DICTIONARY_CACHE_BYTES: usize = 128 << 20;
 
 /// Summaries of names and values of tags kept per core, in bytes: those of the fields that people

@@ -1,9 +1,9 @@
 //! What searching a block costs: the twin of `block/src/scan.rs`, on the load generator's spans.
 //!
-//! `cargo run --release -p stringendo-benches --bin block_scan [SPANS] [NAME]`; with a name, only the
-//! searches that have it in theirs, many times, for a profiler. Everything is in memory (warm), time
-//! is processor time. Per search the best of some rounds, from the dictionaries to the
-//! last batch of candidates, as spans of the block per second; and what trace by id costs.
+//! `cargo run --release -p stringendo-benches --bin block_scan [SPANS] [NAME]`; with a name, only
+//! the searches that have it in theirs, many times, for a profiler. Everything is in memory (warm),
+//! time is processor time. Per search the best of some rounds, from the dictionaries to the last
+//! batch of candidates, as spans of the block per second; and what trace by id costs.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

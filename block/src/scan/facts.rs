@@ -56,7 +56,12 @@ impl RowGroupScan {
     /// from [`RowGroupScan::next_row`], which is then this trace.
     pub fn facts(&mut self, trace: &ScannedTrace) -> Result<TraceFacts, ReadError> {
         let (row, spans) = (trace.row, trace.spans.len());
-        let facts = read(&mut self.streams, &self.columns, row, spans);
+        let facts = self.streams.hold(spans * SPAN_BYTES).and_then(|()| {
+            // The batch may have gone on to later pages of the same columns.
+            self.facts.with_budget_of(&mut self.streams, |streams| {
+                read(streams, &self.columns, row, spans)
+            })
+        });
         if facts.is_err() {
             self.next_row = row;
         }
@@ -70,7 +75,6 @@ fn read(
     row: u64,
     spans: usize,
 ) -> Result<TraceFacts, ReadError> {
-    streams.hold(spans * SPAN_BYTES)?;
     let (rows, span) = (row..row + 1, &columns.span);
     let ids = streams.seek_get(span.span_id, &rows)?;
     let of_values = ids.value_range();

@@ -134,13 +134,23 @@ impl Plan {
         scanned
     }
 
-    /// Every column that may be read.
+    /// Every column that may be read of a trace to judge it.
+    pub(super) fn read(&self, columns: &Columns) -> Vec<Column> {
+        let mut read = self.scanned(columns);
+        self.groups.iter().for_each(|group| read.extend(group.needed()));
+        read.sort_unstable();
+        read.dedup();
+        read
+    }
+
+    /// Every column that may be read of a trace to show it.
+    pub(super) fn shown(&self, columns: &Columns) -> Vec<Column> {
+        if self.facts { facts::columns(columns).into() } else { Vec::new() }
+    }
+
+    /// All of them.
     pub(super) fn needed(&self, columns: &Columns) -> Vec<Column> {
-        let mut needed = self.scanned(columns);
-        if self.facts {
-            needed.extend(facts::columns(columns));
-        }
-        self.groups.iter().for_each(|group| needed.extend(group.needed()));
+        let mut needed = [self.read(columns), self.shown(columns)].concat();
         needed.sort_unstable();
         needed.dedup();
         needed

@@ -28,6 +28,18 @@ impl Streams {
         self.streams[column] = Some(stream);
     }
 
+    /// Has these streams read on account of `other`.
+    pub(super) fn with_budget_of<T>(
+        &mut self,
+        other: &mut Self,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        std::mem::swap(&mut self.budget, &mut other.budget);
+        let outcome = read(self);
+        std::mem::swap(&mut self.budget, &mut other.budget);
+        outcome
+    }
+
     /// Limits what may be held decoded; to be called first.
     pub(super) fn limit(&mut self, decoded_bytes_max: u64) {
         self.budget = DecodeBudget::within(decoded_bytes_max);

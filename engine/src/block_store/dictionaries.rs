@@ -1,7 +1,7 @@
 //! Decoded dictionaries of the blocks that this core reads, kept up to a limit in bytes.
 //!
-//! From: the decoder, which finds them through [`Fetched`](stringendo_block::Fetched). Where a query
-//! looks at a block again, they are most of what it would decode.
+//! From: the decoder, which finds them through [`Fetched`](stringendo_block::Fetched). Where a
+//! query looks at a block again, they are most of what it would decode.
 
 use std::cell::RefCell;
 use std::rc::Rc;
