@@ -125,7 +125,7 @@ impl From<WireError> for EncodeError {
 /// page of every column. Measured with `benches/src/bin/block_scan.rs`, per span and per trace by
 /// id: 8192 → 159.7 bytes, 4.3 ms; 4096 → 161.0, 2.9; 2048 → 163.8, 2.1; 1024 → 168.2, 2.0. What
 /// it costs to encode is the same.
-const PAGE_SPANS_MAX: u32 = 2048;
+const PAGE_SPANS_MAX: u32 = 8192;
 /// Pages are also written when spans of so many bytes have gathered.
 const PAGE_READ_BYTES_MAX: u64 = 8 << 20;
 /// A row group is also ended when its columns take more memory than this: long values count little

@@ -5,8 +5,10 @@
 //! time is processor time. Per search the best of some rounds, from the dictionaries to the last
 //! batch of candidates, as spans of the block per second; and what trace by id costs.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +19,8 @@ use stringendo_block::scan::{
     ValueTypes, Wanted,
 };
 use stringendo_block::{
-    BlockEncoder, BlockReader, DedicatedColumn, EncodeOptions, Fetched, FinishedBlock, SpanPart,
+    BlockEncoder, BlockReader, DecodedDictionary, DedicatedColumn, EncodeOptions, Fetched,
+    FinishedBlock, KnownDictionaries, SpanPart,
 };
 use stringendo_loadgen::WorkloadOptions;
 use stringendo_loadgen::template::{BATCHES_PER_GROUP, GRPC_PREFIX_BYTES, TemplateSet};
@@ -50,6 +53,7 @@ fn main() {
             block.data.len() as f64 / spans as f64,
             start.elapsed().as_nanos() as f64 / spans as f64
         );
+        KNOWN.take();
         report(&block, spans);
         report_trace(&block, traces.keys().nth(traces.len() / 2).expect("there are traces"));
     }
@@ -267,8 +271,27 @@ fn open(block: &FinishedBlock) -> BlockReader {
     BlockReader::open(block.meta.clone(), &footer).expect("a block")
 }
 
+/// Dictionaries that were decoded before, as the engine keeps them: one block is asked at a time.
+#[derive(Debug, Default)]
+struct Known(RefCell<HashMap<u64, DecodedDictionary>>);
+
+impl KnownDictionaries for Known {
+    fn get(&self, offset: u64) -> Option<DecodedDictionary> {
+        self.0.borrow().get(&offset).cloned()
+    }
+
+    fn keep(&self, offset: u64, dictionary: &DecodedDictionary) {
+        self.0.borrow_mut().insert(offset, dictionary.clone());
+    }
+}
+
+thread_local! {
+    static KNOWN: RefCell<Rc<Known>> = RefCell::default();
+}
+
 fn fetch(block: &FinishedBlock, ranges: Vec<Range<u64>>, bytes: &mut u64) -> Fetched {
-    let mut fetched = Fetched::default();
+    let known = KNOWN.with_borrow(Rc::clone);
+    let mut fetched = Fetched::default().with_dictionaries(known);
     for range in ranges {
         *bytes += range.end - range.start;
         fetched.insert(range.start, block.data.slice(range.start as usize..range.end as usize));
