@@ -48,6 +48,7 @@ fn intrinsics_mix_numeric_types() {
         ("{ duration > 0.4 }", "ABCDEFGHIJK"),
         ("{ 500ms < duration }", "AI"),
         ("{ traceDuration >= 2s }", "IJK"),
+        ("{ 1 / (-duration) > 0 }", "L"),
     ]);
 }
 

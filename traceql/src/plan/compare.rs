@@ -158,8 +158,9 @@ pub(super) fn negate(value: ValueRef<'_>) -> ValueRef<'static> {
     match value {
         ValueRef::Int(value) => ValueRef::Int(value.wrapping_neg()),
         ValueRef::Float(value) => ValueRef::Float(-value),
-        // As any arithmetic with durations: a float of nanoseconds, never an integer.
-        ValueRef::Duration(nanos) => ValueRef::Float(-(nanos as f64)),
+        // As any arithmetic with durations: a float of nanoseconds, never an integer. Zero has
+        // no sign, which a quotient would show.
+        ValueRef::Duration(nanos) => ValueRef::Float(0.0 - nanos as f64),
         _ => ValueRef::Missing,
     }
 }
