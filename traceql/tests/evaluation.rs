@@ -199,7 +199,8 @@ fn compare_judgements(query: &Query, seed: u64, ends: [usize; 3], knows: impl Fn
         };
         let outcome = judge(Some(&masks), &mut together);
         assert_eq!(outcome, judge(None, &mut one_by_one));
-        assert_eq!(together, one_by_one);
+        // As text, in which NaN equals NaN.
+        assert_eq!(format!("{together:?}"), format!("{one_by_one:?}"));
         let may_match = plan.may_match(&masks, &spans);
         assert!(may_match || outcome.is_ok() && together.is_empty());
     }
