@@ -3,7 +3,7 @@
 //!
 //! From: queries, which miss them ([`crate::query::block_filters`]). To: the backend, beside the
 //! block. A core does so for the blocks that it reads, one after the other, in the lowest class,
-//! with memory that it waits for as queries do. Each block is tried once.
+//! with memory that it waits for as queries do. Each block is tried once ([`KNOWN_MAX`]).
 
 use std::cell::RefCell;
 use std::collections::{HashSet, VecDeque};
@@ -27,6 +27,9 @@ use crate::shard::Shard;
 
 /// Blocks that wait at a time; more are asked for again by later queries.
 const WAITING_MAX: usize = 10_000;
+/// Blocks that are remembered as tried, 16 bytes each; then all are forgotten, and those that still
+/// have no filters are tried once more.
+const KNOWN_MAX: usize = 100_000;
 /// Bytes of a block for each byte of its lists of values, about.
 const DATA_BYTES_PER_LISTED: u64 = 40;
 
@@ -47,8 +50,11 @@ impl Default for FilterWork {
 impl FilterWork {
     /// Asks for the filters of a block, unless they were asked for before.
     pub fn request(&self, block: &BlockEntry) {
-        let mut waiting = self.waiting.borrow_mut();
-        if waiting.len() < WAITING_MAX && self.known.borrow_mut().insert(block.meta.block_id) {
+        let (mut waiting, mut known) = (self.waiting.borrow_mut(), self.known.borrow_mut());
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        if waiting.len() < WAITING_MAX && known.insert(block.meta.block_id) {
             waiting.push_back(block.clone());
             self.work.notify();
         }

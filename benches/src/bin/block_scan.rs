@@ -6,13 +6,14 @@
 //! batch of candidates, as spans of the block per second; and what trace by id costs.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use stringendo_benches::{Traces, batches, traces_of};
 use stringendo_block::meta::default_dedicated_columns;
 use stringendo_block::scan::{
     Accepts, AttributeScope, Candidates, Needs, Scalar, ScanField, ScanRequest, ScanTest,
@@ -20,12 +21,9 @@ use stringendo_block::scan::{
 };
 use stringendo_block::{
     BlockEncoder, BlockReader, DecodedDictionary, DedicatedColumn, EncodeOptions, Fetched,
-    FinishedBlock, KnownDictionaries, SpanPart,
+    FinishedBlock, KnownDictionaries,
 };
-use stringendo_loadgen::WorkloadOptions;
-use stringendo_loadgen::template::{BATCHES_PER_GROUP, GRPC_PREFIX_BYTES, TemplateSet};
 use stringendo_proto::TraceId;
-use stringendo_proto::walk::{BatchIndex, WalkLimits, walk};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -33,10 +31,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const ROUNDS: usize = 5;
 /// Where a profiler looks.
 const PROFILED_ROUNDS: usize = 200;
-const BASE_UNIX_NS: u64 = 1_768_478_400_000_000_000;
 const MEMORY_MAX: u64 = 1 << 30;
-
-type Traces = BTreeMap<TraceId, Vec<SpanPart>>;
 
 fn main() {
     let spans = std::env::args().nth(1).and_then(|spans| spans.parse().ok()).unwrap_or(200_000);
@@ -297,41 +292,6 @@ fn fetch(block: &FinishedBlock, ranges: Vec<Range<u64>>, bytes: &mut u64) -> Fet
         fetched.insert(range.start, block.data.slice(range.start as usize..range.end as usize));
     }
     fetched
-}
-
-/// Batches of the load generator with at least so many spans.
-fn batches(spans: usize) -> Vec<Bytes> {
-    let set = TemplateSet::build(&WorkloadOptions::default(), 7).expect("the workload is valid");
-    let groups = set.templates.len() / BATCHES_PER_GROUP;
-    let (mut chunks, mut have) = (Vec::new(), 0);
-    for use_of_group in 0u64.. {
-        let group = use_of_group as usize % groups * BATCHES_PER_GROUP;
-        let fill = set.fill_of(use_of_group, BASE_UNIX_NS + use_of_group * 100_000_000);
-        for template in &set.templates[group..group + BATCHES_PER_GROUP] {
-            let filled = template.fill(&fill, None, &mut Vec::new()).freeze();
-            chunks.push(filled.slice(GRPC_PREFIX_BYTES..));
-            have += template.spans;
-        }
-        if have >= spans {
-            break;
-        }
-    }
-    chunks
-}
-
-fn traces_of(chunks: &[Bytes]) -> Traces {
-    let limits = WalkLimits { value_depth_max: 16, attribute_bytes_max: 2048 };
-    let (mut traces, mut index) = (Traces::new(), BatchIndex::default());
-    for (chunk, batch) in chunks.iter().enumerate() {
-        walk(batch, &limits, &mut index).expect("the workload is valid");
-        for span in &index.spans {
-            let scope = &index.scopes[span.scope as usize];
-            let (resource, scope) = (scope.resource, scope.scope);
-            let part = SpanPart { chunk: chunk as u32, resource, scope, span: span.body };
-            traces.entry(span.trace_id).or_default().push(part);
-        }
-    }
-    traces
 }
 
 fn encode(chunks: &[Bytes], traces: &Traces, columns: &[DedicatedColumn]) -> FinishedBlock {
