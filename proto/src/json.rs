@@ -9,27 +9,35 @@ use base64::engine::general_purpose::STANDARD;
 /// Appends `text` as a JSON string. Each byte that is not UTF-8 becomes U+FFFD, as Tempo shows it.
 pub fn put_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
-    for chunk in text.utf8_chunks() {
-        put_escaped(out, chunk.valid());
-        for _ in chunk.invalid() {
-            out.extend_from_slice("\u{fffd}".as_bytes());
-        }
+    match str::from_utf8(text) {
+        Ok(valid) => put_escaped(out, valid),
+        Err(_) => text.utf8_chunks().for_each(|chunk| {
+            put_escaped(out, chunk.valid());
+            for _ in chunk.invalid() {
+                out.extend_from_slice("\u{fffd}".as_bytes());
+            }
+        }),
     }
     out.push(b'"');
 }
 
 fn put_escaped(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
+    // Looking at all of them without an end in between goes many bytes at a time.
+    if !bytes.iter().fold(false, |found, byte| found | is_escaped(*byte)) {
+        return out.extend_from_slice(bytes);
+    }
     let mut written = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
+    for (at, &byte) in bytes.iter().enumerate().filter(|(_, byte)| is_escaped(**byte)) {
         out.extend_from_slice(&bytes[written..at]);
         put_escape(out, byte);
         written = at + 1;
     }
     out.extend_from_slice(&bytes[written..]);
+}
+
+fn is_escaped(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
 fn put_escape(out: &mut Vec<u8>, byte: u8) {

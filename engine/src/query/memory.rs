@@ -12,10 +12,11 @@
 //! [`Kept`] tells the core that charged it when the memory is free again.
 
 use std::future::Future;
+use std::rc::Rc;
 
 use stringendo_ring::{Class, oneshot, spawn_detached, timeout};
 
-use crate::budget::{Charge, Use};
+use crate::budget::{Budget, Charge, Use};
 use crate::error::QueryError;
 use crate::limits;
 use crate::message::Answer;
@@ -42,7 +43,7 @@ impl Shard {
 
     /// Memory for what will be found; nothing yet.
     pub fn answer_memory(&self) -> AnswerMemory {
-        AnswerMemory { charge: self.budget.charge(Use::Answer, 0) }
+        AnswerMemory::empty(&self.budget)
     }
 
     /// Most that a part of a query may read with.
@@ -97,6 +98,11 @@ pub struct AnswerMemory {
 }
 
 impl AnswerMemory {
+    /// Nothing yet, charged to `budget`.
+    pub fn empty(budget: &Rc<Budget>) -> Self {
+        Self { charge: budget.charge(Use::Answer, 0) }
+    }
+
     /// Charges `bytes` more, before or right after they are copied.
     ///
     /// # Errors

@@ -32,6 +32,7 @@ mod fields;
 mod gather;
 mod live;
 mod live_narrowed;
+mod merging;
 mod others;
 pub mod part;
 mod progress;
@@ -130,7 +131,7 @@ impl Node {
         if !request.scopes.is_empty() {
             self.gather_tags(tenants, &job, &at_work).await?;
         }
-        Ok(at_work.finish().names_answer())
+        at_work.finish().names_answer()
     }
 
     /// The values of a tag in the data of some tenants.

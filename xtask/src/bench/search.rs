@@ -34,7 +34,7 @@ const METRICS_CUT_OFF: Duration = Duration::from_secs(37);
 /// Least number of warm answers.
 const REPEATS: u32 = 5;
 /// Size of blocks when they are cut.
-const BLOCK_MIB: u64 = 12;
+const BLOCK_MIB: u64 = 8;
 /// What the table of all figures shows of a query: name, where, times what.
 const FIGURES: &[(&str, &str, f64)] = &[
     ("cold ms", "cold_ms", 1.0),
@@ -51,7 +51,7 @@ pub fn command() -> clap::Command {
         option("spans", "N", "Spans in blocks, as 500k or 3m").default_value("3m"),
         option("cores", "N", "Cores of the server").default_value("1"),
         option("repeat", "N", "Least number of warm answers").default_value("5"),
-        option("block-mib", "N", "Live data of a block").default_value("12"),
+        option("block-mib", "N", "Live data of a block").default_value("8"),
         tools::no_build_arg(),
     ])
 }

@@ -165,16 +165,24 @@ fn scope_name(scope: TagScope) -> &'static str {
 /// The texts, which share one piece of memory. What is no UTF-8 is made so.
 fn shared(texts: Texts) -> impl Iterator<Item = Bytes> {
     let (bytes, ends) = texts.into_parts();
+    // Looking at all at once is a lot faster. Texts that break within a character could make up
+    // valid ones together.
+    let is_valid = str::from_utf8(&bytes)
+        .is_ok_and(|all| ends.iter().all(|end| all.is_char_boundary(*end as usize)));
     let bytes = Bytes::from(bytes);
     let mut start = 0;
     ends.into_iter().map(move |end| {
         let text = bytes.slice(start..end as usize);
         start = end as usize;
-        match String::from_utf8_lossy(&text) {
-            std::borrow::Cow::Borrowed(_) => text,
-            std::borrow::Cow::Owned(fixed) => Bytes::from(fixed),
-        }
+        if is_valid { text } else { valid(text) }
     })
+}
+
+fn valid(text: Bytes) -> Bytes {
+    match String::from_utf8_lossy(&text) {
+        std::borrow::Cow::Borrowed(_) => text,
+        std::borrow::Cow::Owned(fixed) => Bytes::from(fixed),
+    }
 }
 
 /// Values of a tag.

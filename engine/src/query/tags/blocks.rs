@@ -88,17 +88,9 @@ async fn names(
         let mut reads = Reads::default();
         read(shard, &open, ranges, &mut reads, async |fetched, decoded_bytes_max| {
             let mut scan = open.reader().tag_names(row_group, fetched, decoded_bytes_max)?;
-            let mut held = Growing::default();
-            let outcome = loop {
-                match scan.step(&mut found) {
-                    Ok(true) => held.grow(gathered.memory(), found.memory_bytes())?,
-                    Ok(false) => break Ok(()),
-                    Err(error) => break Err(error.into()),
-                }
-                yield_if_due().await;
-            };
+            let step = || Ok(scan.step(&mut found)?.then(|| found.memory_bytes()));
+            let outcome = all_steps(step, gathered.memory()).await;
             gathered.read.bytes += scan.read_bytes();
-            held.give_back(gathered.memory());
             outcome
         })
         .await?;
@@ -205,17 +197,9 @@ async fn read_values(
         let mut reads = Reads::default();
         read(shard, &open, ranges, &mut reads, async |fetched, decoded_bytes_max| {
             let mut scan = open.reader().tag_values(row_group, tag, fetched, decoded_bytes_max)?;
-            let mut held = Growing::default();
-            let outcome = loop {
-                match scan.step(found) {
-                    Ok(true) => held.grow(gathered.memory(), found.memory_bytes())?,
-                    Ok(false) => break Ok(()),
-                    Err(error) => break Err(error.into()),
-                }
-                yield_if_due().await;
-            };
+            let step = || Ok(scan.step(found)?.then(|| found.memory_bytes()));
+            let outcome = all_steps(step, gathered.memory()).await;
             gathered.read.bytes += scan.read_bytes();
-            held.give_back(gathered.memory());
             outcome
         })
         .await?;
@@ -241,6 +225,25 @@ pub(super) async fn read(
             outcome => return outcome,
         }
     }
+}
+
+/// Takes steps until there is nothing more to read, which `step` says by `None`; else it says how
+/// much memory the set has that grows meanwhile.
+async fn all_steps(
+    mut step: impl FnMut() -> Result<Option<usize>, ReadError>,
+    memory: &mut AnswerMemory,
+) -> Result<(), StoreError> {
+    let mut held = Growing::default();
+    let outcome = loop {
+        match step() {
+            Ok(Some(memory_bytes)) => held.grow(memory, memory_bytes)?,
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error.into()),
+        }
+        yield_if_due().await;
+    };
+    held.give_back(memory);
+    outcome
 }
 
 /// Memory of a set that grows.

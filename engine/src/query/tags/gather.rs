@@ -1,10 +1,11 @@
 //! Names and values from several places become one answer; knows when there is enough.
 
-use stringendo_block::tags::{DistinctValues, TagNames, TagValues, Texts};
+use stringendo_block::tags::{DistinctValues, TagNames, TagScope, TagValues};
 use stringendo_traceql::ast::Static;
 
 use super::TagLimits;
 use super::answer::{NamesAnswer, TagsCost, ValuesAnswer};
+use super::merging::{Merging, MergingNames};
 use super::others::{self, SPLIT_BYTES, SplitTag};
 use super::part::{TagsFound, What};
 use crate::error::QueryError;
@@ -16,8 +17,8 @@ use crate::query::memory::{AnswerMemory, Charged, Held};
 pub(super) struct Gathered {
     what: What,
     limits: TagLimits,
-    names: TagNames,
-    values: TagValues,
+    names: MergingNames,
+    values: Merging<TagValues>,
     literals: Vec<Static>,
     memory: AnswerMemory,
     /// Known ones since the last new one.
@@ -35,8 +36,8 @@ impl Gathered {
         Self {
             what,
             limits,
-            names: TagNames::default(),
-            values: TagValues::default(),
+            names: MergingNames::default(),
+            values: Merging::default(),
             literals: Vec::new(),
             memory,
             stale: 0,
@@ -52,9 +53,10 @@ impl Gathered {
         let (fewest, text_bytes) = match &self.what {
             What::Names(scopes) => {
                 let sets = || scopes.iter().map(|scope| self.names.of(*scope));
-                (sets().map(Texts::len).min().unwrap_or(0), sets().map(Texts::text_bytes).sum())
+                let fewest = sets().map(Merging::len_max).min().unwrap_or(0);
+                (fewest, sets().map(Merging::text_bytes_max).sum())
             }
-            What::Values(_) => (self.values.len(), self.values.strings.text_bytes()),
+            What::Values(_) => (self.values.len_max(), self.values.text_bytes_max()),
         };
         (count > 0 && fewest >= count)
             || (stale > 0 && self.stale >= stale)
@@ -74,31 +76,21 @@ impl Gathered {
     pub(super) fn add_names(&mut self, names: &TagNames) -> Result<(), QueryError> {
         let What::Names(scopes) = &self.what else { return Ok(()) };
         for scope in scopes.clone() {
-            let (known, more) = (self.names.of(scope), names.of(scope));
-            if more.is_empty() || known == more {
-                self.note(more.len(), 0);
-                continue;
-            }
-            self.memory.grow((known.memory_bytes() + more.memory_bytes()) as u64)?;
-            let merged = if known.is_empty() { more.clone() } else { known.merged(more) };
-            self.note(more.len(), merged.len() - known.len());
-            *self.names.of_mut(scope) = merged;
+            let known = self.names.of(scope).len_max();
+            self.names.of_mut(scope).add(names.of(scope), &mut self.memory)?;
             self.settle()?;
+            let new = self.names.of(scope).len_max().saturating_sub(known);
+            self.note(names.of(scope).len(), new);
         }
         Ok(())
     }
 
     pub(super) fn add_values(&mut self, values: &TagValues) -> Result<(), QueryError> {
-        if values.is_empty() || self.values == *values {
-            self.note(values.len(), 0);
-            return Ok(());
-        }
-        let bytes = self.values.memory_bytes() + values.memory_bytes();
-        self.memory.grow(bytes as u64)?;
-        let known = self.values.len();
-        self.values = if known == 0 { values.clone() } else { self.values.merged(values) };
-        self.note(values.len(), self.values.len() - known);
-        self.settle()
+        let known = self.values.len_max();
+        self.values.add(values, &mut self.memory)?;
+        self.settle()?;
+        self.note(values.len(), self.values.len_max().saturating_sub(known));
+        Ok(())
     }
 
     /// Literals that are values whatever is stored.
@@ -126,22 +118,40 @@ impl Gathered {
         self.stale = if new > 0 { 0 } else { self.stale + seen };
     }
 
+    /// Charges what is held; where a limit may be reached, finds out whether it is.
     fn settle(&mut self) -> Result<(), QueryError> {
+        if self.limits.stale > 0 || self.is_enough() {
+            for scope in TagScope::ALL {
+                self.names.of_mut(scope).unite(&mut self.memory)?;
+            }
+            self.values.unite(&mut self.memory)?;
+        }
         let bytes = self.names.memory_bytes() + self.values.memory_bytes();
         self.memory.settle(bytes as u64 + self.split.len() as u64 * SPLIT_BYTES)
     }
 
     /// What this core found.
-    pub(super) fn into_found(self) -> Charged<TagsFound> {
-        let Self { names, values, split, read: cost, .. } = self;
+    ///
+    /// # Errors
+    /// There is no memory.
+    pub(super) fn into_found(mut self) -> Result<Charged<TagsFound>, QueryError> {
+        let names = self.names.into_names(&mut self.memory)?;
+        let values = self.values.into_set(&mut self.memory)?;
+        let Self { split, read: cost, mut memory, .. } = self;
+        let bytes = names.memory_bytes() + values.memory_bytes();
+        memory.settle(bytes as u64 + split.len() as u64 * SPLIT_BYTES)?;
         let value = TagsFound { names, values, cost, split, live: None };
-        Charged { value, memory: self.memory }
+        Ok(Charged { value, memory })
     }
 
     /// The answer: names by scope, within the limits.
-    pub(super) fn names_answer(self) -> Held<NamesAnswer> {
-        let answer = NamesAnswer::new(self.names, self.what.scopes(), &self.limits, self.cost);
-        Held { value: answer, kept: self.memory.keep() }
+    ///
+    /// # Errors
+    /// There is no memory.
+    pub(super) fn names_answer(mut self) -> Result<Held<NamesAnswer>, QueryError> {
+        let names = self.names.into_names(&mut self.memory)?;
+        let answer = NamesAnswer::new(names, self.what.scopes(), &self.limits, self.cost);
+        Ok(Held { value: answer, kept: self.memory.keep() })
     }
 
     /// A copy of what would be the answer if nothing more came.
@@ -150,15 +160,19 @@ impl Gathered {
         memory: &mut AnswerMemory,
     ) -> Result<NamesAnswer, QueryError> {
         memory.grow(self.names.memory_bytes() as u64)?;
-        let (names, cost) = (self.names.clone(), self.cost.clone());
+        let (names, cost) = (self.names.clone().into_names(memory)?, self.cost.clone());
         Ok(NamesAnswer::new(names, self.what.scopes(), &self.limits, cost))
     }
 
     /// The answer: values as text, within the limits.
+    ///
+    /// # Errors
+    /// There is no memory.
     pub(super) fn values_answer(mut self) -> Result<Held<ValuesAnswer>, QueryError> {
+        let values = self.values.into_set(&mut self.memory)?;
         // Numbers become texts.
-        self.memory.grow((self.values.len() * ValuesAnswer::VALUE_BYTES) as u64)?;
-        let answer = ValuesAnswer::new(self.values, &self.literals, &self.limits, self.cost);
+        self.memory.grow((values.len() * ValuesAnswer::VALUE_BYTES) as u64)?;
+        let answer = ValuesAnswer::new(values, &self.literals, &self.limits, self.cost);
         Ok(Held { value: answer, kept: self.memory.keep() })
     }
 
@@ -167,9 +181,9 @@ impl Gathered {
         &self,
         memory: &mut AnswerMemory,
     ) -> Result<ValuesAnswer, QueryError> {
-        let texts = self.values.len() * ValuesAnswer::VALUE_BYTES;
-        memory.grow((self.values.memory_bytes() + texts) as u64)?;
-        let (values, cost) = (self.values.clone(), self.cost.clone());
-        Ok(ValuesAnswer::new(values, &self.literals, &self.limits, cost))
+        memory.grow(self.values.memory_bytes() as u64)?;
+        let values = self.values.clone().into_set(memory)?;
+        memory.grow((values.len() * ValuesAnswer::VALUE_BYTES) as u64)?;
+        Ok(ValuesAnswer::new(values, &self.literals, &self.limits, self.cost.clone()))
     }
 }

@@ -124,7 +124,7 @@ pub async fn live(node: &Node, part: &LiveTagsJob) -> Result<Charged<TagsFound>,
         }
         None => live::add(shard, &part.tenant, job, &mut gathered).await?,
     }
-    let mut found = gathered.into_found();
+    let mut found = gathered.into_found()?;
     found.value.live = times;
     Ok(found)
 }
@@ -160,5 +160,5 @@ pub async fn blocks(node: &Node, part: &BlockTagsJob) -> Result<Charged<TagsFoun
         }
     }
     gathered.read.add(others.elsewhere.cost());
-    Ok(gathered.into_found())
+    gathered.into_found()
 }
