@@ -4,7 +4,7 @@
 //!
 //! Flow: [`BlockReader::footer_range`] → fetch → [`BlockReader::open`]; then for a trace
 //! [`BlockReader::probe`] → fetch → [`BlockReader::find_row`] → [`BlockReader::row_ranges`] → fetch
-//! → [`BlockReader::read_row`]. Nothing here trusts the file: a damaged one gives
+//! → [`BlockReader::read_row`]; for many traces at once [`BlockReader::pass`]. Nothing here trusts the file: a damaged one gives
 //! [`ReadError::Damaged`], and the memory that it can demand is limited.
 
 use std::ops::Range;
@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use stringendo_proto::TraceId;
-use stringendo_proto::otlp::TracesData;
 
 use crate::meta::{BlockMeta, VPARQUET5};
 
 mod any_json;
 mod assemble;
 pub(crate) mod columns;
+mod content;
 mod cursor;
 mod dictionaries;
 mod fetched;
@@ -27,6 +27,7 @@ mod ids;
 pub(crate) mod page;
 mod ranges;
 mod rle;
+mod rows;
 pub(crate) mod stream;
 mod thrift;
 pub(crate) mod values;
@@ -34,9 +35,10 @@ pub(crate) mod values;
 pub(crate) use ranges::join_ranges;
 
 use columns::{Column, Columns};
-use cursor::{BadRow, RowCursors};
+pub use content::{Names, RowContent};
 pub use dictionaries::{DecodedDictionary, KnownDictionaries};
 pub use fetched::Fetched;
+pub use rows::RowPass;
 use footer::{Chunk, Footer, PageSpot, RowGroup};
 use page::{ColumnKind, PageKind};
 use stream::{ColumnStream, DecodeBudget, Parts};
@@ -56,10 +58,6 @@ const PAGE_INDEX_BYTES_MAX: u64 = 4 << 20;
 /// Memory that all columns of one scan or one row may hold decoded at a time, whatever the caller
 /// allows. An ordinary page takes less than 5 MB.
 pub const DECODED_BYTES_MAX: u64 = 768 << 20;
-
-/// What a value that is present may add to the structures of a decoded trace: at most an attribute
-/// with its value.
-const ENTRY_BYTES: usize = size_of::<stringendo_proto::otlp::KeyValue>() / 2;
 
 /// Why a block could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -97,9 +95,6 @@ pub struct BlockReader {
     meta: BlockMeta,
     pub(crate) footer: Footer,
     pub(crate) columns: Arc<Columns>,
-    groups: assemble::Groups,
-    /// What a trace read by id needs.
-    row_columns: Vec<Column>,
     /// All that are read; their offset indexes are kept.
     indexed_columns: Vec<Column>,
 }
@@ -131,15 +126,13 @@ impl BlockReader {
         let bytes = &footer[(range.start - fetched_at) as usize..(range.end - fetched_at) as usize];
         let mut parsed = footer::parse(bytes, range.start)?;
         let columns = Arc::new(Columns::find(&parsed.leaves, &meta.dedicated_columns)?);
-        let row_columns = columns.for_rows();
         let indexed_columns = columns.all();
         let mut fetched = Fetched::default();
         fetched.insert(fetched_at, footer.clone());
         for group in &mut parsed.row_groups {
             load_page_index(group, &indexed_columns, &fetched);
         }
-        let groups = assemble::Groups::new(&columns);
-        Ok(Self { meta, footer: parsed, columns, groups, row_columns, indexed_columns })
+        Ok(Self { meta, footer: parsed, columns, indexed_columns })
     }
 
     /// The block's meta.
@@ -210,107 +203,6 @@ impl BlockReader {
             ranges: vec![group.chunks[column].range.clone()],
         };
         candidates.map(probe).collect()
-    }
-
-    /// The row of `trace_id` in the probed row group.
-    ///
-    /// # Errors
-    /// Damaged column, or ranges missing from `fetched`.
-    pub fn find_row(
-        &self,
-        probe: &IdProbe,
-        trace_id: &TraceId,
-        fetched: &Fetched,
-    ) -> Result<Option<u64>, ReadError> {
-        self.find_row_within(probe, trace_id, fetched, DECODED_BYTES_MAX)
-    }
-
-    /// The same with at most `decoded_bytes_max` decoded at a time.
-    ///
-    /// # Errors
-    /// Also if that does not suffice.
-    pub fn find_row_within(
-        &self,
-        probe: &IdProbe,
-        trace_id: &TraceId,
-        fetched: &Fetched,
-        decoded_bytes_max: u64,
-    ) -> Result<Option<u64>, ReadError> {
-        let rows = self.rows(probe.row_group)?;
-        let mut stream = self.stream(probe.row_group, self.columns.trace_id, fetched)?;
-        let mut budget = DecodeBudget::within(decoded_bytes_max);
-        let mut row = 0;
-        while row < rows {
-            stream.seek(row, &mut budget)?;
-            let (first, count) = stream.page_rows().unwrap_or((row, 1));
-            let last = (first + count as u64).min(rows) - 1;
-            if id_at(&stream, last) >= &trace_id.0[..] {
-                return Ok(search_page(&stream, row..last + 1, trace_id));
-            }
-            row = last + 1;
-        }
-        Ok(None)
-    }
-
-    /// Ranges to fetch before [`BlockReader::read_row`]: with an offset index only the pages that
-    /// hold the row, else whole column chunks.
-    ///
-    /// # Errors
-    /// No such row group or row.
-    pub fn row_ranges(&self, row_group: usize, row: u64) -> Result<Vec<Range<u64>>, ReadError> {
-        let group = self.row_group(row_group)?;
-        if row >= group.rows {
-            return Err(damaged(format!("row group {row_group} has no row {row}")));
-        }
-        let mut ranges = Vec::new();
-        for column in &self.row_columns {
-            let parts = page_parts(&group.chunks[*column], group.rows, |rows| rows.contains(&row));
-            ranges.extend(parts.into_iter().map(|part| part.range));
-        }
-        Ok(join_ranges(ranges))
-    }
-
-    /// One trace as OTLP (contract blocks.md §17).
-    ///
-    /// # Errors
-    /// Damaged columns, or ranges missing from `fetched`.
-    pub fn read_row(
-        &self,
-        row_group: usize,
-        row: u64,
-        fetched: &Fetched,
-    ) -> Result<TracesData, ReadError> {
-        self.read_row_within(row_group, row, fetched, DECODED_BYTES_MAX)
-    }
-
-    /// The same with at most `decoded_bytes_max` for what is decoded, the trace's own structures
-    /// included. The trace shares the memory of the pages that it was read from.
-    ///
-    /// # Errors
-    /// Also if that does not suffice.
-    pub fn read_row_within(
-        &self,
-        row_group: usize,
-        row: u64,
-        fetched: &Fetched,
-        decoded_bytes_max: u64,
-    ) -> Result<TracesData, ReadError> {
-        let group = self.row_group(row_group)?;
-        let mut budget = DecodeBudget::within(decoded_bytes_max);
-        let mut streams = Vec::with_capacity(self.row_columns.len());
-        for column in &self.row_columns {
-            let parts = page_parts(&group.chunks[*column], group.rows, |rows| rows.contains(&row));
-            let mut stream = self.stream_of(row_group, *column, &parts, fetched)?;
-            stream.seek(row, &mut budget)?;
-            let entries = stream.row(row).map_or(0, |slice| slice.present);
-            budget.take(entries * ENTRY_BYTES)?;
-            streams.push((*column, stream));
-        }
-        RowCursors::new(self.footer.leaves.len(), &streams, row)
-            .and_then(|cursors| assemble::assemble(&self.columns, &self.groups, cursors))
-            .map_err(|BadRow(what)| {
-                damaged(format!("data.parquet: row group {row_group}, row {row}: {what}"))
-            })
     }
 
     fn row_group(&self, row_group: usize) -> Result<&RowGroup, ReadError> {
@@ -562,27 +454,6 @@ pub(crate) fn page_parts(
         }
     }
     parts
-}
-
-fn id_at(stream: &ColumnStream, row: u64) -> &[u8] {
-    match stream.row(row) {
-        Some(slice) => slice.values.byte_slice(slice.first_value),
-        None => &[],
-    }
-}
-
-/// Binary search among rows of the current page.
-fn search_page(stream: &ColumnStream, rows: Range<u64>, trace_id: &TraceId) -> Option<u64> {
-    let (mut low, mut high) = (rows.start, rows.end);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match id_at(stream, middle).cmp(&trace_id.0[..]) {
-            std::cmp::Ordering::Equal => return Some(middle),
-            std::cmp::Ordering::Less => low = middle + 1,
-            std::cmp::Ordering::Greater => high = middle,
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -23,7 +23,9 @@ use crate::node::Node;
 use crate::query::memory::{Charged, PartAnswer, part};
 use crate::query::tags::part as tags;
 use crate::query::tags::summaries::TagSummaries;
-use crate::query::{block_search, block_trace, id_filters, live_search, live_trace, metrics};
+use crate::query::{
+    block_search, block_trace, block_traces, id_filters, live_search, live_trace, metrics,
+};
 use crate::recovery::{self, RecoveryError};
 use crate::settings::EngineSettings;
 use crate::shard::{FlushRequest, Shard, empty_gathering};
@@ -142,6 +144,9 @@ fn serve(node: &Node, message: Message) {
         }
         Message::BlockTrace(blocks, id, answer) => {
             query(node, answer, async move { block_trace::pieces(&shard, &blocks, &id).await })
+        }
+        Message::BlockTraces(job, answer) => {
+            query(node, answer, async move { block_traces::run(&shard, &job).await })
         }
         Message::LiveSearch(job, answer) => {
             query(node, answer, async move { live_search::run(&asked, &job).await });

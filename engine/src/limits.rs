@@ -100,8 +100,14 @@ pub const TRACE_PIECES_GAP_NANOS: u64 = 3_600_000_000_000;
 /// few enough to hold.
 pub const PENDING_TRACES_MAX: usize = 256;
 
-/// Traces that one query reads whole at a time.
-pub const WHOLE_TRACES_MAX: usize = 8;
+/// Traces that one search reads whole at first: the newest few are often all that is shown.
+pub const WHOLE_TRACES_MIN: usize = 8;
+
+/// Traces that one query reads whole at a time, in one pass over each block that holds some.
+pub const WHOLE_TRACES_MAX: usize = 512;
+
+/// Bytes of a block that such a pass fetches at a time.
+pub const PASS_BYTES_MAX: u64 = 16 << 20;
 
 /// Reads of one query in flight on one core, within the memory that it was given.
 pub const FETCHES_MAX: usize = 16;

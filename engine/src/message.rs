@@ -12,6 +12,7 @@ use crate::block_list::{BlockEntry, BlockList};
 use crate::error::{IngestError, QueryError};
 use crate::metrics::Series;
 use crate::query::block_search::BlockSearchJob;
+use crate::query::block_traces::{BlockTraces, BlockTracesJob};
 use crate::query::collect::Findings;
 use crate::query::id_filters::IdFilters;
 use crate::query::live_search::LiveSearchJob;
@@ -32,6 +33,8 @@ pub enum Message {
     LiveTrace(TenantId, TraceId, PartAnswer<TracePieces>),
     /// The pieces of a trace in some blocks.
     BlockTrace(Vec<Arc<BlockEntry>>, TraceId, PartAnswer<TracePieces>),
+    /// The pieces of many traces in some blocks.
+    BlockTraces(BlockTracesJob, PartAnswer<BlockTraces>),
     /// A search of live data.
     LiveSearch(LiveSearchJob, PartAnswer<Findings>),
     /// A search of some blocks.

@@ -18,6 +18,7 @@ pub mod block_read;
 pub mod block_search;
 pub mod block_sift;
 pub mod block_trace;
+pub mod block_traces;
 pub mod bound;
 pub mod collect;
 pub mod echo;
@@ -40,6 +41,7 @@ pub mod trace;
 pub mod trace_filter;
 pub mod trace_memory;
 pub mod whole;
+mod whole_reader;
 
 /// A trace by id.
 #[derive(Clone, Debug)]

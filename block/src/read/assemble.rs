@@ -1,6 +1,6 @@
 //! One row back to OTLP, from the levels of its columns (contract blocks.md §17).
 //!
-//! From: [`super::cursor`]. To: [`super::BlockReader::read_row`].
+//! From: [`super::cursor`]. To: [`super::rows`].
 
 use bytes::Bytes;
 use stringendo_proto::otlp::{
@@ -10,59 +10,21 @@ use stringendo_proto::otlp::{
 
 use super::any_json;
 use super::columns::{AttrColumns, Column, Columns, DedicatedLeaf, level};
+use super::content::{Groups, Names, RowContent};
 use super::cursor::{BadRow, RowCursors, ValueAt, ValuesAt};
 use crate::meta::DedicatedType;
 
 /// Memory that one trace may take as messages: some 300,000 spans.
 const ROW_BYTES_MAX: usize = 512 << 20;
 
-/// Columns below each repeated group: they all say so when the group is empty.
-#[derive(Clone, Debug)]
-pub(crate) struct Groups {
-    resources: Vec<Column>,
-    scopes: Vec<Column>,
-    spans: Vec<Column>,
-    events: Vec<Column>,
-    links: Vec<Column>,
-}
-
-impl Groups {
-    pub(crate) fn new(columns: &Columns) -> Self {
-        let Columns { resource, scope, span, event, link, .. } = columns;
-        let own = |dedicated: &[DedicatedLeaf]| -> Vec<Column> {
-            dedicated.iter().map(|leaf| leaf.column).collect()
-        };
-        let mut events = vec![event.time_since_start, event.name, event.dropped];
-        events.extend(event.attrs.all());
-        events.extend(own(&event.dedicated));
-        let mut links = vec![link.trace_id, link.span_id, link.trace_state, link.dropped];
-        links.extend(link.attrs.all());
-        let mut spans = vec![span.span_id, span.parent_span_id, span.name, span.kind];
-        spans.extend([span.trace_state, span.start, span.duration]);
-        spans.extend([span.status_code, span.status_message]);
-        spans.extend([span.dropped, span.dropped_events, span.dropped_links]);
-        spans.extend(span.attrs.all());
-        spans.extend(own(&span.dedicated));
-        spans.extend(events.iter().chain(&links));
-        let mut scopes = vec![scope.name, scope.version, scope.dropped];
-        scopes.extend(scope.attrs.all());
-        scopes.extend(&spans);
-        let mut resources = vec![resource.service_name, resource.dropped];
-        resources.extend(resource.attrs.all());
-        resources.extend(own(&resource.dedicated));
-        resources.extend(&scopes);
-        Self { resources, scopes, spans, events, links }
-    }
-}
-
 /// Builds the trace of the row at which `cursors` stand.
-pub(crate) fn assemble(
+pub(super) fn assemble(
     columns: &Columns,
-    groups: &Groups,
+    (content, groups): (&RowContent, &Groups),
     cursors: RowCursors<'_>,
 ) -> Result<TracesData, BadRow> {
-    let mut row =
-        Assembly { columns, groups, cursors, trace_id: Bytes::new(), left_bytes: ROW_BYTES_MAX };
+    let (trace_id, left_bytes) = (Bytes::new(), ROW_BYTES_MAX);
+    let mut row = Assembly { columns, content, groups, cursors, trace_id, left_bytes };
     row.trace_id = row.cursors.required(columns.trace_id, 0)?.bytes();
     let head = columns.resource.service_name;
     let resource_spans =
@@ -73,6 +35,7 @@ pub(crate) fn assemble(
 
 struct Assembly<'c, 'a> {
     columns: &'c Columns,
+    content: &'c RowContent,
     groups: &'c Groups,
     cursors: RowCursors<'a>,
     trace_id: Bytes,
@@ -125,6 +88,11 @@ impl<'c, 'a> Assembly<'c, 'a> {
         self.int(column, rep).map(|count| count as u32)
     }
 
+    /// A count that is left out where only what queries ask for is read.
+    fn detail(&mut self, column: Column, rep: u8) -> Result<u32, BadRow> {
+        if self.content.details { self.count(column, rep) } else { Ok(0) }
+    }
+
     fn resource_spans(&mut self, rep: u8) -> Result<ResourceSpans, BadRow> {
         let resource = self.resource(rep)?;
         let (head, all) = (self.columns.scope.name, &self.groups.scopes);
@@ -134,8 +102,8 @@ impl<'c, 'a> Assembly<'c, 'a> {
 
     fn resource(&mut self, rep: u8) -> Result<Resource, BadRow> {
         let columns = &self.columns.resource;
-        let mut attributes = self.attributes(&columns.attrs, rep)?;
-        self.dedicated(&columns.dedicated, rep, level::RESOURCE, &mut attributes)?;
+        let mut attributes = self.attributes(&columns.attrs, &Names::All, rep)?;
+        self.dedicated((&columns.dedicated, level::RESOURCE), &Names::All, rep, &mut attributes)?;
         let service_name = self.bytes(columns.service_name, rep)?;
         if !service_name.is_empty() {
             let key = Bytes::from_static(b"service.name");
@@ -150,7 +118,7 @@ impl<'c, 'a> Assembly<'c, 'a> {
         let scope = InstrumentationScope {
             name: self.bytes(columns.name, rep)?,
             version: self.bytes(columns.version, rep)?,
-            attributes: self.attributes(&columns.attrs, rep)?,
+            attributes: self.attributes(&columns.attrs, &Names::All, rep)?,
             dropped_attributes_count: self.count(columns.dropped, rep)?,
         };
         let (head, all) = (self.columns.span.span_id, &self.groups.spans);
@@ -162,14 +130,19 @@ impl<'c, 'a> Assembly<'c, 'a> {
         let columns = &self.columns.span;
         let start = self.int(columns.start, rep)? as u64;
         let duration = self.int(columns.duration, rep)? as u64;
-        let mut attributes = self.attributes(&columns.attrs, rep)?;
-        self.dedicated(&columns.dedicated, rep, level::SPAN, &mut attributes)?;
-        let (event_head, link_head) = (self.columns.event.name, self.columns.link.span_id);
-        let event = |row: &mut Self, rep| row.event(rep, start);
+        let (content, mut attributes) = (self.content, Vec::new());
+        if content.has_span_attributes() {
+            attributes = self.attributes(&columns.attrs, &content.span_attributes, rep)?;
+        }
+        let own = (columns.dedicated.as_slice(), level::SPAN);
+        self.dedicated(own, &content.span_attributes, rep, &mut attributes)?;
         Ok(Span {
             trace_id: self.trace_id.clone(),
             span_id: self.bytes(columns.span_id, rep)?,
-            trace_state: self.bytes(columns.trace_state, rep)?,
+            trace_state: match content.details {
+                true => self.bytes(columns.trace_state, rep)?,
+                false => Bytes::new(),
+            },
             parent_span_id: self.bytes(columns.parent_span_id, rep)?,
             flags: 0,
             name: self.bytes(columns.name, rep)?,
@@ -177,11 +150,11 @@ impl<'c, 'a> Assembly<'c, 'a> {
             start_time_unix_nano: start,
             end_time_unix_nano: start.wrapping_add(duration),
             attributes,
-            dropped_attributes_count: self.count(columns.dropped, rep)?,
-            events: self.list(event_head, &self.groups.events, rep, level::EVENT, event)?,
-            dropped_events_count: self.count(columns.dropped_events, rep)?,
-            links: self.list(link_head, &self.groups.links, rep, level::LINK, Self::link)?,
-            dropped_links_count: self.count(columns.dropped_links, rep)?,
+            dropped_attributes_count: self.detail(columns.dropped, rep)?,
+            events: self.events(rep, start)?,
+            dropped_events_count: self.detail(columns.dropped_events, rep)?,
+            links: self.links(rep)?,
+            dropped_links_count: self.detail(columns.dropped_links, rep)?,
             status: Some(Status {
                 message: self.bytes(columns.status_message, rep)?,
                 code: self.int(columns.status_code, rep)? as i32,
@@ -189,11 +162,24 @@ impl<'c, 'a> Assembly<'c, 'a> {
         })
     }
 
+    fn events(&mut self, rep: u8, span_start: u64) -> Result<Vec<Event>, BadRow> {
+        if !self.content.events {
+            return Ok(Vec::new());
+        }
+        let event = |row: &mut Self, rep| row.event(rep, span_start);
+        self.list(self.columns.event.name, &self.groups.events, rep, level::EVENT, event)
+    }
+
+    fn links(&mut self, rep: u8) -> Result<Vec<Link>, BadRow> {
+        let head = self.columns.link.span_id;
+        self.list(head, &self.groups.links, rep, level::LINK, Self::link)
+    }
+
     fn event(&mut self, rep: u8, span_start: u64) -> Result<Event, BadRow> {
         let columns = &self.columns.event;
         let since_start = self.int(columns.time_since_start, rep)? as u64;
-        let mut attributes = self.attributes(&columns.attrs, rep)?;
-        self.dedicated(&columns.dedicated, rep, level::EVENT, &mut attributes)?;
+        let mut attributes = self.attributes(&columns.attrs, &Names::All, rep)?;
+        self.dedicated((&columns.dedicated, level::EVENT), &Names::All, rep, &mut attributes)?;
         Ok(Event {
             time_unix_nano: span_start.wrapping_add(since_start),
             name: self.bytes(columns.name, rep)?,
@@ -208,20 +194,30 @@ impl<'c, 'a> Assembly<'c, 'a> {
             trace_id: self.bytes(columns.trace_id, rep)?,
             span_id: self.bytes(columns.span_id, rep)?,
             trace_state: self.bytes(columns.trace_state, rep)?,
-            attributes: self.attributes(&columns.attrs, rep)?,
+            attributes: self.attributes(&columns.attrs, &Names::All, rep)?,
             dropped_attributes_count: self.count(columns.dropped, rep)?,
             flags: 0,
         })
     }
 
-    fn attributes(&mut self, attrs: &AttrColumns, rep: u8) -> Result<Vec<KeyValue>, BadRow> {
-        let attribute = |row: &mut Self, rep| row.attribute(attrs, rep);
+    fn attributes(
+        &mut self,
+        attrs: &AttrColumns,
+        names: &Names,
+        rep: u8,
+    ) -> Result<Vec<KeyValue>, BadRow> {
+        let attribute = |row: &mut Self, rep| row.attribute(attrs, names, rep);
         let found = self.list(attrs.key, &attrs.all(), rep, attrs.level, attribute)?;
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// An attribute; `None` for one that has no value at all.
-    fn attribute(&mut self, attrs: &AttrColumns, rep: u8) -> Result<Option<KeyValue>, BadRow> {
+    /// An attribute; `None` for one that has no value at all, or another name.
+    fn attribute(
+        &mut self,
+        attrs: &AttrColumns,
+        names: &Names,
+        rep: u8,
+    ) -> Result<Option<KeyValue>, BadRow> {
         let element = attrs.level + 1;
         let key = self.bytes(attrs.key, rep)?;
         let is_array = self.cursors.required(attrs.is_array, rep)?.bool();
@@ -230,6 +226,9 @@ impl<'c, 'a> Assembly<'c, 'a> {
         let doubles = self.cursors.repeated(attrs.value_double, rep, element)?;
         let bools = self.cursors.repeated(attrs.value_bool, rep, element)?;
         let unsupported = self.cursors.optional(attrs.unsupported, rep)?;
+        if !names.has(&key) {
+            return Ok(None);
+        }
         let values = self
             .values(&strings, string)?
             .or(self.values(&ints, |at| Value::Int(at.int()))?)
@@ -263,12 +262,12 @@ impl<'c, 'a> Assembly<'c, 'a> {
     /// Attributes that have a column of their own: one element is a scalar, more are an array.
     fn dedicated(
         &mut self,
-        leaves: &[DedicatedLeaf],
+        (leaves, owner_level): (&[DedicatedLeaf], u8),
+        names: &Names,
         rep: u8,
-        owner_level: u8,
         attributes: &mut Vec<KeyValue>,
     ) -> Result<(), BadRow> {
-        for leaf in leaves {
+        for leaf in leaves.iter().filter(|leaf| names.has(&leaf.key)) {
             let found = self.cursors.repeated(leaf.column, rep, owner_level + 1)?;
             let values = match leaf.kind {
                 DedicatedType::String => self.values(&found, string)?,

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 
 use super::ReadError;
+use super::content::RowContent;
 use super::footer::Leaf;
 use super::values::Physical;
 use crate::meta::{DedicatedColumn, DedicatedScope, DedicatedType};
@@ -336,33 +337,10 @@ impl Columns {
     /// Every column.
     pub(crate) fn all(&self) -> Vec<Column> {
         let span = &self.span;
-        let mut columns = self.for_rows();
+        let mut columns = RowContent::ALL.columns(self);
         columns.extend([self.start, self.end, self.duration, self.root_service, self.root_name]);
         columns.extend([self.stats_service, self.stats_spans, self.stats_errors]);
         columns.extend([span.parent, span.left, span.right, span.child_count]);
-        columns
-    }
-
-    /// What a trace read by id needs.
-    pub(crate) fn for_rows(&self) -> Vec<Column> {
-        let (resource, scope, span) = (&self.resource, &self.scope, &self.span);
-        let (event, link) = (&self.event, &self.link);
-        let mut columns = vec![self.trace_id];
-        columns.extend([resource.service_name, resource.dropped]);
-        columns.extend([scope.name, scope.version, scope.dropped]);
-        columns.extend([span.span_id, span.parent_span_id, span.name, span.kind]);
-        columns.extend([span.trace_state, span.start, span.duration]);
-        columns.extend([span.status_code, span.status_message]);
-        columns.extend([span.dropped, span.dropped_events, span.dropped_links]);
-        columns.extend([event.time_since_start, event.name, event.dropped]);
-        columns.extend([link.trace_id, link.span_id, link.trace_state, link.dropped]);
-        for attrs in [&resource.attrs, &scope.attrs, &span.attrs, &event.attrs, &link.attrs] {
-            columns.extend(attrs.all());
-        }
-        for dedicated in [&resource.dedicated, &span.dedicated, &event.dedicated] {
-            columns.extend(dedicated.iter().map(|leaf| leaf.column));
-        }
-        columns.sort_unstable();
         columns
     }
 }

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use stringendo_proto::TraceId;
 
-use super::{BlockReader, DecodeBudget, Fetched, ReadError, damaged, id_at};
+use super::rows::id_at;
+use super::{BlockReader, DecodeBudget, Fetched, ReadError, damaged};
 
 impl BlockReader {
     /// Ranges to fetch before [`BlockReader::read_ids_within`].

@@ -17,6 +17,9 @@ use crate::budget::Charge;
 use crate::error::QueryError;
 use crate::shard::Shard;
 
+/// What the pages of all columns that hold one row decode to.
+const ROW_BYTES: u64 = 4 << 20;
+
 /// What is likely to be decoded at a time, per byte that is fetched. Figures are those of
 /// `benches/src/bin/block_encode.rs`; wrong guesses cost a second try.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +28,9 @@ pub enum Decoding {
     Columns,
     /// One row, of which all pages are needed at once: 6 to 7 times.
     Row,
+    /// Some rows, one after the other: those of one need all their pages at once, which are some
+    /// of all.
+    Rows,
 }
 
 impl Decoding {
@@ -33,6 +39,10 @@ impl Decoding {
         match self {
             Self::Columns => fetched_bytes / 5 * 3 + (256 << 10),
             Self::Row => fetched_bytes.saturating_mul(7) + (64 << 10),
+            Self::Rows => {
+                let row = fetched_bytes.saturating_mul(7).min(ROW_BYTES);
+                fetched_bytes / 5 * 3 + row + (64 << 10)
+            }
         }
     }
 }

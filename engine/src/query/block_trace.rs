@@ -110,7 +110,7 @@ async fn read_row(
 }
 
 /// The trace with memory of its own: as it was read, it shares that of whole pages.
-fn copy_out(
+pub(super) fn copy_out(
     trace: TracesData,
     mut memory: AnswerMemory,
 ) -> Result<Charged<TracesData>, QueryError> {

@@ -203,12 +203,18 @@ impl<'a> Elsewhere<'a> {
         Ok(())
     }
 
-    /// The blocks near the given time that may hold the trace.
-    pub fn blocks_of(&self, id: &TraceId, times: (u64, u64)) -> Vec<Arc<BlockEntry>> {
+    /// Blocks with those of the traces that they may hold, by number; each trace comes with a time
+    /// that its blocks are near.
+    pub fn holders(&self, traces: &[(TraceId, (u64, u64))]) -> Vec<(Arc<BlockEntry>, Vec<u32>)> {
         let blocks = self.places.blocks.iter().zip(&self.filters);
-        let holders =
-            blocks.filter(|(block, filter)| near(block, times) && may_hold(filter.as_deref(), id));
-        holders.map(|(block, _)| Arc::clone(block)).collect()
+        let held = blocks.map(|(block, filter)| {
+            let holds = |(_, (id, times)): &(u32, &(TraceId, (u64, u64)))| {
+                near(block, *times) && may_hold(filter.as_deref(), id)
+            };
+            let numbers = (0_u32..).zip(traces).filter(holds).map(|(number, _)| number);
+            (Arc::clone(block), numbers.collect::<Vec<u32>>())
+        });
+        held.filter(|(_, numbers)| !numbers.is_empty()).collect()
     }
 
     /// Whether blocks other than `own` may hold a piece beside this one.

@@ -12,7 +12,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use stringendo_proto::tempopb::SearchResponse;
 
 use super::SearchRequest;
-use super::allowance::{Allowance, Meter};
+use super::allowance::Allowance;
 use super::block_search::BlockSearchJob;
 use super::bound::SearchBound;
 use super::collect::{Findings, LiveCover};
@@ -79,7 +79,7 @@ impl Node {
                 allowance: Arc::clone(&allowance),
             };
             take_all(self.search_blocks(&job), progress).await?;
-            self.search_whole(tenant, request, &mut Meter::new(&allowance), progress).await?;
+            self.search_whole(tenant, request, &allowance, progress).await?;
         }
         let mut memory = self.charge_answer(0)?;
         let mut answer = progress.finish(request, &mut memory)?;

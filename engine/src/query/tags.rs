@@ -15,7 +15,7 @@ use futures_util::stream::{FuturesOrdered, StreamExt};
 use stringendo_traceql::narrow::{Narrowing, ValueSource};
 use stringendo_traceql::{Field, SearchPlan};
 
-use super::allowance::{Allowance, Meter};
+use super::allowance::Allowance;
 use super::elsewhere::{LiveTimes, Places};
 use super::memory::{Held, Kept};
 use super::trace::share;
@@ -223,7 +223,7 @@ impl Node {
             let job = BlockTagsJob { blocks, job, places, allowance };
             self.block_tags(&job, at_work).await?;
         }
-        self.whole_tags(tenant, job, &mut Meter::new(&allowance), at_work).await
+        self.whole_tags(tenant, job, &allowance, at_work).await
     }
 
     /// Looks at live data, and tells when it is if that matters.

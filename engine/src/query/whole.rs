@@ -1,28 +1,27 @@
 //! Traces whose pieces are in several places: read whole, as a trace by id is, and judged then.
 //!
-//! From: [`super::search`], with the ids of traces of which more than one place may hold pieces.
-//! To: [`super::judge`].
+//! From: [`super::search`], with the ids of traces of which more than one place may hold pieces;
+//! their pieces from [`super::whole_reader`]. To: [`super::judge`].
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use futures_util::future::join_all;
 use prost::Message as _;
 use stringendo_block::combine::combine;
-use stringendo_proto::TraceId;
 use stringendo_proto::otlp::{InstrumentationScope, Resource, TracesData};
+use stringendo_proto::TraceId;
 use stringendo_ring::yield_if_due;
 
 use super::SearchRequest;
-use super::allowance::Meter;
+use super::allowance::Allowance;
 use super::collect::{FoundTrace, SearchCost, SplitTrace};
-use super::elsewhere::{Elsewhere, Places};
 use super::judge::Judge;
 use super::memory::{AnswerMemory, Held};
 use super::progress::SearchProgress;
 use super::trace::{TracePieces, take_all};
-use crate::block_store::Reads;
+use super::whole_reader::{WholeReader, content_of};
 use crate::error::QueryError;
-use crate::limits::WHOLE_TRACES_MAX;
+use crate::limits::{WHOLE_TRACES_MAX, WHOLE_TRACES_MIN};
 use crate::live::span::{self, SpanView};
 use crate::node::Node;
 use crate::tenant::TenantId;
@@ -88,21 +87,37 @@ impl WholeTrace {
     }
 }
 
-/// What all places hold of a trace: live data, then blocks.
-type Parts = Vec<Option<Result<Held<TracePieces>, QueryError>>>;
-/// The same, not yet put together.
-pub struct Pieces(Parts, Parts);
+/// What one core holds live of a trace; `None` if it has ended.
+type LivePieces = Option<Result<Held<TracePieces>, QueryError>>;
+
+/// What all places hold of a trace, not yet put together.
+#[derive(Default)]
+pub struct Pieces {
+    /// In live data, with what keeps their memory.
+    pub(super) live: Held<TracePieces>,
+    /// In blocks; others keep their memory.
+    pub(super) stored: Vec<TracesData>,
+    /// Why one is missing.
+    pub(super) error: Option<QueryError>,
+}
 
 impl Pieces {
-    /// Whether there was no memory for some of them when they were read.
-    fn lack_memory(&self) -> bool {
-        let Self(live, stored) = self;
-        let mut errors = live.iter().chain(stored).flatten().filter_map(|part| part.as_ref().err());
-        errors.any(|error| matches!(error, QueryError::Overloaded))
+    /// Adds what cores hold live.
+    ///
+    /// # Errors
+    /// One of them could not be read; for want of memory only when they are put together.
+    pub(super) fn add_live(&mut self, found: Vec<LivePieces>) -> Result<(), QueryError> {
+        match take_all(&mut self.live, found) {
+            Err(error @ (QueryError::NeedsTooMuch { .. } | QueryError::Overloaded)) => {
+                self.error = Some(error);
+                Ok(())
+            }
+            outcome => outcome,
+        }
     }
 
-    /// Puts them together, charged to `memory`; adds to `cost` what reading them cost. Memory of
-    /// the pieces is given back.
+    /// Puts them together, charged to `memory`; adds to `cost` what reading live ones cost. Memory
+    /// of the pieces is given back.
     ///
     /// # Errors
     /// A place could not be read, or there is no memory.
@@ -111,80 +126,13 @@ impl Pieces {
         memory: &mut AnswerMemory,
         cost: &mut SearchCost,
     ) -> Result<WholeTrace, QueryError> {
-        let mut found = Held::default();
-        take_all(&mut found, self.0)?;
-        take_all(&mut found, self.1)?;
-        let Held { value: TracePieces { pieces, cost: read }, kept: _kept } = found;
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let Held { value: TracePieces { mut pieces, cost: read }, kept: _kept } = self.live;
         cost.bytes += read.inspected_bytes;
-        let (count, bytes) = (read.backend_reads, read.backend_bytes);
-        cost.reads.merge(Reads { count, bytes, ..Reads::default() });
+        pieces.extend(self.stored);
         WholeTrace::of(&combine(pieces), memory)
-    }
-}
-
-/// Reads traces from all places that may hold pieces of them.
-pub struct WholeReader<'a> {
-    node: &'a Node,
-    tenant: &'a TenantId,
-    elsewhere: Elsewhere<'a>,
-}
-
-impl<'a> WholeReader<'a> {
-    /// A reader of what may be found in the given time, nanoseconds since the Unix epoch.
-    pub fn new(node: &'a Node, tenant: &'a TenantId, bounds_unix_nanos: (u64, u64)) -> Self {
-        let places = Places::of(node, tenant, bounds_unix_nanos, Vec::new());
-        Self { node, tenant, elsewhere: Elsewhere::new(node, places) }
-    }
-
-    /// Gives to `take` what all places near the given times hold of each trace, by its number. A
-    /// trace for which there is no memory beside the others comes alone. Must not be called with
-    /// memory to read with.
-    ///
-    /// # Errors
-    /// Those of `take`; or a block could not be read, or there is no memory.
-    pub async fn each(
-        &mut self,
-        traces: &[(TraceId, (u64, u64))],
-        mut take: impl FnMut(usize, Pieces) -> Result<(), QueryError>,
-    ) -> Result<(), QueryError> {
-        let mut again = Vec::new();
-        for (at, pieces) in self.read(traces).await?.into_iter().enumerate() {
-            if pieces.lack_memory() {
-                again.push(at);
-            } else {
-                take(at, pieces)?;
-            }
-            yield_if_due().await;
-        }
-        for at in again {
-            let pieces = self.read(&traces[at..=at]).await?;
-            pieces.into_iter().try_for_each(|pieces| take(at, pieces))?;
-            yield_if_due().await;
-        }
-        Ok(())
-    }
-
-    async fn read(&mut self, traces: &[(TraceId, (u64, u64))]) -> Result<Vec<Pieces>, QueryError> {
-        let (node, tenant) = (self.node, self.tenant);
-        // Live data is asked before the list of blocks is looked at.
-        let live = traces.iter().map(|(id, _)| node.live_pieces(tenant, *id));
-        let live = join_all(live).await;
-        self.elsewhere.refresh();
-        let times = traces.iter().fold((u64::MAX, 0), |all: (u64, u64), (_, times)| {
-            (all.0.min(times.0), all.1.max(times.1))
-        });
-        self.elsewhere.learn(times.0, times.1).await?;
-        let elsewhere = &self.elsewhere;
-        let stored = traces.iter().map(|(id, times)| async move {
-            node.pieces_in(&elsewhere.blocks_of(id, *times), *id).await
-        });
-        let stored = join_all(stored).await;
-        Ok(live.into_iter().zip(stored).map(|(live, stored)| Pieces(live, stored)).collect())
-    }
-
-    /// What finding the places cost.
-    pub fn cost(&self) -> &SearchCost {
-        self.elsewhere.cost()
     }
 }
 
@@ -198,29 +146,32 @@ impl Node {
         &self,
         tenant: &TenantId,
         request: &SearchRequest,
-        meter: &mut Meter,
+        allowance: &Arc<Allowance>,
         progress: &SearchProgress,
     ) -> Result<(), QueryError> {
         let dedicated = &self.settings().block.dedicated_columns;
         let mut judge = Judge::new(request, dedicated);
         let bounds = (request.start_unix_nanos, request.end_unix_nanos);
-        let mut reader = WholeReader::new(self, tenant, bounds);
-        let mut reads = Reads::default();
-        for traces in progress.take_split().chunks(WHOLE_TRACES_MAX) {
+        let content = content_of(request.plan.fields().iter());
+        let mut reader = WholeReader::new(self, tenant, bounds, content, allowance);
+        let split = progress.take_split();
+        let (mut left, mut count) = (split.as_slice(), WHOLE_TRACES_MIN);
+        while let Some(newest) = left.first() {
             // Whole traces start no later than their pieces.
-            if traces[0].start_unix_nanos < progress.bound(request.limit) {
+            if newest.start_unix_nanos < progress.bound(request.limit) {
                 break;
             }
-            if !meter.has_left(&reads) {
-                progress.add_cost(&SearchCost { cut_parts: 1, ..SearchCost::default() });
-                break;
-            }
+            let (traces, rest) = left.split_at(count.min(left.len()));
             let found = self.read_whole(&mut reader, request, traces, &mut judge).await?;
-            reads.merge(found.value.1.reads);
             progress.take_whole(found);
+            // The first few mostly suffice; if not, the more at a time the better.
+            (left, count) = (rest, (count * 4).min(WHOLE_TRACES_MAX));
             yield_if_due().await;
+            if reader.is_cut() {
+                break;
+            }
         }
-        progress.add_cost(reader.cost());
+        progress.add_cost(&reader.cost());
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use stringendo_block::RowContent;
 use stringendo_proto::TraceId;
 
 use super::observe::Observer;
@@ -10,9 +11,10 @@ use super::{MetricsFindings, MetricsRequest};
 use crate::error::QueryError;
 use crate::limits::WHOLE_TRACES_MAX;
 use crate::node::Node;
-use crate::query::allowance::{Allowance, Meter};
+use crate::query::allowance::Allowance;
 use crate::query::memory::Charged;
-use crate::query::whole::{Pieces, WholeReader};
+use crate::query::whole::Pieces;
+use crate::query::whole_reader::{WholeReader, content_of};
 use crate::tenant::TenantId;
 
 /// A trace that was found to be in several places.
@@ -48,25 +50,36 @@ pub async fn run(
     job: &WholeMetricsJob,
 ) -> Result<Charged<MetricsFindings>, QueryError> {
     let mut observer = Observer::new(node.shard(), &job.request);
-    let mut reader = WholeReader::new(node, &job.tenant, job.request.axis.bounds_unix_nanos());
-    let mut meter = Meter::new(&job.allowance);
-    for traces in job.traces.chunks(WHOLE_TRACES_MAX) {
-        if !meter.has_left(&observer.cost.reads) {
-            observer.cost.cut_parts = 1;
-            break;
-        }
+    let (bounds, content) = (job.request.axis.bounds_unix_nanos(), content(&job.request));
+    let mut reader = WholeReader::new(node, &job.tenant, bounds, content, &job.allowance);
+    // Traces of the same time are in the same blocks.
+    let mut traces: Vec<&SplitTrace> = job.traces.iter().collect();
+    traces.sort_unstable_by_key(|trace| (trace.times, trace.trace_id));
+    for traces in traces.chunks(WHOLE_TRACES_MAX) {
         let ids: Vec<_> = traces.iter().map(|trace| (trace.trace_id, trace.times)).collect();
         let take = |at: usize, pieces| {
-            let fits = take(node, &mut observer, &traces[at], pieces)?;
+            let fits = take(node, &mut observer, traces[at], pieces)?;
             observer.cost.not_whole += u64::from(!fits);
             Ok(())
         };
         reader.each(&ids, take).await?;
+        if reader.is_cut() {
+            break;
+        }
     }
     let (accumulators, mut cost, memory) = observer.finish();
-    cost.add(reader.cost());
+    cost.add(&reader.cost());
     let value = MetricsFindings { accumulators, cost, live: None, split: Vec::new() };
     Ok(Charged { value, memory })
+}
+
+/// What the legs look at.
+fn content(request: &MetricsRequest) -> RowContent {
+    let legs = request.plan.legs();
+    match legs.iter().any(|leg| leg.compares_attributes()) {
+        true => RowContent::ALL,
+        false => content_of(legs.iter().flat_map(|leg| leg.search().fields())),
+    }
 }
 
 /// Takes a trace in; `false` if there is no memory for the whole of it.

@@ -1,7 +1,9 @@
 //! Names and values on the spans of traces that are in several places, each read whole once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use stringendo_block::RowContent;
 use stringendo_proto::TraceId;
 use stringendo_traceql::SearchPlan;
 
@@ -14,8 +16,9 @@ use crate::error::QueryError;
 use crate::limits::WHOLE_TRACES_MAX;
 use crate::live::columns::{LiveColumns, LiveFields};
 use crate::node::Node;
-use crate::query::allowance::Meter;
-use crate::query::whole::{Pieces, WholeReader};
+use crate::query::allowance::Allowance;
+use crate::query::whole::Pieces;
+use crate::query::whole_reader::WholeReader;
 use crate::tenant::TenantId;
 
 impl Node {
@@ -27,7 +30,7 @@ impl Node {
         &self,
         tenant: &TenantId,
         job: &TagsJob,
-        meter: &mut Meter,
+        allowance: &Arc<Allowance>,
         at_work: &AtWork<'_>,
     ) -> Result<(), QueryError> {
         let Some(plan) = job.plan.as_deref() else { return Ok(()) };
@@ -37,13 +40,10 @@ impl Node {
         }
         at_work.change(|gathered| gathered.cost.add_jobs(1));
         let bounds = (job.start_unix_nanos, job.end_unix_nanos);
-        let mut reader = WholeReader::new(self, tenant, bounds);
+        let content = RowContent::ALL;
+        let mut reader = WholeReader::new(self, tenant, bounds, content, allowance);
         for traces in traces.chunks(WHOLE_TRACES_MAX) {
             if at_work.change(|gathered| gathered.is_enough()) {
-                break;
-            }
-            if !meter.has_left(&at_work.change(|gathered| gathered.read.reads)) {
-                at_work.change(|gathered| gathered.read.cut_parts = 1);
                 break;
             }
             let take = |at: usize, pieces| {
@@ -61,10 +61,13 @@ impl Node {
                 at_work.change(add)
             };
             reader.each(traces, take).await?;
+            if reader.is_cut() {
+                break;
+            }
         }
         at_work.change(|gathered| {
             let mut read = std::mem::take(&mut gathered.read);
-            read.add(reader.cost());
+            read.add(&reader.cost());
             gathered.cost.add_part(&read);
         });
         Ok(())
@@ -102,7 +105,7 @@ impl Node {
     }
 }
 
-/// Each trace once, in order of their ids, with the time of all places that noted it.
+/// Each trace once, with the time of all places that noted it.
 fn take_split(gathered: &mut Gathered) -> Vec<(TraceId, (u64, u64))> {
     let noted = std::mem::take(&mut gathered.split);
     gathered.memory().shrink(noted.len() as u64 * SPLIT_BYTES);
@@ -112,6 +115,7 @@ fn take_split(gathered: &mut Gathered) -> Vec<(TraceId, (u64, u64))> {
         *known = (known.0.min(times.0), known.1.max(times.1));
     }
     let mut traces: Vec<_> = traces.into_iter().collect();
-    traces.sort_unstable();
+    // Those of the same time are in the same blocks.
+    traces.sort_unstable_by_key(|(id, times)| (*times, *id));
     traces
 }
