@@ -52,7 +52,11 @@ impl IdFilter {
 
     /// Whether the block may hold the trace; `false` is certain.
     pub fn may_hold(&self, id: &TraceId) -> bool {
-        let entry = entry(id);
+        self.may_hold_entry(entry(id))
+    }
+
+    /// The same for an id that many filters are asked for, as its [`entry`].
+    pub fn may_hold_entry(&self, entry: u64) -> bool {
         let shard = self.shards.get(fuse::shard_of(entry, self.shards.len() as u32));
         shard.is_some_and(|shard| shard.may_hold(entry))
     }

@@ -4,8 +4,8 @@
 //!
 //! Flow: [`BlockReader::footer_range`] → fetch → [`BlockReader::open`]; then for a trace
 //! [`BlockReader::probe`] → fetch → [`BlockReader::find_row`] → [`BlockReader::row_ranges`] → fetch
-//! → [`BlockReader::read_row`]; for many traces at once [`BlockReader::pass`]. Nothing here trusts the file: a damaged one gives
-//! [`ReadError::Damaged`], and the memory that it can demand is limited.
+//! → [`BlockReader::read_row`]; for many traces at once [`BlockReader::pass`]. Nothing here trusts the
+//! file: a damaged one gives [`ReadError::Damaged`], and the memory that it can demand is limited.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ mod dictionaries;
 mod fetched;
 pub(crate) mod footer;
 mod ids;
+pub(crate) mod levels;
 pub(crate) mod page;
 mod ranges;
 mod rle;
@@ -38,9 +39,9 @@ use columns::{Column, Columns};
 pub use content::{Names, RowContent};
 pub use dictionaries::{DecodedDictionary, KnownDictionaries};
 pub use fetched::Fetched;
-pub use rows::RowPass;
 use footer::{Chunk, Footer, PageSpot, RowGroup};
 use page::{ColumnKind, PageKind};
+pub use rows::RowPass;
 use stream::{ColumnStream, DecodeBudget, Parts};
 use values::{BadPage, Dictionary};
 

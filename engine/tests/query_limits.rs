@@ -116,10 +116,18 @@ fn a_query_without_a_limit_reads_all_and_says_nothing() {
     });
 }
 
-/// Spans of a trace that has as many bytes as half the memory of answers.
-fn large(first: u64) -> Vec<Span> {
-    let text = |number: u64| Value::Str(format!("{number:02000}"));
-    (first..first + 1500).map(|number| span(number, &[("text", text(number))])).collect()
+/// Text of a span of which 1500 take half the memory of answers.
+fn large(number: u64) -> String {
+    format!("{number:02000}")
+}
+
+/// A trace of 1500 such spans in two blocks, and a small one.
+async fn store_large(node: &Node, span_of: impl Fn(u64) -> Span) {
+    let id = 7_u128.to_be_bytes();
+    let large = |first: u64| Trace::new(id, (first..first + 1500).map(&span_of).collect());
+    let small = Trace::new(9_u128.to_be_bytes(), vec![span(0, &[]), span(1, &[])]);
+    store(node, &[large(0), small]).await;
+    store(node, &[large(2000)]).await;
 }
 
 #[test]
@@ -128,10 +136,7 @@ fn a_split_trace_that_does_not_fit_into_memory_is_told_of() {
     let mut settings = settings(dir.path());
     settings.budget_bytes_per_core = 96 << 20;
     with_engine(1, settings, |node| async move {
-        let id = 7_u128.to_be_bytes();
-        let small = Trace::new(9_u128.to_be_bytes(), vec![span(0, &[]), span(1, &[])]);
-        store(&node, &[Trace::new(id, large(0)), small]).await;
-        store(&node, &[Trace::new(id, large(2000))]).await;
+        store_large(&node, |number| Span { message: large(number), ..span(number, &[]) }).await;
         let answer = search(&node, "{ } | count() > 1").await;
         assert_eq!(answer.traces.len(), 2, "the pieces match by themselves");
         let cost = answer.metrics.expect("a cost");
@@ -141,6 +146,22 @@ fn a_split_trace_that_does_not_fit_into_memory_is_told_of() {
         assert_eq!(sum(&answer), 2.0, "the small trace");
         assert_eq!(answer.status, PartialStatus::Partial as i32);
         assert!(answer.message.ends_with("no memory as a whole: 1"), "{}", answer.message);
+    });
+}
+
+#[test]
+fn attributes_that_a_query_does_not_name_take_no_memory_of_it() {
+    let dir = Arc::new(tempfile::tempdir().expect("a directory"));
+    let mut settings = settings(dir.path());
+    settings.budget_bytes_per_core = 96 << 20;
+    with_engine(1, settings, |node| async move {
+        let text = |number| [("text", Value::Str(large(number)))];
+        store_large(&node, |number| span(number, &text(number))).await;
+        let answer = search(&node, "{ } | count() > 1").await;
+        let cost = answer.metrics.expect("a cost");
+        assert_eq!(cost.additional_metrics.get("tracesNotWhole"), None);
+        let answer = count(&node, "{ } | count() > 1 | count_over_time()").await;
+        assert_eq!((sum(&answer), answer.status), (3002.0, 0));
     });
 }
 

@@ -4,13 +4,12 @@
 //! headers are checked against the bytes at hand and the limits below before anything is allocated.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::rle::decode_hybrid;
+use super::levels::{KnownLevels, Levels};
 use super::thrift::{BadThrift, Thrift, kind};
 use super::values::{
     BadPage, Dictionary, Physical, Values, decode, decode_code_list, decode_dictionary, is_codes,
@@ -225,8 +224,7 @@ pub(crate) fn open_page(
 impl RawPage {
     /// Its levels.
     pub(crate) fn levels(&self, column: &ColumnKind) -> Result<Levels, BadPage> {
-        let levels = |bytes: &[u8], max| level_run(bytes, max, self.header.values);
-        Levels::new(column, levels(&self.rep, column.max_rep)?, levels(&self.def, column.max_def)?)
+        Levels::decode(column, &self.rep, &self.def, self.header.values)
     }
 
     /// How many values are there, as far as its header says.
@@ -264,13 +262,44 @@ pub(crate) fn decode_page(
     dictionary: Option<&Dictionary>,
     known: &mut KnownLevels,
 ) -> Result<Page, BadPage> {
-    let raw = open_page(column, header, body)?;
-    let levels = known.levels(column, &raw)?;
+    let (raw, levels) = open_with_levels(column, header, body, known)?;
     if header.rows.is_some_and(|rows| rows != levels.rows()) {
         return Err(BadPage("rows are not as many as the header says"));
     }
     let values = raw.values(column, levels.present(), dictionary)?;
     Ok(Page { levels, values })
+}
+
+/// Checks and decompresses a data page. Levels that are a frame of their own, as our own writer has
+/// them, are not decompressed again if they are known.
+fn open_with_levels(
+    column: &ColumnKind,
+    header: &PageHeader,
+    body: &Bytes,
+    known: &mut KnownLevels,
+) -> Result<(RawPage, Arc<Levels>), BadPage> {
+    let frame = match (header.kind, column.codec) {
+        (PageKind::DataV1, Codec::Zstd) => first_frame(body),
+        _ => None,
+    };
+    let seen = frame.as_ref().and_then(|frame| known.of_frame(column, header.values, frame));
+    if let (Some((levels, plain_len)), Some(frame)) = (seen, &frame) {
+        check_crc(header, body)?;
+        let data_len = header.uncompressed_len.checked_sub(plain_len);
+        let data_len = data_len.ok_or(BadPage("levels are longer than the page"))?;
+        let data = decompress(column.codec, &body.slice(frame.len()..), data_len)?;
+        let (rep, def) = (Bytes::new(), Bytes::new());
+        return Ok((RawPage { header: *header, rep, def, data }, levels));
+    }
+    let raw = open_page(column, header, body)?;
+    let levels = known.levels(column, header.values, (&raw.rep, &raw.def), frame)?;
+    Ok((raw, levels))
+}
+
+/// The first of several frames.
+fn first_frame(body: &Bytes) -> Option<Bytes> {
+    let length = zstd::zstd_safe::find_frame_compressed_size(body).ok()?;
+    (length < body.len()).then(|| body.slice(..length))
 }
 
 /// Decodes a dictionary page from the bytes after its header.
@@ -293,17 +322,6 @@ fn check_crc(header: &PageHeader, body: &[u8]) -> Result<(), BadPage> {
         Some(crc) if crc != crc32fast::hash(body) => Err(BadPage("checksum does not match")),
         _ => Ok(()),
     }
-}
-
-/// The levels of a page.
-#[derive(Debug)]
-pub(crate) struct Levels {
-    pub(crate) rep: Vec<u8>,
-    pub(crate) def: Vec<u8>,
-    /// Per row where its levels begin; one more for the end.
-    pub(crate) row_levels: Vec<u32>,
-    /// Per row where its values begin; one more for the end.
-    pub(crate) row_values: Vec<u32>,
 }
 
 fn split_v2(column: &ColumnKind, header: &PageHeader, body: &Bytes) -> Result<RawPage, BadPage> {
@@ -338,109 +356,6 @@ fn prefixed(bytes: Bytes, max: u8) -> Result<(Bytes, Bytes), BadPage> {
         return Err(BadPage("levels are cut short"));
     }
     Ok((bytes.slice(4..4 + length), bytes.slice(4 + length..)))
-}
-
-fn level_run(bytes: &[u8], max: u8, count: usize) -> Result<Vec<u8>, BadPage> {
-    if max == 0 {
-        return Ok(vec![0; count]);
-    }
-    let mut levels = Vec::new();
-    let bit_width = (u8::BITS - max.leading_zeros()) as u8;
-    decode_hybrid(bytes, bit_width, count, &mut levels)?;
-    // Not `all`: that would look at them one by one.
-    match levels.iter().fold(0, |highest, level| highest.max(*level)) <= max {
-        true => Ok(levels),
-        false => Err(BadPage("level above the column's maximum")),
-    }
-}
-
-impl Levels {
-    /// Finds where rows begin, in levels and in values. A page begins with a row, as every known
-    /// writer does.
-    fn new(column: &ColumnKind, rep: Vec<u8>, def: Vec<u8>) -> Result<Self, BadPage> {
-        if rep.first().is_some_and(|rep| *rep != 0) {
-            return Err(BadPage("page begins inside a row"));
-        }
-        let rows = rep.iter().filter(|rep| **rep == 0).count();
-        let mut row_levels = Vec::with_capacity(rows + 1);
-        row_levels.extend(memchr::memchr_iter(0, &rep).map(|at| at as u32));
-        row_levels.push(rep.len() as u32);
-        let mut row_values = Vec::with_capacity(rows + 1);
-        let mut value = 0_u32;
-        row_values.push(value);
-        for row in row_levels.windows(2) {
-            let def = &def[row[0] as usize..row[1] as usize];
-            value += def.iter().filter(|def| **def == column.max_def).count() as u32;
-            row_values.push(value);
-        }
-        Ok(Self { rep, def, row_levels, row_values })
-    }
-
-    /// How many rows there are.
-    pub(crate) fn rows(&self) -> usize {
-        self.row_levels.len() - 1
-    }
-
-    /// How many values there are.
-    pub(crate) fn present(&self) -> usize {
-        self.row_values.last().map_or(0, |end| *end as usize)
-    }
-
-    /// Memory held.
-    fn memory_bytes(&self) -> usize {
-        let positions = self.row_levels.capacity() + self.row_values.capacity();
-        self.rep.capacity() + self.def.capacity() + positions * size_of::<u32>()
-    }
-}
-
-/// Levels that were decoded last. All columns of a list that have a value per item have the same
-/// ones, in the same bytes if one writer wrote them.
-#[derive(Debug, Default)]
-pub(crate) struct KnownLevels {
-    known: VecDeque<(LevelBytes, Arc<Levels>)>,
-}
-
-/// Levels as they are in the file, and all that their meaning depends on.
-#[derive(Debug, PartialEq, Eq)]
-struct LevelBytes {
-    rep: Bytes,
-    def: Bytes,
-    max_rep: u8,
-    max_def: u8,
-    count: usize,
-}
-
-impl KnownLevels {
-    /// A scan reads columns of so many lists, or little more.
-    const KEPT: usize = 4;
-    /// Levels of larger pages are not kept: what is kept is not charged.
-    const COUNT_MAX: usize = 1 << 17;
-
-    /// The levels of a page, decoded or known.
-    pub(crate) fn levels(
-        &mut self,
-        column: &ColumnKind,
-        raw: &RawPage,
-    ) -> Result<Arc<Levels>, BadPage> {
-        let bytes = LevelBytes {
-            rep: raw.rep.clone(),
-            def: raw.def.clone(),
-            max_rep: column.max_rep,
-            max_def: column.max_def,
-            count: raw.header.values,
-        };
-        if let Some((_, known)) = self.known.iter().find(|(known, _)| *known == bytes) {
-            return Ok(Arc::clone(known));
-        }
-        let levels = Arc::new(raw.levels(column)?);
-        if bytes.count <= Self::COUNT_MAX {
-            if self.known.len() == Self::KEPT {
-                self.known.pop_back();
-            }
-            self.known.push_front((bytes, Arc::clone(&levels)));
-        }
-        Ok(levels)
-    }
 }
 
 thread_local! {

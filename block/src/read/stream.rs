@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::page::{ColumnKind, KnownLevels, Levels, Page, PageHeader, PageKind, decode_page};
+use super::levels::{KnownLevels, Levels};
+use super::page::{ColumnKind, Page, PageHeader, PageKind, decode_page};
 use super::values::{BadPage, Dictionary, Values};
 use super::{DECODED_BYTES_MAX, KnownDictionaries, ReadError, dictionaries};
 

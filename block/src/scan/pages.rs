@@ -12,7 +12,8 @@ use super::needs::Scalar;
 use super::probe::{CodeSet, Keyed, Probe};
 use super::rows::RowSet;
 use crate::read::ReadError;
-use crate::read::page::{ColumnKind, Levels, PageKind, RawPage, open_page};
+use crate::read::levels::Levels;
+use crate::read::page::{ColumnKind, PageKind, RawPage, open_page};
 use crate::read::stream::{ColumnStream, DecodeBudget, FoundPage, Parts, RowSlice};
 use crate::read::values::{BadPage, Values};
 

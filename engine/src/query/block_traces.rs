@@ -164,9 +164,8 @@ impl Passes<'_> {
             return Ok(Vec::new());
         };
         let read = BlockRead::fetch(shard, open, probe.ranges, Decoding::Columns, reads).await?;
-        let find = |fetched: &_, limit| {
-            open.reader().find_rows_within(row_group, &ids, fetched, limit)
-        };
+        let find =
+            |fetched: &_, limit| open.reader().find_rows_within(row_group, &ids, fetched, limit);
         let rows = read.decode(reads, find).await?;
         yield_if_due().await;
         let found = rows.into_iter().zip(numbers);

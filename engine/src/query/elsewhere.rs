@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use stringendo_block::id_filter::IdFilter;
+use stringendo_block::id_filter::{self, IdFilter};
 use stringendo_proto::TraceId;
 use stringendo_ring::CoreId;
 use uuid::Uuid;
@@ -206,12 +206,14 @@ impl<'a> Elsewhere<'a> {
     /// Blocks with those of the traces that they may hold, by number; each trace comes with a time
     /// that its blocks are near.
     pub fn holders(&self, traces: &[(TraceId, (u64, u64))]) -> Vec<(Arc<BlockEntry>, Vec<u32>)> {
+        let entries: Vec<u64> = traces.iter().map(|(id, _)| id_filter::entry(id)).collect();
         let blocks = self.places.blocks.iter().zip(&self.filters);
         let held = blocks.map(|(block, filter)| {
-            let holds = |(_, (id, times)): &(u32, &(TraceId, (u64, u64)))| {
-                near(block, *times) && may_hold(filter.as_deref(), id)
+            let holds = |((_, times), entry): &(&(TraceId, (u64, u64)), &u64)| {
+                near(block, *times) && may_hold(filter.as_deref(), **entry)
             };
-            let numbers = (0_u32..).zip(traces).filter(holds).map(|(number, _)| number);
+            let traces = (0_u32..).zip(traces.iter().zip(&entries));
+            let numbers = traces.filter(|(_, trace)| holds(trace)).map(|(number, _)| number);
             (Arc::clone(block), numbers.collect::<Vec<u32>>())
         });
         held.filter(|(_, numbers)| !numbers.is_empty()).collect()
@@ -219,12 +221,31 @@ impl<'a> Elsewhere<'a> {
 
     /// Whether blocks other than `own` may hold a piece beside this one.
     pub fn in_blocks(&self, piece: &Piece, own: &[Uuid]) -> bool {
+        let entry = id_filter::entry(&piece.trace_id);
         let mut blocks = self.places.blocks.iter().zip(&self.filters);
         blocks.any(|(block, filter)| {
             near(block, (piece.start_unix_nanos, piece.end_unix_nanos))
                 && !own.contains(&block.meta.block_id)
-                && may_hold(filter.as_deref(), &piece.trace_id)
+                && may_hold(filter.as_deref(), entry)
         })
+    }
+
+    /// The same for each of some pieces: block by block, so that a filter is at hand for all.
+    pub fn are_in_blocks(&self, pieces: &[Piece], own: &[Uuid]) -> Vec<bool> {
+        let entries: Vec<u64> =
+            pieces.iter().map(|piece| id_filter::entry(&piece.trace_id)).collect();
+        let mut found = vec![false; pieces.len()];
+        for (block, filter) in self.places.blocks.iter().zip(&self.filters) {
+            if own.contains(&block.meta.block_id) {
+                continue;
+            }
+            for ((found, entry), piece) in found.iter_mut().zip(&entries).zip(pieces) {
+                *found = *found
+                    || near(block, (piece.start_unix_nanos, piece.end_unix_nanos))
+                        && may_hold(filter.as_deref(), *entry);
+            }
+        }
+        found
     }
 
     /// Whether traces with such a piece may be live, too.
@@ -261,7 +282,7 @@ impl<'a> Elsewhere<'a> {
     }
 }
 
-/// What is not known may be there.
-fn may_hold(filter: Option<&IdFilter>, id: &TraceId) -> bool {
-    filter.is_none_or(|filter| filter.may_hold(id))
+/// What is not known may be there. The entry is that of the trace's id.
+fn may_hold(filter: Option<&IdFilter>, entry: u64) -> bool {
+    filter.is_none_or(|filter| filter.may_hold_entry(entry))
 }

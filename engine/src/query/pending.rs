@@ -61,9 +61,11 @@ impl Pending {
             true => elsewhere.live(&self.pieces).await?,
             false => vec![false; self.pieces.len()],
         };
+        let stored = elsewhere.are_in_blocks(&self.pieces, own);
         let finds = std::mem::take(&mut self.finds);
-        for ((piece, judged), live) in self.pieces.drain(..).zip(finds).zip(live) {
-            if live || is_split(&piece) || elsewhere.in_blocks(&piece, own) {
+        let is_elsewhere = live.into_iter().zip(stored).map(|(live, stored)| live || stored);
+        for ((piece, judged), is_elsewhere) in self.pieces.drain(..).zip(finds).zip(is_elsewhere) {
+            if is_elsewhere || is_split(&piece) {
                 newest.add_split(piece, judged.ok().flatten())?;
             } else if let Some(found) = judged? {
                 newest.add(found)?;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use prost::Message as _;
 use stringendo_block::combine::combine;
-use stringendo_proto::otlp::{InstrumentationScope, Resource, TracesData};
 use stringendo_proto::TraceId;
+use stringendo_proto::otlp::{InstrumentationScope, Resource, TracesData};
 use stringendo_ring::yield_if_due;
 
 use super::SearchRequest;
