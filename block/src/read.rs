@@ -4,8 +4,9 @@
 //!
 //! Flow: [`BlockReader::footer_range`] → fetch → [`BlockReader::open`]; then for a trace
 //! [`BlockReader::probe`] → fetch → [`BlockReader::find_row`] → [`BlockReader::row_ranges`] → fetch
-//! → [`BlockReader::read_row`]; for many traces at once [`BlockReader::pass`]. Nothing here trusts the
-//! file: a damaged one gives [`ReadError::Damaged`], and the memory that it can demand is limited.
+//! → [`BlockReader::read_row`]; for many traces at once [`BlockReader::pass`]. Nothing here trusts
+//! the file: a damaged one gives [`ReadError::Damaged`], and the memory that it can demand is
+//! limited.
 
 use std::ops::Range;
 use std::sync::Arc;
