@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use common::{corpus, data_path, search_request, settings, with_engine};
 use stringendo_engine::metrics::{Family, Sample, families as family};
-use stringendo_engine::{Node, TenantId};
+use stringendo_engine::query::tags::TagScope;
+use stringendo_engine::{Node, TagLimits, TagNamesRequest, TenantId};
+use stringendo_traceql::narrow::Narrowing;
 
 const QUERIES: [&str; 12] = [
     "{ }",
@@ -106,6 +108,36 @@ fn blocks_that_cannot_match_are_left_out_without_reading_their_rows() {
             assert!(counted(&node, &family::FILTERS_ASKED, "read").await > 0.0);
         }
     });
+}
+
+#[test]
+fn narrowed_tags_leave_out_blocks_that_cannot_match() {
+    let dir = Arc::new(tempfile::tempdir().expect("a directory"));
+    let root = dir.path().to_owned();
+    with_engine(2, settings(dir.path()), move |node| {
+        let root = root.clone();
+        async move {
+            flushed(&node, 4).await;
+            let blocks = objects(&root).len() as f64;
+            assert_eq!(names(&node, "{ .nobody.has.this = 5 }").await, 0);
+            let skipped = counted(&node, &family::FILTERS_ASKED, "skipped").await;
+            assert!(skipped >= blocks, "{skipped} of {blocks}");
+            assert!(names(&node, "{ span.http.method = `GET` }").await > 0);
+        }
+    });
+}
+
+/// How many names of tags there are on some spans.
+async fn names(node: &Node, query: &str) -> usize {
+    let request = TagNamesRequest {
+        scopes: TagScope::ALL.into(),
+        narrowing: Narrowing::of(query, 100).expect("few alternatives"),
+        start_unix_nanos: 0,
+        end_unix_nanos: u64::MAX,
+        limits: TagLimits { count: 0, stale: 0, bytes: 0, blocks: 0 },
+    };
+    let answer = node.tag_names(&[TenantId::single()], request).await.expect("an answer").value;
+    answer.into_v2().scopes.iter().map(|scope| scope.tags.len()).sum()
 }
 
 #[test]

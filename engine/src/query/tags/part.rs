@@ -14,6 +14,7 @@ use crate::block_list::BlockEntry;
 use crate::error::QueryError;
 use crate::node::Node;
 use crate::query::allowance::{Allowance, Meter};
+use crate::query::block_denial::Denial;
 use crate::query::collect::SearchCost;
 use crate::query::elsewhere::{Elsewhere, LiveTimes, Places};
 use crate::query::memory::Charged;
@@ -140,6 +141,7 @@ pub async fn blocks(node: &Node, part: &BlockTagsJob) -> Result<Charged<TagsFoun
     let mut meter = Meter::new(&part.allowance);
     let mut others = Others { elsewhere, learns: false };
     let mut gathered = Gathered::new(job.what.clone(), job.limits, shard.answer_memory());
+    let denial = job.plan.as_deref().map(Denial::of).unwrap_or_default();
     for block in &part.blocks {
         if gathered.is_enough() {
             break;
@@ -147,6 +149,9 @@ pub async fn blocks(node: &Node, part: &BlockTagsJob) -> Result<Charged<TagsFoun
         if !meter.has_left(&gathered.read.reads) {
             gathered.read.cut_parts = 1;
             break;
+        }
+        if denial.denies(shard, block, &mut gathered.read.reads).await {
+            continue;
         }
         let outcome = match &job.plan {
             Some(plan) => {
