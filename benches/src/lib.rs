@@ -9,6 +9,8 @@ use stringendo_loadgen::template::{BATCHES_PER_GROUP, GRPC_PREFIX_BYTES, Templat
 use stringendo_proto::TraceId;
 use stringendo_proto::walk::{BatchIndex, WalkLimits, walk};
 
+pub mod engine;
+
 const BASE_UNIX_NS: u64 = 1_768_478_400_000_000_000;
 
 /// Where the spans of each trace are in batches.

@@ -10,15 +10,11 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use rustix::time::{ClockId, clock_gettime};
-use stringendo_engine::settings::BlockSettings;
-use stringendo_engine::{Durability, EngineSettings, Node, TenantId, boot};
-use stringendo_loadgen::WorkloadOptions;
-use stringendo_loadgen::template::{BATCHES_PER_GROUP, GRPC_PREFIX_BYTES, TemplateSet};
+use stringendo_benches::engine::{Now, batches, now, settings};
+use stringendo_engine::{Node, TenantId, boot};
 use stringendo_ring::{Clock, RingOptions, run};
 
 #[global_allocator]
@@ -26,7 +22,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ROUNDS: u64 = 5;
 const REQUESTS_IN_FLIGHT: usize = 16;
-const BASE_UNIX_NS: u64 = 1_768_478_400_000_000_000;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -53,30 +48,6 @@ fn main() -> Result<(), Failure> {
 
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
-}
-
-/// As the server's defaults, with the memory of a small machine.
-fn settings(path: PathBuf) -> EngineSettings {
-    EngineSettings {
-        wal_path: path.join("wal"),
-        blocks_path: path.join("blocks"),
-        durability: Durability::Sync,
-        segment_bytes: 64 << 20,
-        budget_bytes_per_core: 1 << 30,
-        block_bytes_max: 500 << 20,
-        block_age_max: Duration::from_secs(3600),
-        attribute_bytes_max: 2048,
-        retry_after: None,
-        trace_bytes_max: 5_000_000,
-        blocklist_poll: Duration::from_secs(3600),
-        query_bytes_max: 0,
-        block: BlockSettings {
-            dedicated_columns: stringendo_block::meta::default_dedicated_columns(),
-            bloom_false_positive: 0.01,
-            bloom_shard_bytes: 102_400,
-            row_group_bytes: 100_000_000,
-        },
-    }
 }
 
 /// Sends a round of batches that no round before had, then flushes.
@@ -107,37 +78,4 @@ async fn send(node: &Node, batches: Rc<RefCell<VecDeque<Bytes>>>) {
         let accepted = node.ingest(&TenantId::single(), batch).await;
         accepted.expect("the budget is large enough");
     }
-}
-
-/// Batches of the load generator with at least so many spans, as bodies of requests.
-fn batches(round: u64, spans: usize) -> (VecDeque<Bytes>, usize) {
-    let set = TemplateSet::build(&WorkloadOptions::default(), 7).expect("the workload is valid");
-    let groups = set.templates.len() / BATCHES_PER_GROUP;
-    let (mut batches, mut have) = (VecDeque::new(), 0);
-    for use_of_group in round * 1_000_000.. {
-        let group = use_of_group as usize % groups * BATCHES_PER_GROUP;
-        let fill = set.fill_of(use_of_group, BASE_UNIX_NS + use_of_group * 100_000_000);
-        for template in &set.templates[group..group + BATCHES_PER_GROUP] {
-            let filled = template.fill(&fill, None, &mut Vec::new()).freeze();
-            batches.push_back(filled.slice(GRPC_PREFIX_BYTES..));
-            have += template.spans;
-        }
-        if have >= spans {
-            break;
-        }
-    }
-    (batches, have)
-}
-
-#[derive(Clone, Copy)]
-struct Now {
-    wall: Duration,
-    cpu: Duration,
-}
-
-/// The CPU time is that of the whole process.
-fn now() -> Now {
-    let cpu = clock_gettime(ClockId::ProcessCPUTime);
-    let cpu = Duration::new(cpu.tv_sec.unsigned_abs(), cpu.tv_nsec.unsigned_abs() as u32);
-    Now { wall: Clock::System.monotonic(), cpu }
 }
