@@ -20,7 +20,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use stringendo_benches::engine::{Now, batches, now, settings};
-use stringendo_engine::{Node, TenantId, boot};
+use stringendo_engine::{EngineSettings, Node, TenantId, boot};
 use stringendo_ring::{Clock, RingOptions, run, sleep};
 
 #[global_allocator]
@@ -122,7 +122,13 @@ struct Race {
 /// Measures one number of cores, and prints what [`parse`] reads.
 fn measure(cores: u16, spans: usize, directory: PathBuf) -> Result<(), Failure> {
     let scratch = tempfile::tempdir_in(directory)?;
-    let settings = Arc::new(settings(scratch.path().to_owned()));
+    let settings = Arc::new(EngineSettings {
+        // Nothing is sealed before it is asked for, so that no block is built before the last
+        // acknowledgement.
+        segment_bytes: 1 << 30,
+        budget_bytes_per_core: 8 << 30,
+        ..settings(scratch.path().to_owned())
+    });
     let options = RingOptions { cores, pin: true, mesh_lane_messages: 1024 };
     let races = Arc::new([Race::default(), Race::default()]);
     run(&options, move |context| {
