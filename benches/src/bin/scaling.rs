@@ -1,5 +1,5 @@
-//! How the engine grows with its cores: the path of `ingest` on 1, 2, 4 … cores, each of which takes
-//! in requests of its own while all of them own some of the traces in each request. Prints
+//! How the engine grows with its cores: the path of `ingest` on 1, 2, 4 … cores, each of which
+//! takes in requests of its own while all of them own some of the traces in each request. Prints
 //! `T_n / (n · T_1)`, where `T_n` are spans per second on `n` cores: 1 if cores share nothing.
 //!
 //! `cargo run --release -p stringendo-benches --bin scaling [CORES] [SPANS_A_CORE] [DIRECTORY]`

@@ -1,8 +1,8 @@
 //! Which blocks a plan need not read: its needs as questions to the filters beside a block.
 //!
 //! From: a plan's needs. To: searches, metrics and narrowed tags, which ask before they open a
-//! block. A question is left out where the filter could not answer it for certain, so what is denied
-//! cannot match.
+//! block. A question is left out where the filter could not answer it for certain, so what is
+//! denied cannot match.
 
 use stringendo_block::filters::directory::Probe;
 use stringendo_block::filters::{KeyHash, Place};
