@@ -33,6 +33,7 @@ pub mod metrics;
 pub mod pending;
 pub mod progress;
 pub mod search;
+pub mod shares;
 pub mod split;
 pub mod tags;
 pub mod tenants;

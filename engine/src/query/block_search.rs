@@ -21,6 +21,7 @@ use super::echo::{self, SpanFacts};
 use super::elsewhere::{Elsewhere, Piece, Places};
 use super::memory::{AnswerMemory, Charged};
 use super::pending::Pending;
+use super::shares::Shares;
 use super::touch::touches;
 use crate::block_list::BlockEntry;
 use crate::block_store::{OpenBlock, StoreError};
@@ -28,11 +29,11 @@ use crate::error::QueryError;
 use crate::node::Node;
 use crate::shard::Shard;
 
-/// A search of some blocks.
+/// A search of blocks.
 #[derive(Clone, Debug)]
 pub struct BlockSearchJob {
-    /// Which, newest first.
-    pub blocks: Vec<Arc<BlockEntry>>,
+    /// Those that are left.
+    pub blocks: Arc<Shares>,
     /// What for.
     pub request: SearchRequest,
     /// Where else traces may have pieces.
@@ -64,11 +65,10 @@ pub async fn run(node: &Node, job: &BlockSearchJob) -> Result<Charged<Findings>,
         cost: SearchCost::default(),
         sets: Vec::new(),
     };
-    for block in &job.blocks {
-        // No trace of this block or of the older ones behind it starts late enough.
-        if !search.newest.wants(latest(block)) {
-            break;
-        }
+    loop {
+        // No trace of a block that ends too early starts late enough.
+        let wants = |block: &BlockEntry| search.newest.wants(latest(block));
+        let Some(block) = job.blocks.next(shard.core, wants) else { break };
         match search.block(block).await {
             Ok(Read::Enough) => break,
             Err(error) if !error.is_gone() => return Err(error.of_block(block)),

@@ -1,5 +1,5 @@
-//! A search: live data of every core, then blocks by affinity, then the traces of which several
-//! places hold pieces, read whole.
+//! A search: live data of every core, then blocks (each core begins with those it knows), then the
+//! traces of which several places hold pieces, read whole.
 //!
 //! As for a trace by id, live data is asked before the block list is looked at, so that nothing
 //! falls between them.
@@ -20,7 +20,7 @@ use super::elsewhere::Places;
 use super::live_search::LiveSearchJob;
 use super::memory::{AnswerMemory, Held};
 use super::progress::SearchProgress;
-use super::trace::share;
+use super::shares::Shares;
 use crate::block_list::BlockEntry;
 use crate::error::QueryError;
 use crate::message::Message;
@@ -72,7 +72,7 @@ impl Node {
             progress.add_blocks(&blocks);
             let allowance = Allowance::of(self);
             let job = BlockSearchJob {
-                blocks,
+                blocks: Arc::new(Shares::of(&blocks, self.mesh().cores())),
                 request: request.clone(),
                 places: Arc::new(places),
                 bound,
@@ -131,12 +131,11 @@ impl Node {
         asked.collect()
     }
 
-    /// Every core searches its share of the blocks.
+    /// Every core searches its share of the blocks, and then those of others that are not done.
     fn search_blocks<'a>(&'a self, job: &BlockSearchJob) -> Parts<'a> {
-        let cores = self.mesh().cores();
-        let shares = self.cores().map(|core| (core, share(&job.blocks, core, cores)));
-        let asked = shares.filter(|(_, blocks)| !blocks.is_empty()).map(|(core, blocks)| {
-            let job = BlockSearchJob { blocks, ..job.clone() };
+        let cores: Vec<_> = self.cores().filter(|core| job.blocks.has_work_for(*core)).collect();
+        let asked = cores.into_iter().map(|core| {
+            let job = job.clone();
             self.ask(core, move |answer| Message::BlockSearch(job, answer)).boxed_local()
         });
         asked.collect()
