@@ -54,7 +54,7 @@ pub fn run(settings: &Settings) -> Result<(), String> {
     let _until_the_end = data_lock::lock(&plan.engine.wal_path).map_err(text)?;
     announce(&plan, cores);
     let limit_bytes = resident::limit_bytes(cores, plan.engine.budget_bytes_per_core);
-    resident::keep_below(limit_bytes).map_err(text)?;
+    resident::keep_below(cores, limit_bytes).map_err(text)?;
     let pin = settings.stringendo.pin_cores;
     let options = RingOptions { cores, pin, mesh_lane_messages: MESH_LANE_MESSAGES };
     stringendo_ring::run(&options, move |context| run_core(context, plan.clone())).map_err(text)

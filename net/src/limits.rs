@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-/// Receive window of one HTTP/2 stream. A larger one would serve senders that are more than a
-/// millisecond away better, and let more lie outside of the budget.
-pub const STREAM_WINDOW_BYTES: u32 = 512 << 10;
+/// Receive window of one HTTP/2 stream: h2 renews it when half of it is used up, so a usual batch
+/// (some 500 kB) comes without waiting for that.
+pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 
-/// Receive window of one HTTP/2 connection. Data is taken out of h2 and charged as it arrives, so
-/// this bounds what lies there between two turns of a connection's tasks.
-pub const CONNECTION_WINDOW_BYTES: u32 = 512 << 10;
+/// Receive window of one HTTP/2 connection, for several batches that are under way at once. It does
+/// not bound memory: data is taken out of h2 and charged as it arrives, and a connection gives way
+/// for that after each buffer that it has read (`stringendo_ring::net`).
+pub const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 
 /// Largest HTTP/2 frame: the protocol's default, which the usual clients never exceed. What came of
 /// a frame lies outside of the budget, so it must be small.

@@ -3,6 +3,10 @@
 //! Bytes come from the kernel in large reads into a buffer that is lent by the core only while it
 //! holds unread bytes, so an idle connection costs no buffer. They go to `h2` or hyper, which
 //! know the protocols; nothing here does.
+//!
+//! A connection that receives faster than its readers look reads so much and then gives way, even
+//! if there is more: what its protocol makes of the bytes is in buffers of its own until the tasks
+//! that it is for have had their turn.
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
@@ -112,16 +116,21 @@ fn explain_bind(address: SocketAddr, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot listen on {address}: {error}: {advice}"))
 }
 
+/// Bytes that one connection receives before other tasks of its class get a turn.
+const TURN_BYTES: usize = read_ahead::BUFFER_BYTES;
+
 /// A connection, read through a large buffer (without which io_uring reads cost 60 % more).
 pub struct TcpStream {
     socket: backend::net::Socket,
     unread: ReadAhead,
+    /// Bytes received since the last time that this gave way or had nothing.
+    turn_bytes: usize,
 }
 
 impl TcpStream {
     fn new(socket: backend::net::Socket) -> io::Result<Self> {
         socket.set_nodelay()?;
-        Ok(Self { socket, unread: ReadAhead::default() })
+        Ok(Self { socket, unread: ReadAhead::default(), turn_bytes: 0 })
     }
 
     /// Connects to `address`.
@@ -159,10 +168,22 @@ impl TcpStream {
     /// From the operating system.
     pub fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         if self.unread.is_empty() {
-            let Self { socket, unread } = self;
-            ready!(unread.poll_fill(|buf| socket.poll_read(context, buf)))?;
+            ready!(self.poll_receive(context))?;
         }
         Poll::Ready(Ok(self.unread.bytes()))
+    }
+
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.turn_bytes >= TURN_BYTES {
+            self.turn_bytes = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let Self { socket, unread, .. } = self;
+        let received = unread.poll_fill(|buf| socket.poll_read(context, buf));
+        self.turn_bytes =
+            if received.is_ready() { self.turn_bytes + unread.bytes().len() } else { 0 };
+        received
     }
 
     /// Whether the peer's first bytes are these; they stay unread. Waits until that is known, which
@@ -188,7 +209,7 @@ impl TcpStream {
             if compared == expected.len() {
                 return Poll::Ready(Ok(true));
             }
-            let Self { socket, unread } = self;
+            let Self { socket, unread, .. } = self;
             if ready!(unread.poll_more(|buf| socket.poll_read(context, buf)))? == 0 {
                 return Poll::Ready(Ok(false));
             }

@@ -42,19 +42,18 @@ pub(crate) fn spawn_aside(name: &str, body: impl FnOnce() + Send + 'static) -> i
     })
 }
 
-/// Does `step` again and again on a thread of its own, with a pause between, as long as the process
-/// lives. For what must go on while cores are busy, and takes microseconds.
+/// Does `step` again and again on a thread of its own, with the pause between that it asks for, as
+/// long as the process lives. For what must go on while cores are busy, and takes microseconds.
 ///
 /// # Errors
 /// When the operating system has no thread to give.
 pub fn repeat_aside(
     name: &str,
-    pause: Duration,
-    mut step: impl FnMut() + Send + 'static,
+    mut step: impl FnMut() -> Duration + Send + 'static,
 ) -> io::Result<()> {
     spawn_aside(name, move || {
         loop {
-            step();
+            let pause = step();
             #[expect(clippy::disallowed_methods, reason = "a thread of its own, not a core's")]
             thread::sleep(pause);
         }

@@ -7,11 +7,12 @@ use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use common::{on_a_core, on_cores};
 use stringendo_ring::net::{TcpListener, TcpStream, ensure_free, resolve};
 use stringendo_ring::oneshot::{Sender, channel};
-use stringendo_ring::{Class, CoreContext, CoreId, spawn};
+use stringendo_ring::{Class, CoreContext, CoreId, offload, spawn};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 async fn read_some(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
@@ -51,6 +52,55 @@ fn any_port() -> SocketAddr {
 /// Bytes that differ at every position of a large buffer.
 fn pattern(count: usize) -> Vec<u8> {
     (0..count).map(|i| (i ^ (i >> 8) ^ (i >> 16)) as u8).collect()
+}
+
+/// Reads until it has to give way, at most so many bytes; how many it was, and whether it gave way.
+fn read_at_once(
+    stream: &mut TcpStream,
+    context: &mut Context<'_>,
+    bytes_max: usize,
+) -> (usize, bool) {
+    let mut space = vec![0; 16 << 10];
+    let mut read = 0;
+    while read < bytes_max {
+        let mut buffer = ReadBuf::new(&mut space);
+        match AsyncRead::poll_read(Pin::new(&mut *stream), context, &mut buffer) {
+            Poll::Pending => return (read, true),
+            Poll::Ready(outcome) => outcome.unwrap(),
+        }
+        read += buffer.filled().len();
+    }
+    (read, false)
+}
+
+#[test]
+fn a_connection_gives_way_however_much_there_is_to_read() {
+    const BYTES: usize = 8 << 20;
+    on_a_core(|| async {
+        let listener = TcpListener::bind(any_port()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let sender = spawn(Class::Query, async move {
+            let send = move || {
+                let mut stream = std::net::TcpStream::connect(address).unwrap();
+                io::Write::write_all(&mut stream, &vec![1; BYTES]).unwrap();
+            };
+            offload(send).await.unwrap();
+        });
+        let mut stream = listener.accept().await.unwrap();
+        let (mut left, mut most) = (BYTES, 0);
+        while left > 0 {
+            let turn = poll_fn(|context| {
+                let (read, gave_way) = read_at_once(&mut stream, context, left);
+                left -= read;
+                most = most.max(read);
+                if gave_way && read == 0 { Poll::Pending } else { Poll::Ready(()) }
+            });
+            turn.await;
+        }
+        // Two buffers: one that was not quite full, and another.
+        assert!(most <= 512 << 10, "{most}");
+        sender.await;
+    });
 }
 
 #[test]
