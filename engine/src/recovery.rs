@@ -3,18 +3,22 @@
 //! From: segment files ([`crate::wal_dir`]). To: sealed segments, which become blocks as always.
 //! Which core reads which file does not matter: every core is asked for live traces.
 
+use std::cell::Cell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use stringendo_proto::walk::{BatchIndex, WalkLimits, walk};
-use stringendo_ring::file::whole;
-use stringendo_ring::{sleep, yield_if_due};
+use stringendo_ring::file::{direct, whole};
+use stringendo_ring::{Class, sleep, spawn, yield_if_due};
+use stringendo_wal::buffer::{AlignedBuf, Pages};
 use stringendo_wal::recover::NotASegment;
 use stringendo_wal::{FrameKind, RecoveredFrame, RecoveryReport, recover};
 
+use crate::budget::Charge;
 use crate::live::LiveSegment;
 use crate::live::index::Placement;
 use crate::metrics::families as family;
@@ -37,22 +41,48 @@ pub enum RecoveryError {
     },
 }
 
-/// Reads back this core's segments.
+/// Reads back this core's segments: while one is indexed, the next is on its way from the disk.
 ///
 /// # Errors
 /// When a file cannot be read or is of a newer format. Damaged parts are reported and counted.
 pub async fn recover_all(shard: &Rc<Shard>, segments: Vec<PathBuf>) -> Result<(), RecoveryError> {
-    for path in segments {
-        recover_file(shard, path).await?;
+    let indexing = Rc::new(Cell::new(false));
+    let begin = |path| {
+        let (shard, indexing) = (Rc::clone(shard), Rc::clone(&indexing));
+        spawn(Class::Ack, async move { read(&shard, path, &indexing).await })
+    };
+    let mut paths = segments.into_iter();
+    let mut coming = paths.next().map(begin);
+    while let Some(reading) = coming.take() {
+        let file = reading.await?;
+        indexing.set(true);
+        coming = paths.next().map(begin);
+        recover_file(shard, file).await?;
+        indexing.set(false);
     }
     Ok(())
 }
 
-async fn recover_file(shard: &Rc<Shard>, path: PathBuf) -> Result<(), RecoveryError> {
-    wait_for_room(shard).await;
-    let file = whole::read(&path, u64::from(u32::MAX)).await?;
+/// A segment's file in memory.
+struct ReadFile {
+    path: PathBuf,
+    bytes: Arc<AlignedBuf>,
+    /// Of the memory; the segment's own later.
+    charge: Charge,
+}
+
+async fn read(shard: &Shard, path: PathBuf, indexing: &Cell<bool>) -> io::Result<ReadFile> {
+    wait_for_room(shard, indexing).await;
+    let bytes = direct::read(&path, u64::from(u32::MAX), AlignedBuf::zeroed).await?;
+    let mut charge = shard.live_charge();
+    charge.resize(bytes.capacity() as u64);
+    Ok(ReadFile { path, bytes: Arc::new(bytes), charge })
+}
+
+async fn recover_file(shard: &Rc<Shard>, file: ReadFile) -> Result<(), RecoveryError> {
+    let ReadFile { path, bytes, charge } = file;
     let mut frames: Vec<RecoveredFrame<'_>> = Vec::new();
-    let (header, report) = match recover(&file, |frame| frames.push(frame)) {
+    let (header, report) = match recover(bytes.as_slice(), |frame| frames.push(frame)) {
         Ok(found) => found,
         Err(NotASegment::Empty) => return Ok(shard.wal.release(&path).await?),
         Err(reason @ NotASegment::NewerFormat(_)) => {
@@ -61,13 +91,13 @@ async fn recover_file(shard: &Rc<Shard>, path: PathBuf) -> Result<(), RecoveryEr
         Err(NotASegment::Damaged) => return Ok(set_aside(shard, &path).await?),
     };
     tell(shard, &path, &report);
-    let mut segment = LiveSegment::new(header.segment_id, path, shard.live_charge());
-    let (image, held) = image(&file, report.end_offset as usize);
+    let mut segment = LiveSegment::new(header.segment_id, path, charge);
+    let (image, held) = image(&bytes, report.end_offset as usize);
     segment.add_chunk(image, held);
     segment.first_frame = Some(shard.now());
     let mut indexer = Indexer { shard, segment: &mut segment, index: BatchIndex::default() };
     for frame in &frames {
-        indexer.add(&file, frame);
+        indexer.add(bytes.as_slice(), frame);
         yield_if_due().await;
     }
     segment.recharge();
@@ -81,11 +111,11 @@ async fn recover_file(shard: &Rc<Shard>, path: PathBuf) -> Result<(), RecoveryEr
 
 /// What was written to a file, and the memory that it holds: all of the file's, or a copy if most
 /// of the file is zeros or of a former life.
-fn image(file: &Bytes, used: usize) -> (Bytes, usize) {
+fn image(file: &Arc<AlignedBuf>, used: usize) -> (Bytes, usize) {
     if used < file.len() / 2 {
-        return (Bytes::copy_from_slice(&file[..used]), used);
+        return (Bytes::copy_from_slice(&file.as_slice()[..used]), used);
     }
-    (file.slice(..used), file.len())
+    (Pages(Arc::clone(file)).bytes().slice(..used), file.capacity())
 }
 
 struct Indexer<'a> {
@@ -112,12 +142,11 @@ impl Indexer<'_> {
     }
 }
 
-/// Segments are read back while earlier ones are encoded; no more of them at once than the budget
-/// allows.
-async fn wait_for_room(shard: &Shard) {
-    while !shard.sealed.borrow().is_empty()
-        && !shard.budget.has_room(shard.settings.segment_bytes * 2)
-    {
+/// Segments are read back while earlier ones are indexed and encoded; no more of them at once than
+/// the budget allows.
+async fn wait_for_room(shard: &Shard, indexing: &Cell<bool>) {
+    let is_first = || shard.sealed.borrow().is_empty() && !indexing.get();
+    while !is_first() && !shard.budget.has_room(shard.settings.segment_bytes * 2) {
         sleep(Duration::from_millis(20)).await;
     }
 }

@@ -14,6 +14,7 @@ pub use wal::WalFile;
 use crate::offload;
 
 mod block;
+pub mod direct;
 mod wal;
 pub mod whole;
 

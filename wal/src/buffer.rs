@@ -1,10 +1,9 @@
 //! Page-aligned memory for direct I/O, without unsafe code.
 //!
-//! Filled by [`crate::group`] (a group that gathers) or by [`AlignedBuf::from_reader`] (a segment
-//! that is read back); from here the bytes go to the disk as whole pages and to the engine as
+//! Filled by [`crate::group`] (a group that gathers) or by who reads a segment back
+//! ([`AlignedBuf::zeroed`]); from here the bytes go to the disk as whole pages and to the engine as
 //! [`Bytes`] over the same memory. Knows nothing of frames.
 
-use std::io;
 use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
@@ -35,38 +34,9 @@ impl AlignedBuf {
         Self { pages: Vec::with_capacity(bytes.div_ceil(PAGE_BYTES)), len: 0 }
     }
 
-    /// All that `reader` yields, read without a copy in between.
-    ///
-    /// # Errors
-    /// From the reader; `InvalidData` if it yields more than `bytes_max`.
-    pub fn from_reader(reader: &mut impl io::Read, bytes_max: usize) -> io::Result<Self> {
-        let mut buf = Self::with_capacity(0);
-        loop {
-            if buf.len == buf.pages.len() * PAGE_BYTES {
-                buf.grow_for_reading(bytes_max);
-            }
-            let end = buf.len;
-            let room = &mut buf.memory_mut()[end..];
-            match reader.read(room) {
-                Ok(0) => return Ok(buf),
-                Ok(n) => buf.len += n,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-            if buf.len > bytes_max {
-                let message = format!("more than {bytes_max} bytes");
-                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-            }
-        }
-    }
-
-    /// Doubles the memory, at least one page and at most one page over `bytes_max`.
-    fn grow_for_reading(&mut self, bytes_max: usize) {
-        const FIRST_PAGES: usize = 16;
-        let wanted = (self.pages.len() * 2).max(FIRST_PAGES);
-        let most = bytes_max / PAGE_BYTES + 1;
-        let pages = wanted.min(most).max(self.pages.len() + 1);
-        self.pages.resize(pages, Page::zeroed());
+    /// Zeros, to be written over: memory that nobody has touched.
+    pub fn zeroed(bytes: usize) -> Self {
+        Self { pages: bytemuck::zeroed_vec(bytes.div_ceil(PAGE_BYTES)), len: bytes }
     }
 
     /// Bytes written.
@@ -158,6 +128,14 @@ impl AsRef<[u8]> for AlignedBuf {
     /// The page view, for direct I/O.
     fn as_ref(&self) -> &[u8] {
         self.as_pages()
+    }
+}
+
+impl AsMut<[u8]> for AlignedBuf {
+    /// The page view, for direct I/O.
+    fn as_mut(&mut self) -> &mut [u8] {
+        let pages = self.len.div_ceil(PAGE_BYTES);
+        bytemuck::cast_slice_mut(&mut self.pages[..pages])
     }
 }
 
