@@ -15,8 +15,8 @@ use stringendo_ring::repeat_aside;
 use crate::allocator;
 
 const MIB: u64 = 1 << 20;
-/// Between two looks at the limit. A core that fills memory as fast as it can takes some MiB in that
-/// time.
+/// Between two looks at the limit. A core that fills memory as fast as it can takes some MiB in
+/// that time.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Between two looks far from the limit.
 const LOOK_EVERY_MAX: Duration = Duration::from_millis(100);
