@@ -41,6 +41,7 @@ use self::trace::{Shredder, Stored};
 use crate::bloom::BloomBuilder;
 use crate::filters::Assembly;
 use crate::meta::{self, BlockMeta, DedicatedColumn, DedicatedScope};
+use crate::schema::CREATED_BY;
 use crate::{index, schema};
 
 /// What to write and how.
@@ -132,7 +133,7 @@ const PAGE_READ_BYTES_MAX: u64 = 8 << 20;
 /// in Tempo's estimate, and no dictionary page may come near 2 GiB.
 const ROW_GROUP_MEMORY_MAX: usize = 512 << 20;
 
-const CREATED_BY: &str = concat!("stringendo version ", env!("CARGO_PKG_VERSION"));
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Encodes one block.
 pub struct BlockEncoder {
@@ -353,7 +354,8 @@ impl BlockEncoder {
 
     fn into_block(self, filters: Bytes) -> FinishedBlock {
         let row_groups = self.file.row_groups() as u32;
-        let (data, footer_size) = self.file.finish(&self.columns.schema, CREATED_BY);
+        let (data, footer_size) =
+            self.file.finish(&self.columns.schema, &format!("{CREATED_BY}{VERSION}"));
         let blooms = self.bloom.finish();
         let time = |nanos| match self.traces {
             0 => "0001-01-01T00:00:00Z".to_owned(),

@@ -27,6 +27,7 @@ pub(crate) mod footer;
 mod ids;
 pub(crate) mod levels;
 pub(crate) mod page;
+pub(crate) mod parts;
 mod ranges;
 mod rle;
 mod rows;
@@ -361,7 +362,8 @@ impl BlockReader {
         let (Some(codec), Some(physical)) = (chunk.codec, leaf.physical) else {
             return Err(ReadError::Unsupported(format!("codec or type of column {}", leaf.path)));
         };
-        Ok(ColumnKind { physical, codec, max_rep: leaf.max_rep, max_def: leaf.max_def })
+        let (max_rep, max_def, is_framed) = (leaf.max_rep, leaf.max_def, self.footer.is_own);
+        Ok(ColumnKind { physical, codec, max_rep, max_def, is_framed })
     }
 }
 

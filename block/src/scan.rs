@@ -22,6 +22,7 @@ mod keys;
 mod lookup;
 mod needs;
 mod newest;
+mod page_keys;
 mod pages;
 mod plan;
 mod probe;

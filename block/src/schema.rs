@@ -12,6 +12,9 @@ use parquet::schema::types::{Type, TypePtr};
 
 use crate::meta::{DedicatedColumn, DedicatedOption, DedicatedScope, DedicatedType};
 
+/// What `created_by` of our files begins with.
+pub const CREATED_BY: &str = "stringendo version ";
+
 /// Spare string columns per scope.
 pub const DEDICATED_STRINGS_MAX: usize = 20;
 /// Spare integer columns per scope.

@@ -160,6 +160,9 @@ fn searches(block: &FinishedBlock, reader: &BlockReader) -> Vec<(&'static str, S
         ("a service", request(resource("service.name"), service(block, reader))),
         ("every name", request(ScanField::Name, (bytes(), any()))),
         ("every span of a generic key", request(span("session.id"), (bytes(), any()))),
+        ("large numbers, generic", request(span("db.rows"), numbers(1_000_000_000))),
+        ("what a rate by service reads", all_of(resource("service.name"))),
+        ("what quantiles read", all_of(ScanField::Duration)),
         ("no needs", ScanRequest { needs: Needs::default(), ..request(ScanField::Name, none()) }),
     ]
 }
@@ -202,6 +205,13 @@ fn request(field: ScanField, (types, (numbers, accepts)): Asked) -> ScanRequest 
     let needs = Needs { wanted: Wanted::AnyNeed, needs: vec![vec![test]] };
     let fields = vec![field];
     ScanRequest { fields, end_unix_nanos: u64::MAX, needs, ..ScanRequest::default() }
+}
+
+/// What metrics read: the field and the start of every span.
+fn all_of(field: ScanField) -> ScanRequest {
+    let end_unix_nanos = u64::MAX;
+    let fields = vec![field];
+    ScanRequest { fields, end_unix_nanos, span_starts: true, ..ScanRequest::default() }
 }
 
 /// Some text that the field holds in the block.

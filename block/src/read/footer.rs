@@ -13,6 +13,7 @@ use super::ReadError;
 use super::page::Codec;
 use super::thrift::{BadThrift, Thrift, kind};
 use super::values::Physical;
+use crate::schema::CREATED_BY;
 
 /// Most leaves in a schema; Tempo's has at most some 170.
 const LEAVES_MAX: usize = 1024;
@@ -80,6 +81,8 @@ pub(crate) struct RowGroup {
 /// What a footer says.
 #[derive(Clone, Debug)]
 pub(crate) struct Footer {
+    /// Whether this program wrote the file.
+    pub(crate) is_own: bool,
     pub(crate) leaves: Vec<Leaf>,
     pub(crate) row_groups: Vec<RowGroup>,
 }
@@ -88,12 +91,13 @@ pub(crate) struct Footer {
 pub(crate) fn parse(bytes: &[u8], data_end: u64) -> Result<Footer, ReadError> {
     let raw = read_file(&mut Thrift::new(bytes))
         .map_err(|BadThrift| damaged("data.parquet: footer does not parse"))?;
+    let is_own = raw.created_by.starts_with(CREATED_BY.as_bytes());
     let leaves = flatten(&raw.schema)?;
     let mut row_groups = Vec::with_capacity(raw.row_groups.len());
     for (number, group) in raw.row_groups.into_iter().enumerate() {
         row_groups.push(check_row_group(number, group, &leaves, data_end)?);
     }
-    Ok(Footer { leaves, row_groups })
+    Ok(Footer { is_own, leaves, row_groups })
 }
 
 fn damaged(what: impl Into<String>) -> ReadError {
@@ -104,6 +108,7 @@ fn damaged(what: impl Into<String>) -> ReadError {
 struct RawFile<'a> {
     schema: Vec<RawElement<'a>>,
     row_groups: Vec<RawRowGroup>,
+    created_by: &'a [u8],
 }
 
 #[derive(Clone, Copy, Default)]
@@ -146,6 +151,7 @@ fn read_file<'a>(thrift: &mut Thrift<'a>) -> Result<RawFile<'a>, BadThrift> {
         match (id, ty) {
             (2, kind::LIST) => file.schema = read_list(t, 4, read_element)?,
             (4, kind::LIST) => file.row_groups = read_list(t, 64, read_row_group)?,
+            (6, kind::BINARY) => file.created_by = t.binary()?,
             _ => t.skip(ty)?,
         }
         Ok(())

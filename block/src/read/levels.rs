@@ -1,78 +1,76 @@
-//! Levels of a page: which row, and which item of it, each value belongs to.
+//! Repetition and definition levels of pages, decoded.
 //!
-//! From: [`super::page`]. To: rows and scans. Columns of one list share their levels, which are
-//! decoded once for all of them.
+//! From: [`super::page`]. To: [`super::stream`] and `scan`. All columns of a list repeat the same
+//! levels: what was decoded last is known by its bytes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::page::ColumnKind;
+use super::parts::Part;
 use super::rle::decode_hybrid;
 use super::values::BadPage;
 
 /// The levels of a page.
 #[derive(Debug)]
 pub(crate) struct Levels {
-    pub(crate) rep: Vec<u8>,
+    /// Columns of one list share them.
+    pub(crate) rep: Arc<Repetition>,
     pub(crate) def: Vec<u8>,
-    /// Per row where its levels begin; one more for the end.
-    pub(crate) row_levels: Vec<u32>,
     /// Per row where its values begin; one more for the end.
     pub(crate) row_values: Vec<u32>,
 }
 
-fn level_run(bytes: &[u8], max: u8, count: usize) -> Result<Vec<u8>, BadPage> {
-    if max == 0 {
-        return Ok(vec![0; count]);
+/// The repetition levels of a page.
+#[derive(Debug)]
+pub(crate) struct Repetition {
+    pub(crate) levels: Vec<u8>,
+    /// Per row where its levels begin; one more for the end.
+    pub(crate) rows: Vec<u32>,
+    highest: u8,
+}
+
+impl Repetition {
+    /// A page begins with a row, as every known writer does.
+    fn decode(bytes: &[u8], max: u8, count: usize) -> Result<Self, BadPage> {
+        let (levels, highest) = level_run(bytes, max, count)?;
+        if levels.first().is_some_and(|rep| *rep != 0) {
+            return Err(BadPage("page begins inside a row"));
+        }
+        let begins = levels.iter().filter(|rep| **rep == 0).count();
+        let mut rows = Vec::with_capacity(begins + 1);
+        rows.extend(memchr::memchr_iter(0, &levels).map(|at| at as u32));
+        rows.push(levels.len() as u32);
+        Ok(Self { levels, rows, highest })
     }
-    let mut levels = Vec::new();
-    let bit_width = (u8::BITS - max.leading_zeros()) as u8;
-    decode_hybrid(bytes, bit_width, count, &mut levels)?;
-    // Not `all`: that would look at them one by one.
-    match levels.iter().fold(0, |highest, level| highest.max(*level)) <= max {
-        true => Ok(levels),
-        false => Err(BadPage("level above the column's maximum")),
+
+    /// How many rows there are.
+    pub(crate) fn row_count(&self) -> usize {
+        self.rows.len() - 1
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.levels.capacity() + self.rows.capacity() * size_of::<u32>()
     }
 }
 
 impl Levels {
-    /// Decodes `count` levels of each kind.
-    pub(super) fn decode(
-        column: &ColumnKind,
-        rep: &[u8],
-        def: &[u8],
-        count: usize,
-    ) -> Result<Self, BadPage> {
-        let rep = level_run(rep, column.max_rep, count)?;
-        Self::new(column, rep, level_run(def, column.max_def, count)?)
-    }
-
-    /// Finds where rows begin, in levels and in values. A page begins with a row, as every known
-    /// writer does.
-    fn new(column: &ColumnKind, rep: Vec<u8>, def: Vec<u8>) -> Result<Self, BadPage> {
-        if rep.first().is_some_and(|rep| *rep != 0) {
-            return Err(BadPage("page begins inside a row"));
-        }
-        let rows = rep.iter().filter(|rep| **rep == 0).count();
-        let mut row_levels = Vec::with_capacity(rows + 1);
-        row_levels.extend(memchr::memchr_iter(0, &rep).map(|at| at as u32));
-        row_levels.push(rep.len() as u32);
-        let mut row_values = Vec::with_capacity(rows + 1);
+    /// Finds where the values of rows begin.
+    pub(super) fn new(rep: Arc<Repetition>, def: Vec<u8>, max_def: u8) -> Self {
+        let mut row_values = Vec::with_capacity(rep.rows.len());
         let mut value = 0_u32;
         row_values.push(value);
-        for row in row_levels.windows(2) {
+        for row in rep.rows.windows(2) {
             let def = &def[row[0] as usize..row[1] as usize];
-            value += def.iter().filter(|def| **def == column.max_def).count() as u32;
+            value += def.iter().filter(|def| **def == max_def).count() as u32;
             row_values.push(value);
         }
-        Ok(Self { rep, def, row_levels, row_values })
+        Self { rep, def, row_values }
     }
 
     /// How many rows there are.
     pub(crate) fn rows(&self) -> usize {
-        self.row_levels.len() - 1
+        self.rep.row_count()
     }
 
     /// How many values there are.
@@ -80,99 +78,126 @@ impl Levels {
         self.row_values.last().map_or(0, |end| *end as usize)
     }
 
-    /// Memory held.
-    pub(super) fn memory_bytes(&self) -> usize {
-        let positions = self.row_levels.capacity() + self.row_values.capacity();
-        self.rep.capacity() + self.def.capacity() + positions * size_of::<u32>()
+    /// Memory held; of shared levels, too, as if they were not.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.rep.memory_bytes()
+            + self.def.capacity()
+            + self.row_values.capacity() * size_of::<u32>()
     }
 }
 
-/// Levels that were decoded last. All columns of a list that have a value per item have the same
-/// ones, in the same bytes if one writer wrote them.
-#[derive(Debug, Default)]
-pub(crate) struct KnownLevels {
-    known: VecDeque<Known>,
+/// Decodes `count` definition levels.
+pub(super) fn definitions(part: &Part, max: u8, count: usize) -> Result<Vec<u8>, BadPage> {
+    Ok(level_run(&part.levels()?, max, count)?.0)
 }
 
-#[derive(Debug)]
-struct Known {
-    bytes: LevelBytes,
-    /// The same, compressed as a frame of its own.
-    frame: Option<Bytes>,
-    levels: Arc<Levels>,
+/// Also gives the highest.
+fn level_run(bytes: &[u8], max: u8, count: usize) -> Result<(Vec<u8>, u8), BadPage> {
+    if max == 0 {
+        return Ok((vec![0; count], 0));
+    }
+    let mut levels = Vec::new();
+    decode_hybrid(bytes, bit_width(max), count, &mut levels)?;
+    // Not `all`: that would look at them one by one.
+    let highest = levels.iter().fold(0, |highest, level| highest.max(*level));
+    if highest <= max { Ok((levels, highest)) } else { Err(ABOVE) }
+}
+
+const ABOVE: BadPage = BadPage("level above the column's maximum");
+
+pub(super) fn bit_width(max: u8) -> u8 {
+    (u8::BITS - max.leading_zeros()) as u8
+}
+
+/// Levels that were decoded last.
+#[derive(Debug, Default)]
+pub(crate) struct KnownLevels {
+    levels: Known<(LevelBytes, LevelBytes), Levels>,
+    repetitions: Known<LevelBytes, Repetition>,
 }
 
 /// Levels as they are in the file, and all that their meaning depends on.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct LevelBytes {
-    rep: Bytes,
-    def: Bytes,
-    kind: LevelKind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct LevelKind {
-    max_rep: u8,
-    max_def: u8,
+    part: Part,
+    bit_width: u8,
     count: usize,
 }
 
 impl LevelBytes {
-    /// Their length in a page, with the lengths before them.
-    fn plain_len(&self) -> usize {
-        let prefixed = |bytes: &Bytes, max| if max == 0 { 0 } else { 4 + bytes.len() };
-        prefixed(&self.rep, self.kind.max_rep) + prefixed(&self.def, self.kind.max_def)
+    fn of(part: &Part, max: u8, count: usize) -> Self {
+        Self { part: part.clone(), bit_width: bit_width(max), count }
+    }
+}
+
+/// What was made of some bytes last.
+#[derive(Debug)]
+struct Known<K, V>(VecDeque<(K, Arc<V>)>);
+
+impl<K, V> Default for Known<K, V> {
+    fn default() -> Self {
+        Self(VecDeque::new())
+    }
+}
+
+impl<K: PartialEq, V> Known<K, V> {
+    /// A scan reads columns of fewer lists; a whole row has columns of one list some way apart.
+    const KEPT: usize = 8;
+
+    fn find(&self, key: &K) -> Option<Arc<V>> {
+        let (_, known) = self.0.iter().find(|(known, _)| known == key)?;
+        Some(Arc::clone(known))
+    }
+
+    fn keep(&mut self, key: K, value: &Arc<V>) {
+        if self.0.len() == Self::KEPT {
+            self.0.pop_back();
+        }
+        self.0.push_front((key, Arc::clone(value)));
     }
 }
 
 impl KnownLevels {
-    /// A scan reads columns of so many lists, or little more; a whole row has twice as many, in
-    /// an order that has few between those of one list.
-    const KEPT: usize = 8;
     /// Levels of larger pages are not kept: what is kept is not charged.
     const COUNT_MAX: usize = 1 << 17;
 
-    /// The levels of a page, decoded or known. `frame` is the first of several frames that the page
-    /// consists of.
-    pub(super) fn levels(
+    /// The levels of a page of `count` entries, decoded or known.
+    pub(crate) fn levels(
         &mut self,
         column: &ColumnKind,
+        (rep, def): (&Part, &Part),
         count: usize,
-        (rep, def): (&Bytes, &Bytes),
-        frame: Option<Bytes>,
     ) -> Result<Arc<Levels>, BadPage> {
-        let kind = LevelKind { max_rep: column.max_rep, max_def: column.max_def, count };
-        let bytes = LevelBytes { rep: rep.clone(), def: def.clone(), kind };
-        if let Some(known) = self.known.iter().find(|known| known.bytes == bytes) {
-            return Ok(Arc::clone(&known.levels));
+        // Which definition level means a value is not in the bytes.
+        let def_key = LevelBytes { bit_width: column.max_def, ..LevelBytes::of(def, 0, count) };
+        let key = (LevelBytes::of(rep, column.max_rep, count), def_key);
+        if let Some(known) = self.levels.find(&key) {
+            return if known.rep.highest <= column.max_rep { Ok(known) } else { Err(ABOVE) };
         }
-        let levels = Arc::new(Levels::decode(column, rep, def, count)?);
+        let repetition = self.repetition(column, rep, count)?;
+        let def = definitions(def, column.max_def, count)?;
+        let levels = Arc::new(Levels::new(repetition, def, column.max_def));
         if count <= Self::COUNT_MAX {
-            self.known.truncate(Self::KEPT - 1);
-            // The frame was decompressed with all that follows, so it has the length that it says.
-            let is_alone = |frame: &Bytes| {
-                let length = zstd::zstd_safe::get_frame_content_size(frame).ok().flatten();
-                length == Some(bytes.plain_len() as u64)
-            };
-            let frame = frame.filter(is_alone);
-            self.known.push_front(Known { bytes, frame, levels: Arc::clone(&levels) });
+            self.levels.keep(key, &levels);
         }
         Ok(levels)
     }
 
-    /// The levels of a page that begins with this frame, if it holds them alone and they are known;
-    /// and their length in the page.
-    pub(super) fn of_frame(
-        &self,
+    /// The repetition levels of a page of `count` entries, decoded or known.
+    pub(crate) fn repetition(
+        &mut self,
         column: &ColumnKind,
+        rep: &Part,
         count: usize,
-        frame: &Bytes,
-    ) -> Option<(Arc<Levels>, usize)> {
-        let kind = LevelKind { max_rep: column.max_rep, max_def: column.max_def, count };
-        let is_same = |known: &&Known| {
-            known.bytes.kind == kind && known.frame.as_ref().is_some_and(|known| known == frame)
-        };
-        let known = self.known.iter().find(is_same)?;
-        Some((Arc::clone(&known.levels), known.bytes.plain_len()))
+    ) -> Result<Arc<Repetition>, BadPage> {
+        let key = LevelBytes::of(rep, column.max_rep, count);
+        if let Some(known) = self.repetitions.find(&key) {
+            return if known.highest <= column.max_rep { Ok(known) } else { Err(ABOVE) };
+        }
+        let decoded = Arc::new(Repetition::decode(&rep.levels()?, column.max_rep, count)?);
+        if count <= Self::COUNT_MAX {
+            self.repetitions.keep(key, &decoded);
+        }
+        Ok(decoded)
     }
 }

@@ -3,13 +3,12 @@
 //! From: bytes of a column chunk ([`super::stream`]). To: rows. Input is not trusted: sizes in
 //! headers are checked against the bytes at hand and the limits below before anything is allocated.
 
-use std::cell::RefCell;
-use std::io::Read;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::levels::{KnownLevels, Levels};
+use super::levels::{KnownLevels, Levels, bit_width, definitions};
+use super::parts::{Parts, decompress};
 use super::thrift::{BadThrift, Thrift, kind};
 use super::values::{
     BadPage, Dictionary, Physical, Values, decode, decode_code_list, decode_dictionary, is_codes,
@@ -20,8 +19,6 @@ use super::values::{
 const PAGE_BYTES_MAX: usize = 256 << 20;
 /// Most values in a page. A default row group holds at most some 14 million attributes.
 const PAGE_VALUES_MAX: usize = 1 << 24;
-/// Snappy cannot shrink anything to less than 3 bytes in 64.
-const SNAPPY_RATIO_MAX: usize = 24;
 
 /// Codecs that are read; LZ4, LZO and Brotli are not (Tempo writes none of them).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +36,8 @@ pub(crate) struct ColumnKind {
     pub(crate) codec: Codec,
     pub(crate) max_rep: u8,
     pub(crate) max_def: u8,
+    /// Whether compressed levels and values are frames of their own, as we write them.
+    pub(crate) is_framed: bool,
 }
 
 /// Kinds of page.
@@ -202,29 +201,41 @@ impl Page {
 #[derive(Debug)]
 pub(crate) struct RawPage {
     header: PageHeader,
-    rep: Bytes,
-    def: Bytes,
-    data: Bytes,
+    parts: Parts,
 }
 
-/// Checks and decompresses a data page from the bytes after its header.
+/// Checks a data page and finds its parts in the bytes after its header.
 pub(crate) fn open_page(
     column: &ColumnKind,
     header: &PageHeader,
     body: &Bytes,
 ) -> Result<RawPage, BadPage> {
     check_crc(header, body)?;
-    match header.kind {
-        PageKind::DataV2 => split_v2(column, header, body),
-        PageKind::DataV1 => split_v1(column, header, body),
-        _ => Err(BadPage("no data page")),
-    }
+    let plain_len = header.uncompressed_len;
+    let parts = match header.kind {
+        PageKind::DataV2 => {
+            let levels = (header.rep_len, header.def_len);
+            Parts::of_v2(column, levels, (header.is_compressed, plain_len), body)?
+        }
+        PageKind::DataV1 => Parts::of_v1(column, plain_len, body)?,
+        _ => return Err(BadPage("no data page")),
+    };
+    Ok(RawPage { header: *header, parts })
 }
 
 impl RawPage {
     /// Its levels.
-    pub(crate) fn levels(&self, column: &ColumnKind) -> Result<Levels, BadPage> {
-        Levels::decode(column, &self.rep, &self.def, self.header.values)
+    pub(crate) fn levels(
+        &self,
+        column: &ColumnKind,
+        known: &mut KnownLevels,
+    ) -> Result<Arc<Levels>, BadPage> {
+        known.levels(column, (&self.parts.rep, &self.parts.def), self.header.values)
+    }
+
+    /// Its definition levels alone.
+    pub(crate) fn definitions(&self, column: &ColumnKind) -> Result<Vec<u8>, BadPage> {
+        definitions(&self.parts.def, column.max_def, self.header.values)
     }
 
     /// How many values are there, as far as its header says.
@@ -239,7 +250,7 @@ impl RawPage {
 
     /// Its `present` values as codes of a dictionary.
     pub(crate) fn codes(&self, present: usize) -> Result<Vec<u32>, BadPage> {
-        decode_code_list(&self.data, present)
+        decode_code_list(&self.parts.values.values()?, present)
     }
 
     /// Its `present` values.
@@ -249,9 +260,20 @@ impl RawPage {
         present: usize,
         dictionary: Option<&Dictionary>,
     ) -> Result<Values, BadPage> {
-        let encoding = self.header.encoding;
-        decode(column.physical, encoding, &self.data, present, dictionary, PAGE_BYTES_MAX)
+        let (encoding, data) = (self.header.encoding, self.parts.values.values()?);
+        decode(column.physical, encoding, &data, present, dictionary, PAGE_BYTES_MAX)
     }
+}
+
+/// Whether the bytes of two pages show that their repetition levels are the same.
+pub(crate) fn has_same_repetition(
+    one: (&ColumnKind, &RawPage),
+    other: (&ColumnKind, &RawPage),
+) -> bool {
+    let width = |column: &ColumnKind| bit_width(column.max_rep);
+    width(one.0) == width(other.0)
+        && one.1.header.values == other.1.header.values
+        && one.1.parts.rep == other.1.parts.rep
 }
 
 /// Decodes a data page from the bytes after its header.
@@ -262,44 +284,13 @@ pub(crate) fn decode_page(
     dictionary: Option<&Dictionary>,
     known: &mut KnownLevels,
 ) -> Result<Page, BadPage> {
-    let (raw, levels) = open_with_levels(column, header, body, known)?;
+    let raw = open_page(column, header, body)?;
+    let levels = raw.levels(column, known)?;
     if header.rows.is_some_and(|rows| rows != levels.rows()) {
         return Err(BadPage("rows are not as many as the header says"));
     }
     let values = raw.values(column, levels.present(), dictionary)?;
     Ok(Page { levels, values })
-}
-
-/// Checks and decompresses a data page. Levels that are a frame of their own, as our own writer has
-/// them, are not decompressed again if they are known.
-fn open_with_levels(
-    column: &ColumnKind,
-    header: &PageHeader,
-    body: &Bytes,
-    known: &mut KnownLevels,
-) -> Result<(RawPage, Arc<Levels>), BadPage> {
-    let frame = match (header.kind, column.codec) {
-        (PageKind::DataV1, Codec::Zstd) => first_frame(body),
-        _ => None,
-    };
-    let seen = frame.as_ref().and_then(|frame| known.of_frame(column, header.values, frame));
-    if let (Some((levels, plain_len)), Some(frame)) = (seen, &frame) {
-        check_crc(header, body)?;
-        let data_len = header.uncompressed_len.checked_sub(plain_len);
-        let data_len = data_len.ok_or(BadPage("levels are longer than the page"))?;
-        let data = decompress(column.codec, &body.slice(frame.len()..), data_len)?;
-        let (rep, def) = (Bytes::new(), Bytes::new());
-        return Ok((RawPage { header: *header, rep, def, data }, levels));
-    }
-    let raw = open_page(column, header, body)?;
-    let levels = known.levels(column, header.values, (&raw.rep, &raw.def), frame)?;
-    Ok((raw, levels))
-}
-
-/// The first of several frames.
-fn first_frame(body: &Bytes) -> Option<Bytes> {
-    let length = zstd::zstd_safe::find_frame_compressed_size(body).ok()?;
-    (length < body.len()).then(|| body.slice(..length))
 }
 
 /// Decodes a dictionary page from the bytes after its header.
@@ -322,75 +313,4 @@ fn check_crc(header: &PageHeader, body: &[u8]) -> Result<(), BadPage> {
         Some(crc) if crc != crc32fast::hash(body) => Err(BadPage("checksum does not match")),
         _ => Ok(()),
     }
-}
-
-fn split_v2(column: &ColumnKind, header: &PageHeader, body: &Bytes) -> Result<RawPage, BadPage> {
-    let levels_len = header.rep_len.saturating_add(header.def_len);
-    if levels_len > body.len() || levels_len > header.uncompressed_len {
-        return Err(BadPage("levels are longer than the page"));
-    }
-    let data = body.slice(levels_len..);
-    let data = match header.is_compressed {
-        true => decompress(column.codec, &data, header.uncompressed_len - levels_len)?,
-        false => data,
-    };
-    let (rep, def) = (body.slice(..header.rep_len), body.slice(header.rep_len..levels_len));
-    Ok(RawPage { header: *header, rep, def, data })
-}
-
-fn split_v1(column: &ColumnKind, header: &PageHeader, body: &Bytes) -> Result<RawPage, BadPage> {
-    let body = decompress(column.codec, body, header.uncompressed_len)?;
-    let (rep, body) = prefixed(body, column.max_rep)?;
-    let (def, data) = prefixed(body, column.max_def)?;
-    Ok(RawPage { header: *header, rep, def, data })
-}
-
-/// Levels that have their length before them, and what follows.
-fn prefixed(bytes: Bytes, max: u8) -> Result<(Bytes, Bytes), BadPage> {
-    if max == 0 {
-        return Ok((Bytes::new(), bytes));
-    }
-    let (length, rest) = bytes.split_first_chunk::<4>().ok_or(BadPage("levels are cut short"))?;
-    let length = u32::from_le_bytes(*length) as usize;
-    if length > rest.len() {
-        return Err(BadPage("levels are cut short"));
-    }
-    Ok((bytes.slice(4..4 + length), bytes.slice(4 + length..)))
-}
-
-thread_local! {
-    /// Its tables are large for a page: making them anew for every page costs more than the page.
-    static UNZSTD: RefCell<zstd::bulk::Decompressor<'static>> = RefCell::default();
-}
-
-fn decompress(codec: Codec, bytes: &Bytes, expected_len: usize) -> Result<Bytes, BadPage> {
-    let plain = match codec {
-        Codec::None => bytes.clone(),
-        _ if expected_len == 0 => Bytes::new(),
-        Codec::Snappy => Bytes::from(decompress_snappy(bytes, expected_len)?),
-        Codec::Zstd => {
-            let plain = UNZSTD.with_borrow_mut(|unzstd| unzstd.decompress(bytes, expected_len));
-            Bytes::from(plain.map_err(|_| BadPage("zstd data"))?)
-        }
-        Codec::Gzip => Bytes::from(decompress_gzip(bytes, expected_len)?),
-    };
-    match plain.len() == expected_len {
-        true => Ok(plain),
-        false => Err(BadPage("page decompresses to another length than its header says")),
-    }
-}
-
-fn decompress_snappy(bytes: &[u8], expected_len: usize) -> Result<Vec<u8>, BadPage> {
-    let length = snap::raw::decompress_len(bytes).map_err(|_| BadPage("snappy data"))?;
-    if length != expected_len || length / SNAPPY_RATIO_MAX > bytes.len() {
-        return Err(BadPage("snappy data of an impossible length"));
-    }
-    snap::raw::Decoder::new().decompress_vec(bytes).map_err(|_| BadPage("snappy data"))
-}
-
-fn decompress_gzip(bytes: &[u8], expected_len: usize) -> Result<Vec<u8>, BadPage> {
-    let mut plain = Vec::new();
-    let mut reader = flate2::read::MultiGzDecoder::new(bytes).take(expected_len as u64 + 1);
-    reader.read_to_end(&mut plain).map_err(|_| BadPage("gzip data"))?;
-    Ok(plain)
 }

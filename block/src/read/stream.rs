@@ -23,7 +23,7 @@ pub(crate) struct DecodeBudget {
     peak_bytes: u64,
     /// Bytes of the file that were decoded.
     pub(crate) read_bytes: u64,
-    levels: KnownLevels,
+    pub(crate) levels: KnownLevels,
 }
 
 impl Default for DecodeBudget {
@@ -244,11 +244,11 @@ impl ColumnStream {
         let page = self.page.as_ref()?;
         let place = |row: u64| usize::try_from(row.checked_sub(self.page_first_row)?).ok();
         let (first, end) = (place(rows.start)?, place(rows.end)?);
-        let Levels { rep, def, row_levels, row_values } = &*page.levels;
-        let levels = *row_levels.get(first)? as usize..*row_levels.get(end)? as usize;
+        let Levels { rep, def, row_values } = &*page.levels;
+        let levels = *rep.rows.get(first)? as usize..*rep.rows.get(end)? as usize;
         let first_value = row_values[first] as usize;
         Some(RowSlice {
-            rep: rep.get(levels.clone())?,
+            rep: rep.levels.get(levels.clone())?,
             def: &def[levels],
             values: &page.values,
             first_value,
@@ -261,7 +261,7 @@ impl ColumnStream {
     /// itself whatever it has.
     pub(crate) fn rows_within(&self, row: u64, entries: usize) -> u64 {
         let Some(page) = &self.page else { return row };
-        let row_levels = &page.levels.row_levels;
+        let row_levels = &page.levels.rep.rows;
         let at = (row.saturating_sub(self.page_first_row) as usize).min(page.rows());
         let most = (row_levels[at] as usize).saturating_add(entries);
         let fitting = row_levels[at..].partition_point(|level| *level as usize <= most);

@@ -179,12 +179,14 @@ impl Asking<'_> {
         if numbers.is_some_and(|numbers| numbers.excludes(&chunk.bounds)) {
             return Ok(None);
         }
-        if let Some(keyed) = &probe.keyed {
+        if let Some(keyed) = &mut probe.keyed {
             let key = keyed.key.clone();
             let is_key: Accepts = Arc::new(move |value| value == Scalar::Bytes(&key));
-            if self.is_excluded(keyed.key_column, &is_key)?.0 {
+            let (is_excluded, codes) = self.is_excluded(keyed.key_column, &is_key)?;
+            if is_excluded {
                 return Ok(None);
             }
+            keyed.codes = codes;
         }
         let (is_excluded, codes) = self.is_excluded(probe.column, &probe.accepts)?;
         probe.codes = codes;

@@ -1,20 +1,20 @@
 //! One probe, asked of the data pages of its column.
 //!
 //! From: [`super::sift`]. To: sets of rows. Values are looked at without levels first; only pages
-//! where one passes have their levels decoded.
+//! where one passes have their levels decoded. Whether they belong to the wanted key is asked of
+//! whole pages ([`super::page_keys`]).
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use super::keys::KeyMatcher;
 use super::lookup::NumberRange;
 use super::needs::Scalar;
-use super::probe::{CodeSet, Keyed, Probe};
+use super::page_keys::{KeyPages, ValuePage};
+use super::probe::{CodeSet, Probe};
 use super::rows::RowSet;
 use crate::read::ReadError;
 use crate::read::levels::Levels;
 use crate::read::page::{ColumnKind, PageKind, RawPage, open_page};
-use crate::read::stream::{ColumnStream, DecodeBudget, FoundPage, Parts, RowSlice};
+use crate::read::stream::{DecodeBudget, FoundPage, Parts};
 use crate::read::values::{BadPage, Values};
 
 /// What a sift looked at.
@@ -36,14 +36,7 @@ pub(super) struct PageSift<'a> {
     next_row: u64,
     probe: &'a Probe,
     numbers: Option<NumberRange>,
-    keys: Option<Keys<'a>>,
-}
-
-/// The keys that values belong to.
-struct Keys<'a> {
-    keyed: &'a Keyed,
-    stream: ColumnStream,
-    matcher: KeyMatcher,
+    keys: Option<KeyPages<'a>>,
 }
 
 impl<'a> PageSift<'a> {
@@ -52,13 +45,8 @@ impl<'a> PageSift<'a> {
         kind: ColumnKind,
         parts: Parts,
         probe: &'a Probe,
-        keys: Option<ColumnStream>,
+        keys: Option<KeyPages<'a>>,
     ) -> Self {
-        let keys = probe.keyed.as_ref().zip(keys).map(|(keyed, stream)| Keys {
-            keyed,
-            stream,
-            matcher: KeyMatcher::of(keyed.key.clone()),
-        });
         let numbers = probe.numbers.as_ref();
         let numbers = numbers.map(|(range, unsigned)| NumberRange::new(range, *unsigned));
         Self { name, kind, parts, next_row: 0, probe, numbers, keys }
@@ -67,7 +55,7 @@ impl<'a> PageSift<'a> {
     /// Gives back what it held.
     pub(super) fn end(self, budget: &mut DecodeBudget) {
         if let Some(keys) = self.keys {
-            keys.stream.release(budget);
+            keys.release(budget);
         }
     }
 
@@ -116,29 +104,55 @@ impl<'a> PageSift<'a> {
         out: &mut RowSet,
         budget: &mut DecodeBudget,
     ) -> Result<u64, ReadError> {
-        let bad = |bad| self.damaged(bad);
-        let raw = open_page(&self.kind, &page.header, &page.body).map_err(bad)?;
-        let matches = match (raw.present(), page.header.rows) {
+        let raw =
+            open_page(&self.kind, &page.header, &page.body).map_err(|bad| self.damaged(bad))?;
+        let known = match (raw.present(), page.header.rows) {
             (Some(present), Some(rows)) => {
-                let matches = self.matches(&raw, present).map_err(bad)?;
-                if matches.is_empty() {
+                let matches = self.matches(&raw, present).map_err(|bad| self.damaged(bad))?;
+                let matches = self.of_key(&raw, rows as u64, matches, budget)?;
+                if matches.values.is_empty() {
                     return Ok(rows as u64);
                 }
                 Some((present, matches))
             }
             _ => None,
         };
-        let levels = raw.levels(&self.kind).map_err(bad)?;
+        let levels = raw.levels(&self.kind, &mut budget.levels).map_err(|bad| self.damaged(bad))?;
         if page.header.rows.is_some_and(|rows| rows != levels.rows()) {
-            return Err(bad(BadPage("rows are not as many as the header says")));
+            return Err(self.damaged(BadPage("rows are not as many as the header says")));
         }
-        let matches = match matches {
+        let matches = match known {
             Some((present, matches)) if present == levels.present() => matches,
-            Some(_) => return Err(bad(BadPage("values are not as many as the header says"))),
-            None => self.matches(&raw, levels.present()).map_err(bad)?,
+            Some(_) => {
+                return Err(self.damaged(BadPage("values are not as many as the header says")));
+            }
+            None => {
+                let values = self.matches(&raw, levels.present());
+                let values = values.map_err(|bad| self.damaged(bad))?;
+                Matches { values, are_of_key: false }
+            }
         };
         self.mark(&levels, &matches, within, out, budget)?;
         Ok(levels.rows() as u64)
+    }
+
+    /// Leaves those that belong to the key, if that is known from the page as a whole.
+    fn of_key(
+        &mut self,
+        raw: &RawPage,
+        rows: u64,
+        values: Vec<u32>,
+        budget: &mut DecodeBudget,
+    ) -> Result<Matches, ReadError> {
+        let Some(keys) = self.keys.as_mut().filter(|_| !values.is_empty()) else {
+            return Ok(Matches { values, are_of_key: false });
+        };
+        let rows = self.next_row..self.next_row + rows;
+        let page = ValuePage { kind: &self.kind, raw, rows: &rows };
+        Ok(match keys.of_page(page, &values, budget)? {
+            Some(values) => Matches { values, are_of_key: true },
+            None => Matches { values, are_of_key: false },
+        })
     }
 
     /// Numbers of the values that pass, ascending.
@@ -167,12 +181,12 @@ impl<'a> PageSift<'a> {
     fn mark(
         &mut self,
         levels: &Levels,
-        matches: &[u32],
+        matches: &Matches,
         within: Option<&RowSet>,
         out: &mut RowSet,
         budget: &mut DecodeBudget,
     ) -> Result<(), ReadError> {
-        let mut left = matches;
+        let mut left = &*matches.values;
         for at in 0..levels.rows() {
             let Some(first) = left.first() else { return Ok(()) };
             let end = levels.row_values[at + 1];
@@ -186,8 +200,10 @@ impl<'a> PageSift<'a> {
                 continue;
             }
             let passes = match &mut self.keys {
-                None => true,
-                Some(keys) => keys.any(levels, at, of_row, row, budget)?,
+                Some(keys) if !matches.are_of_key => {
+                    keys.any_in_row(levels, at, of_row, row, budget)?
+                }
+                _ => true,
             };
             if passes {
                 // A damaged header can claim any number of rows.
@@ -199,65 +215,11 @@ impl<'a> PageSift<'a> {
     }
 }
 
-impl Keys<'_> {
-    /// Whether one of the values `of_row` belongs to the key.
-    fn any(
-        &mut self,
-        levels: &Levels,
-        row_in_page: usize,
-        of_row: &[u32],
-        row: u64,
-        budget: &mut DecodeBudget,
-    ) -> Result<bool, ReadError> {
-        self.stream.seek(row, budget)?;
-        let keys = self.stream.row(row);
-        let contradiction = || {
-            let name = self.stream.name();
-            ReadError::Damaged(format!("row {row}: column {name} contradicts the values"))
-        };
-        let keys = keys.ok_or_else(contradiction)?;
-        self.matcher.prepare(keys.values);
-        let entries = levels.row_levels[row_in_page]..levels.row_levels[row_in_page + 1];
-        let entries = entries.start as usize..entries.end as usize;
-        let first_value = levels.row_values[row_in_page];
-        let level = self.keyed.level;
-        any_of_key(levels, entries, first_value, of_row, &keys, &self.matcher, level)
-            .ok_or_else(contradiction)
-    }
-}
-
-/// Whether one of the values (by number in the page, ascending) in `entries` belongs to a wanted
-/// key; `None` if there are fewer keys than values.
-fn any_of_key(
-    levels: &Levels,
-    entries: Range<usize>,
-    first_value: u32,
-    values: &[u32],
-    keys: &RowSlice<'_>,
-    matcher: &KeyMatcher,
-    level: u8,
-) -> Option<bool> {
-    let (mut attributes, mut value) = (0_usize, first_value);
-    let (mut key_entry, mut key_value) = (0_usize, keys.first_value);
-    let mut wanted = values.iter().peekable();
-    for at in entries {
-        attributes += usize::from(levels.rep[at] <= level);
-        if levels.def[at] != level + 1 {
-            continue;
-        }
-        if wanted.next_if(|wanted| **wanted == value).is_some() {
-            // The first entry of a row begins an attribute.
-            let entry = attributes.checked_sub(1)?;
-            let between = keys.def.get(key_entry..entry)?;
-            key_value += between.iter().filter(|def| **def == level).count();
-            key_entry = entry;
-            if *keys.def.get(entry)? == level && matcher.key(keys.values, key_value).is_some() {
-                return Some(true);
-            }
-        }
-        value += 1;
-    }
-    Some(false)
+/// Values that pass, by number in the page, ascending.
+struct Matches {
+    values: Vec<u32>,
+    /// Whether it is known that they belong to the wanted key.
+    are_of_key: bool,
 }
 
 fn positions<T>(values: &[T], passes: impl Fn(&T) -> bool) -> Vec<u32> {

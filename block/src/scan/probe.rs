@@ -34,6 +34,8 @@ pub(super) struct Keyed {
     pub(super) key_column: Column,
     /// Repetition level of an attribute.
     pub(super) level: u8,
+    /// Which entry of the keys' dictionary it is, once that was looked at.
+    pub(super) codes: Option<Arc<CodeSet>>,
 }
 
 /// A set of dictionary entries.
@@ -157,7 +159,8 @@ fn generic(attrs: &AttrColumns, key: &str, test: &ScanTest, probes: &mut Vec<Pro
         (test.types.bools, attrs.value_bool),
     ];
     for (_, column) in columns.into_iter().filter(|(fits, _)| *fits) {
-        let keyed = Keyed { key: key.clone(), key_column: attrs.key, level: attrs.level };
+        let keyed =
+            Keyed { key: key.clone(), key_column: attrs.key, level: attrs.level, codes: None };
         let (keyed, numbers) = (Some(keyed), Some((test.numbers.clone(), false)));
         probes.push(Probe { keyed, numbers, ..Probe::of(column, &test.accepts) });
     }

@@ -11,12 +11,14 @@ use std::sync::Arc;
 
 use super::lookup::Lookup;
 use super::needs::Wanted;
+use super::page_keys::KeyPages;
 use super::pages::{PageSift, SiftCounts};
 use super::probe::{NeedProbes, Probe, probes};
 use super::rows::RowSet;
 use super::{BlockReader, Fetched, ReadError, ScanRequest};
 use crate::read::columns::Column;
 use crate::read::join_ranges;
+use crate::read::page::ColumnKind;
 use crate::read::stream::{DecodeBudget, Parts};
 
 /// Rows that are worth reading.
@@ -248,18 +250,27 @@ impl<'a> Sift<'a> {
 
     fn begin(&mut self, probe: &'a Probe) -> Result<PageSift<'a>, ReadError> {
         let reader = self.reader;
-        let mut parts = Parts::default();
-        if let Some(range) = reader.data_range(self.row_group, probe.column) {
-            parts.push(Some(0), self.fetched.need(&range)?);
-            parts.push_rows(reader.page_rows(self.row_group, probe.column, &range));
-        }
-        let kind = reader.kind(self.row_group, probe.column)?;
+        let (kind, parts) = self.data_pages(probe.column)?;
         let keys = match &probe.keyed {
             None => None,
-            Some(keyed) => Some(reader.stream(self.row_group, keyed.key_column, self.fetched)?),
+            Some(keyed) => {
+                let (kind, parts) = self.data_pages(keyed.key_column)?;
+                let stream = reader.stream(self.row_group, keyed.key_column, self.fetched)?;
+                Some(KeyPages::new(keyed, kind, parts, stream))
+            }
         };
         let name = Arc::clone(&reader.footer.leaves[probe.column].path);
         Ok(PageSift::new(name, kind, parts, probe, keys))
+    }
+
+    /// The data pages of a column, and what they decode to.
+    fn data_pages(&self, column: Column) -> Result<(ColumnKind, Parts), ReadError> {
+        let (reader, mut parts) = (self.reader, Parts::default());
+        if let Some(range) = reader.data_range(self.row_group, column) {
+            parts.push(Some(0), self.fetched.need(&range)?);
+            parts.push_rows(reader.page_rows(self.row_group, column, &range));
+        }
+        Ok((reader.kind(self.row_group, column)?, parts))
     }
 
     fn end_probe(&mut self) {

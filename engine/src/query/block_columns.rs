@@ -329,7 +329,10 @@ impl SpanColumns for BlockColumns<'_> {
 impl<'a> BlockColumns<'a> {
     /// The columns of `trace`.
     pub fn of(map: &'a FieldMap, batch: &'a ScanBatch, trace: &ScannedTrace) -> Self {
-        let spans = trace.spans.clone();
+        Self::of_spans(map, batch, trace.spans.clone())
+    }
+
+    fn of_spans(map: &'a FieldMap, batch: &'a ScanBatch, spans: Range<usize>) -> Self {
         let (is_rooted, written_out) = (true, Vec::new());
         let mut columns = Self { map, batch, spans, masks: None, is_rooted, written: written_out };
         for (number, field) in map.fields.iter().enumerate() {
@@ -347,7 +350,17 @@ impl<'a> BlockColumns<'a> {
         columns
     }
 
-    /// The same, where the plan's filters have judged the batch.
+    /// The columns of all spans of a batch, as if they were of one trace; `None` if some field
+    /// depends on the trace that a span is of.
+    pub fn of_all(map: &'a FieldMap, batch: &'a ScanBatch) -> Option<Self> {
+        let is_of_trace = |field: &FieldSource| matches!(field.source, Source::Children(..));
+        if map.fields.iter().any(is_of_trace) {
+            return None;
+        }
+        Some(Self::of_spans(map, batch, 0..batch.spans))
+    }
+
+    /// The columns of `trace`, where the plan's filters have judged the batch.
     pub fn judged(
         map: &'a FieldMap,
         batch: &'a ScanBatch,

@@ -48,6 +48,7 @@ use whole::{SplitTrace, WholeMetricsJob};
 
 mod answer;
 pub mod blocks;
+mod codes;
 pub mod live;
 mod observe;
 mod progress;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::axis::TimeAxis;
 use super::buckets::{BUCKETS, bucket_of};
 use super::compare::Comparison;
-use super::exemplar::{Candidate, Exemplars};
+use super::exemplar::{Candidate, Exemplars, labels};
 use super::groups::{Found, Groups};
 use super::label::Label;
 use super::leg::{Leg, Measure};
@@ -102,7 +102,11 @@ impl Accumulator {
             }
         }
         match first {
-            Some(first) => self.exemplars.offer(first, &leg, trace, grow),
+            Some(first) => {
+                let (id, start) = (&trace.trace_id, first.start_unix_nanos);
+                let keep = || (first, labels(&leg, id, trace.columns, first.span));
+                self.exemplars.offer(id, start, grow, keep)
+            }
             None => Ok(()),
         }
     }
@@ -139,7 +143,7 @@ impl Accumulator {
         Ok(Some(seen))
     }
 
-    fn group<C: SpanColumns, E>(
+    pub(super) fn group<C: SpanColumns, E>(
         &mut self,
         leg: &Leg,
         columns: &C,
@@ -268,7 +272,7 @@ impl Cells {
     }
 
     /// Adds a value, be it of one span or of another accumulator's spans.
-    fn add(&mut self, measure: &Measure, cell: usize, value: f64) {
+    pub(super) fn add(&mut self, measure: &Measure, cell: usize, value: f64) {
         let known = &mut self.values[cell];
         match measure {
             Measure::OverTime(OverTime::Min, _) => *known = known.min(value),

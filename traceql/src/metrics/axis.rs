@@ -18,6 +18,9 @@ const FINEST_STEP: u64 = 50 * MILLISECOND;
 const STEP_UNITS: [u64; 6] =
     [3_600 * SECOND, 300 * SECOND, 60 * SECOND, 15 * SECOND, 5 * SECOND, SECOND];
 
+/// In lists of intervals: none.
+pub(super) const NO_INTERVAL: u32 = u32::MAX;
+
 /// What a time range may be.
 #[derive(Clone, Copy, Debug)]
 pub struct RangeLimits {
@@ -126,6 +129,26 @@ impl TimeAxis {
         let since = u64::try_from(since).ok()?.checked_sub(1)?;
         let interval = (since / self.step) as usize;
         (interval < self.intervals).then_some(interval)
+    }
+
+    /// Writes the interval of each of these moments to `out`; [`NO_INTERVAL`] for those that have
+    /// none.
+    pub(super) fn intervals_of(&self, unix_nanos: &[u64], out: &mut Vec<u32>) {
+        // What is before the first interval wraps around to what is behind the last.
+        let first = self.start.wrapping_add(1) as u64;
+        let (mut low, mut interval) = (0, if self.intervals > 0 { 0 } else { NO_INTERVAL });
+        out.clear();
+        out.extend(unix_nanos.iter().map(|nanos| {
+            let since = nanos.wrapping_sub(first);
+            // Spans of a trace are close together: most are where the one before is.
+            let is_same = since.wrapping_sub(low) < self.step && (since | nanos) as i64 >= 0;
+            if !is_same || interval == NO_INTERVAL {
+                let found = self.interval_of(*nanos).and_then(|found| u32::try_from(found).ok());
+                interval = found.unwrap_or(NO_INTERVAL);
+                low = u64::from(found.unwrap_or(0)).wrapping_mul(self.step);
+            }
+            interval
+        }));
     }
 
     /// The first interval to which nothing belongs that is not later than this moment; their number

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use super::accumulate::TraceSpans;
 use super::axis::TimeAxis;
 use super::label::{Label, LabelValue};
 use super::leg::Leg;
@@ -77,18 +76,19 @@ impl Exemplars {
         Self { limit, start, slot_nanos, slots: vec![Vec::new(); slots] }
     }
 
-    /// Takes a trace's span in, if it is among those that its slot prefers.
-    pub fn offer<C: SpanColumns, E>(
+    /// Takes a trace's span in, if it is among those that its slot prefers. `keep` says what is
+    /// kept of it.
+    pub fn offer<E>(
         &mut self,
-        candidate: Candidate,
-        leg: &Leg,
-        trace: &TraceSpans<'_, C>,
+        trace_id: &[u8; 16],
+        start_unix_nanos: u64,
         grow: &mut impl FnMut(u64) -> Result<(), E>,
+        keep: impl FnOnce() -> (Candidate, Vec<Label>),
     ) -> Result<(), E> {
-        let slot = self.slot_of(candidate.start_unix_nanos);
-        let Some(at) = self.place(slot, &trace.trace_id) else { return Ok(()) };
-        let labels = labels(leg, trace, candidate.span);
-        let kept = Kept { trace_id: trace.trace_id, candidate, labels };
+        let slot = self.slot_of(start_unix_nanos);
+        let Some(at) = self.place(slot, trace_id) else { return Ok(()) };
+        let (candidate, labels) = keep();
+        let kept = Kept { trace_id: *trace_id, candidate, labels };
         grow(kept.memory_bytes())?;
         self.slots[slot].insert(at, kept);
         self.slots[slot].truncate(SLOT_SPANS);
@@ -159,11 +159,17 @@ fn rank(trace_id: &[u8; 16]) -> (u64, [u8; 16]) {
     (mixed ^ mixed >> 29, *trace_id)
 }
 
-fn labels<C: SpanColumns>(leg: &Leg, trace: &TraceSpans<'_, C>, span: usize) -> Vec<Label> {
-    let id: String = trace.trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
+/// What is shown of a span beside what was measured.
+pub(super) fn labels<C: SpanColumns>(
+    leg: &Leg,
+    trace_id: &[u8; 16],
+    columns: &C,
+    span: usize,
+) -> Vec<Label> {
+    let id: String = trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut labels = vec![Label::new("trace:id", LabelValue::text(&id))];
     for read in &leg.shown {
-        if let Some(value) = LabelValue::of(read.value(trace.columns, span)) {
+        if let Some(value) = LabelValue::of(read.value(columns, span)) {
             labels.push(Label::new(read.text.clone(), value));
         }
     }

@@ -127,6 +127,11 @@ impl Leg {
         self.by.iter().map(|read| read.text.as_str())
     }
 
+    /// The fields of those labels by number in the plan; `None` for what no span has.
+    pub fn label_fields(&self) -> impl ExactSizeIterator<Item = Option<usize>> {
+        self.by.iter().map(|read| read.field)
+    }
+
     /// The label that stands for no labels.
     pub(super) fn name_label(&self) -> Option<Label> {
         let name = match &self.measure {

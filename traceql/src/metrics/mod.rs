@@ -6,6 +6,9 @@
 //! spans of a trace ─ Accumulator::observe ─▶ merge (across cores) ─▶ MetricsPlan::finish ─▶ Series
 //! ```
 //!
+//! Where filters judge spans one by one, [`Accumulator::observe_batch`] takes the spans of many
+//! traces at once (`batch`).
+//!
 //! `axis` cuts time into intervals, `groups` tells series apart by their labels, `accumulate`
 //! counts and sums per series and interval (`buckets`: histograms and quantiles), `compare` does
 //! what `compare()` asks, `exemplar` picks spans to show, `merge` adds up what several cores have
@@ -15,6 +18,7 @@
 
 mod accumulate;
 mod axis;
+mod batch;
 mod buckets;
 mod compare;
 mod compile;
@@ -30,6 +34,7 @@ mod series;
 
 pub use accumulate::{Accumulator, TraceSpans};
 pub use axis::{RangeLimits, TimeAxis, TimeError, automatic_step_nanos};
+pub use batch::{BatchSpans, Codes, KnownGroups, NO_CODE};
 pub use compile::{MetricsPlan, MetricsQueryError, compile_metrics};
 pub use exemplar::Exemplar;
 pub use label::{Label, LabelValue};

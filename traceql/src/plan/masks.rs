@@ -35,7 +35,8 @@ impl SpanMask {
 
     /// All or none of `len` spans.
     pub fn filled(len: usize, passes: bool) -> Self {
-        Self::of(len, |_| passes)
+        let none = Self { words: vec![0; len.div_ceil(BITS)], len };
+        if passes { none.complement() } else { none }
     }
 
     /// How many spans were judged.
@@ -126,6 +127,21 @@ impl SearchPlan {
             masks.masks.push(mask);
         });
         masks
+    }
+
+    /// The spans that match, if each span is judged by itself and all filters were judged.
+    pub fn matching(&self, masks: &FilterMasks) -> Option<SpanMask> {
+        let Pipelines::One(stages) = &self.pipelines else { return None };
+        let mut matching: Option<SpanMask> = None;
+        for stage in stages {
+            let Stage::Spans(Spans::Filter(filter)) = stage else { return None };
+            let mask = masks.of(filter.number)?;
+            matching = Some(match matching {
+                Some(others) => others.join(mask, |own, other| own & other),
+                None => mask.clone(),
+            });
+        }
+        matching
     }
 
     /// Whether the trace that has these spans, which are its own alone, may match; `false` is

@@ -12,9 +12,10 @@ use stringendo_block::scan::{RowGroupScan, ScanBatch, ScannedTrace};
 use stringendo_block::tags::{TagNames, TagScope};
 use stringendo_proto::TraceId;
 use stringendo_ring::yield_if_due;
-use stringendo_traceql::metrics::{Accumulator, Leg, TraceSpans};
-use stringendo_traceql::{AttributeScope, EvalError, Field, FilterMasks, SpanSet};
+use stringendo_traceql::metrics::{Accumulator, BatchSpans, KnownGroups, Leg, TraceSpans};
+use stringendo_traceql::{AttributeScope, EvalError, Field, FilterMasks, SpanMask, SpanSet};
 
+use super::codes::{Former, SpanCodes};
 use super::observe::sets_bytes;
 use super::{MetricsFindings, MetricsRequest, SplitPiece};
 use crate::block_list::BlockEntry;
@@ -121,6 +122,9 @@ struct BlockMetrics<'a, 'n> {
     sum: &'a mut Accumulator,
     found: &'a mut Found<'n>,
     sets: Vec<SpanSet>,
+    codes: SpanCodes,
+    /// Groups by those codes.
+    known: KnownGroups,
 }
 
 /// How a scan ended.
@@ -156,6 +160,8 @@ impl<'a, 'n> BlockMetrics<'a, 'n> {
             sum,
             found,
             sets: Vec::new(),
+            codes: SpanCodes::default(),
+            known: KnownGroups::default(),
         }
     }
 
@@ -272,7 +278,15 @@ impl<'a, 'n> BlockMetrics<'a, 'n> {
         let (spans, bytes) = scan.inspected();
         self.found.cost.spans += spans;
         self.found.cost.bytes += bytes;
+        self.forget_codes();
         outcome
+    }
+
+    /// Codes are those of dictionaries of the row group.
+    fn forget_codes(&mut self) {
+        self.codes = SpanCodes::default();
+        self.found.memory.shrink(self.known.charged_bytes());
+        self.known = KnownGroups::default();
     }
 
     /// Takes in a batch, or nothing of it if other places must be known first.
@@ -282,6 +296,13 @@ impl<'a, 'n> BlockMetrics<'a, 'n> {
             && self.found.elsewhere.may_be_live(&self.piece(TraceId::default()));
         let mut undecided: Vec<Undecided> = Vec::new();
         let masks = block_masks::judge(self.leg.search(), &self.fields, batch);
+        if self.judges_spans()
+            && let Some(matching) = self.leg.search().matching(&masks)
+            && self.observe_all(batch, &matching)?
+        {
+            self.found.cost.traces += batch.traces.len() as u64;
+            return Ok(Scanned::All);
+        }
         for (at, trace) in batch.traces.iter().enumerate() {
             let evaluated = self.evaluate(batch, trace, &masks)?;
             let Some(evaluated) = evaluated else { continue };
@@ -306,6 +327,30 @@ impl<'a, 'n> BlockMetrics<'a, 'n> {
         }
         self.found.cost.traces += batch.traces.len() as u64;
         Ok(Scanned::All)
+    }
+
+    /// Whether spans are judged one by one, and only what the plan names is looked at.
+    fn judges_spans(&self) -> bool {
+        !self.leg.judges_whole_traces() && !self.leg.compares_attributes()
+    }
+
+    /// Takes in all spans of a batch that match, if they can be looked at together.
+    fn observe_all(&mut self, batch: &ScanBatch, matching: &SpanMask) -> Result<bool, QueryError> {
+        let Some(columns) = BlockColumns::of_all(&self.fields, batch) else { return Ok(false) };
+        let codes = self.codes.read(self.leg.label_fields(), &self.fields, batch);
+        if codes.is_some_and(|(_, former)| former == Former::Void) {
+            self.known.forget();
+        }
+        let spans = BatchSpans {
+            columns: &columns,
+            matching,
+            start_unix_nanos: &batch.span_start_unix_nanos,
+            codes: codes.map(|(codes, _)| codes),
+        };
+        let traces = batch.traces.iter().map(|trace| (trace.trace_id.0, trace.spans.clone()));
+        let memory = &mut self.found.memory;
+        self.sum.observe_batch(&spans, traces, &mut self.known, &mut |bytes| memory.grow(bytes))?;
+        Ok(true)
     }
 
     /// The matching spans of a trace; `None` if it cannot matter.
