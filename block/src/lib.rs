@@ -26,7 +26,7 @@ pub mod tags;
 pub use encode::{BlockEncoder, EncodeError, EncodeOptions, FinishedBlock, SpanPart};
 pub use meta::{BlockMeta, DedicatedColumn};
 pub use read::{
-    BlockReader, DecodedDictionary, Fetched, KnownDictionaries, Names, ReadError, RowContent,
-    RowPass,
+    BlockReader, DecodedDictionary, Fetched, KnownDictionaries, Names, NoDictionaries,
+    PinnedDictionaries, ReadError, RowContent, RowPass,
 };
 pub use stored_form::StoredForm;

@@ -39,7 +39,7 @@ pub(crate) use ranges::join_ranges;
 
 use columns::{Column, Columns};
 pub use content::{Names, RowContent};
-pub use dictionaries::{DecodedDictionary, KnownDictionaries};
+pub use dictionaries::{DecodedDictionary, KnownDictionaries, NoDictionaries, PinnedDictionaries};
 pub use fetched::Fetched;
 use footer::{Chunk, Footer, PageSpot, RowGroup};
 use page::{ColumnKind, PageKind};
@@ -245,6 +245,10 @@ impl BlockReader {
         fetched: &Fetched,
         budget: &mut DecodeBudget,
     ) -> Result<Option<Arc<Dictionary>>, ReadError> {
+        let known = fetched.dictionaries();
+        if let Some(known) = known.as_ref().and_then(|known| known.get(range.start)) {
+            return Ok(Some(known.dictionary));
+        }
         let kind = self.kind(row_group, column)?;
         let mut parts = Parts::default();
         parts.push(None, fetched.need(range)?);
@@ -257,7 +261,6 @@ impl BlockReader {
         }
         budget.take(page.header.memory_bytes())?;
         budget.read_bytes += page.bytes as u64;
-        let known = fetched.dictionaries();
         dictionaries::decode(known.as_deref(), range.start, &kind, &page.header, &page.body)
             .map(Some)
             .map_err(bad)
@@ -320,7 +323,7 @@ impl BlockReader {
         self.stream_of(row_group, column, &[PartRange { range, first_row: Some(0) }], fetched)
     }
 
-    fn stream_of(
+    pub(crate) fn stream_of(
         &self,
         row_group: usize,
         column: Column,

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use stringendo_proto::TraceId;
 
 use crate::read::columns::{Column, Columns};
-use crate::read::{BlockReader, Fetched, ReadError, join_ranges};
+use crate::read::{
+    BlockReader, Fetched, KnownDictionaries, NoDictionaries, ReadError, join_ranges,
+};
 
 mod attributes;
 mod batch;
@@ -24,6 +26,7 @@ mod needs;
 mod newest;
 mod page_keys;
 mod pages;
+mod parts;
 mod plan;
 mod probe;
 mod row;
@@ -183,6 +186,8 @@ pub struct RowGroupScan {
     candidates: Candidates,
     /// Columns that are read of every trace.
     scanned: Vec<Column>,
+    /// Whether every trace is of the requested time.
+    is_within_time: bool,
     next_row: u64,
     rows: u64,
     spans: u64,
@@ -239,7 +244,7 @@ impl RowGroupScan {
             };
             rows += 1;
             self.next_row = row + 1;
-            if self.time(row)?.is_some() {
+            if self.is_wanted(row)? {
                 let run = self.run(row, BATCH_ROWS - rows, BATCH_SPANS - batch.spans)?;
                 rows += run.end - self.next_row;
                 self.next_row = run.end;
@@ -260,11 +265,14 @@ impl RowGroupScan {
         self.candidates.next(row).filter(|row| *row < self.rows)
     }
 
-    /// Start and end of the trace in `row`, if it is of the requested time.
-    fn time(&mut self, row: u64) -> Result<Option<(u64, u64)>, ReadError> {
+    /// Whether the trace in `row` is of the requested time.
+    fn is_wanted(&mut self, row: u64) -> Result<bool, ReadError> {
+        if self.is_within_time {
+            return Ok(true);
+        }
         let start = self.streams.trace_int(self.columns.start, row)? as u64;
         let end = self.streams.trace_int(self.columns.end, row)? as u64;
-        Ok(self.request.wants(start, end).then_some((start, end)))
+        Ok(self.request.wants(start, end))
     }
 
     /// `row` and wanted rows right behind it that are in the same pages: at most `more` of them,
@@ -276,7 +284,10 @@ impl RowGroupScan {
         }
         most = most.min(self.streams.rows_within(self.plan.head, row, spans));
         let mut end = row + 1;
-        while end < most && self.next_candidate(end) == Some(end) && self.time(end)?.is_some() {
+        if self.is_within_time && self.candidates.rows.is_none() {
+            return Ok(row..most.min(self.rows).max(end));
+        }
+        while end < most && self.next_candidate(end) == Some(end) && self.is_wanted(end)? {
             end += 1;
         }
         Ok(row..end)
@@ -319,25 +330,23 @@ impl BlockReader {
     /// Ranges to fetch before [`BlockReader::scan`]; empty if the row group cannot hold a trace in
     /// the requested time (a scan then gives no batch and needs no bytes).
     pub fn scan_ranges(&self, row_group: usize, request: &ScanRequest) -> Vec<Range<u64>> {
-        self.candidate_ranges(row_group, request, &Candidates::all())
+        self.candidate_ranges(row_group, request, &Candidates::all(), &NoDictionaries)
     }
 
-    /// The same for candidates alone: only pages that hold one.
+    /// The same for candidates alone: only pages that hold one, and no dictionaries that are known.
     pub fn candidate_ranges(
         &self,
         row_group: usize,
         request: &ScanRequest,
         candidates: &Candidates,
+        known: &dyn KnownDictionaries,
     ) -> Vec<Range<u64>> {
         if !self.may_hold_time(row_group, request) || candidates.is_empty() {
             return Vec::new();
         }
-        let plan = Plan::new(&self.columns, request);
-        let ranges =
-            plan.needed(&self.columns).into_iter().flat_map(|column| match &candidates.rows {
-                None => self.chunk_range(row_group, column).into_iter().collect(),
-                Some(rows) => self.ranges_of_rows(row_group, column, |range| rows.any_in(range)),
-            });
+        let plan = Plan::new(&self.columns, request, &candidates.absent);
+        let (needed, rows) = (plan.needed(&self.columns), candidates.rows.as_ref());
+        let ranges = needed.iter().flat_map(|it| self.ranges_of(row_group, *it, rows, known));
         join_ranges(ranges.collect())
     }
 
@@ -368,14 +377,9 @@ impl BlockReader {
         let rows = self.rows(row_group)?;
         let has_rows = self.may_hold_time(row_group, request) && !candidates.is_empty();
         let rows = if has_rows { rows } else { 0 };
-        let plan = Plan::new(&self.columns, request);
-        let stream = |column| match &candidates.rows {
-            None => self.stream(row_group, column, fetched),
-            Some(rows) => {
-                let wants = |range: &Range<u64>| rows.any_in(range);
-                self.stream_of_rows(row_group, column, wants, fetched)
-            }
-        };
+        let plan = Plan::new(&self.columns, request, &candidates.absent);
+        let wanted = candidates.rows.as_ref();
+        let stream = |column| self.stream_with(row_group, column, wanted, fetched);
         let (mut streams, mut facts) = (Streams::default(), Streams::default());
         for column in plan.read(&self.columns).into_iter().filter(|_| rows > 0) {
             streams.insert(column, stream(column)?);
@@ -391,6 +395,7 @@ impl BlockReader {
             streams,
             facts,
             candidates: candidates.clone(),
+            is_within_time: self.is_within_time(row_group, request),
             next_row: 0,
             rows,
             spans: 0,

@@ -13,7 +13,7 @@ use stringendo_block::scan::{
     AttributeScope, Candidates, ColumnValue, ItemList, Needs, Scalar, ScanBatch, ScanField,
     ScanNeed, ScanRequest, ScanTest, ValueTypes, Wanted,
 };
-use stringendo_block::{BlockEncoder, BlockReader, ReadError};
+use stringendo_block::{BlockEncoder, BlockReader, NoDictionaries, ReadError};
 use stringendo_proto::TraceId;
 use support::{Block, tempo_block};
 
@@ -144,7 +144,8 @@ fn sifted(loaded: &Loaded, request: &ScanRequest) -> BTreeMap<TraceId, (Values, 
     let (block, reader, mut found) = (&loaded.block, &loaded.reader, BTreeMap::new());
     for row_group in 0..reader.row_groups() {
         let candidates = candidates(block, reader, row_group, request);
-        let fetched = block.fetch(&reader.candidate_ranges(row_group, request, &candidates));
+        let fetched =
+            block.fetch(&reader.candidate_ranges(row_group, request, &candidates, &NoDictionaries));
         let mut scan = reader.scan_candidates(row_group, request, &candidates, &fetched).unwrap();
         while let Some(batch) = scan.next_batch().unwrap() {
             let mut traces = BTreeMap::new();
@@ -164,12 +165,12 @@ fn candidates(
     row_group: usize,
     request: &ScanRequest,
 ) -> Candidates {
-    let fetched = block.fetch(&reader.lookup_ranges(row_group, request));
+    let fetched = block.fetch(&reader.lookup_ranges(row_group, request, &NoDictionaries));
     let lookup = with_least_memory(|limit| reader.look_up(row_group, request, &fetched, limit));
     if lookup.wants_every_row() {
         return Candidates::all();
     }
-    let fetched = block.fetch(&reader.sift_ranges(row_group, request, &lookup));
+    let fetched = block.fetch(&reader.sift_ranges(row_group, request, &lookup, &NoDictionaries));
     with_least_memory(|limit| {
         let mut sift = reader.sift(row_group, request, &lookup, &fetched, limit);
         while sift.step()? {}
@@ -390,11 +391,14 @@ fn a_value_that_no_dictionary_holds_needs_no_data_pages() {
             let ask = Asks::Equal(ColumnValue::Bytes("no such value".into()));
             let request = request(vec![field], Wanted::AnyNeed, vec![vec![ask.test(0)]]);
             for row_group in 0..loaded.reader.row_groups() {
-                let ranges = loaded.reader.lookup_ranges(row_group, &request);
+                let ranges = loaded.reader.lookup_ranges(row_group, &request, &NoDictionaries);
                 let fetched = loaded.block.fetch(&ranges);
                 let lookup = loaded.reader.look_up(row_group, &request, &fetched, 1 << 30).unwrap();
                 assert!(lookup.excludes_all(), "{}", loaded.name);
-                assert_eq!(loaded.reader.sift_ranges(row_group, &request, &lookup), []);
+                assert_eq!(
+                    loaded.reader.sift_ranges(row_group, &request, &lookup, &NoDictionaries),
+                    []
+                );
             }
         }
     }

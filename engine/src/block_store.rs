@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use stringendo_block::filters::Directory;
 use stringendo_block::id_filter::IdFilter;
-use stringendo_block::{BlockReader, Fetched, ReadError};
+use stringendo_block::{BlockReader, Fetched, KnownDictionaries, PinnedDictionaries, ReadError};
 use stringendo_ring::file::BlockFile;
 use uuid::Uuid;
 
@@ -318,22 +318,28 @@ impl OpenBlock {
         coalesce(ranges, FETCH_GAP_BYTES)
     }
 
+    /// Dictionaries that were decoded before: what is found in there need not be fetched.
+    pub fn dictionaries(&self) -> Rc<PinnedDictionaries> {
+        Rc::new(PinnedDictionaries::new(self.dictionaries.clone()))
+    }
+
     /// Fetches ranges (of [`OpenBlock::to_fetch`]) with some reads in flight. Their memory must be
-    /// part of `memory`.
+    /// part of `memory`. `known` has the dictionaries that were left out.
     ///
     /// # Errors
     /// From the backend.
     pub async fn fetch(
         &self,
         ranges: &[Range<u64>],
+        known: &Rc<PinnedDictionaries>,
         memory: &Charge,
         reads: &mut Reads,
     ) -> Result<Fetched, StoreError> {
         debug_assert!(bytes_of(ranges) <= memory.bytes(), "fetched without memory");
         let parts = ranges.iter().map(|range| self.data.read_at(range.clone()));
         let parts: Vec<Bytes> = stream::iter(parts).buffered(FETCHES_MAX).try_collect().await?;
-        let dictionaries = Rc::clone(&self.dictionaries);
-        let mut fetched = Fetched::default().with_dictionaries(dictionaries);
+        let known: Rc<dyn KnownDictionaries> = known.clone();
+        let mut fetched = Fetched::default().with_dictionaries(known);
         for (range, bytes) in ranges.iter().zip(parts) {
             reads.add(bytes.len());
             fetched.insert(range.start, bytes);

@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use stringendo_block::meta::{BlockMeta, DedicatedColumn, DedicatedScope, DedicatedType};
-use stringendo_block::read::{BlockReader, DECODED_BYTES_MAX, Fetched, ReadError};
+use stringendo_block::read::{BlockReader, DECODED_BYTES_MAX, Fetched, NoDictionaries, ReadError};
 use stringendo_block::scan::{
     AttributeScope, Candidates, Needs, Scalar, ScanField, ScanRequest, ScanTest, ValueTypes, Wanted,
 };
@@ -182,9 +182,9 @@ fn sift(
     row_group: usize,
     request: &ScanRequest,
 ) -> Option<Candidates> {
-    let fetched = fetch(data, &reader.lookup_ranges(row_group, request));
+    let fetched = fetch(data, &reader.lookup_ranges(row_group, request, &NoDictionaries));
     let lookup = asked_for(reader.look_up(row_group, request, &fetched, DECODED_BYTES_MAX))?;
-    let fetched = fetch(data, &reader.sift_ranges(row_group, request, &lookup));
+    let fetched = fetch(data, &reader.sift_ranges(row_group, request, &lookup, &NoDictionaries));
     let mut sift = reader.sift(row_group, request, &lookup, &fetched, DECODED_BYTES_MAX);
     while asked_for(sift.step())? {}
     Some(sift.candidates())
@@ -206,7 +206,8 @@ fn scan_rows(
 ) {
     for row_group in 0..reader.row_groups().min(8) {
         let Some(candidates) = candidates(row_group) else { continue };
-        let fetched = fetch(data, &reader.candidate_ranges(row_group, request, &candidates));
+        let fetched =
+            fetch(data, &reader.candidate_ranges(row_group, request, &candidates, &NoDictionaries));
         let scan = reader.scan_candidates(row_group, request, &candidates, &fetched);
         let Some(mut scan) = asked_for(scan) else { continue };
         for _ in 0..STEPS {

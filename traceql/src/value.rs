@@ -34,6 +34,7 @@ pub enum ValueRef<'a> {
 impl ValueRef<'_> {
     /// The element of an array of one, which stands for itself (contract §3.8).
     #[must_use]
+    #[inline]
     pub fn single(self) -> Self {
         match self {
             Self::Array(array) if array.len() == 1 => array.get(0),

@@ -106,7 +106,8 @@ fn search(block: &FinishedBlock, reader: &BlockReader, request: &ScanRequest) ->
         let begin = now();
         let candidates = candidates(block, reader, row_group, request, &mut fetched);
         sift += begin.elapsed();
-        let ranges = reader.candidate_ranges(row_group, request, &candidates);
+        let known = known();
+        let ranges = reader.candidate_ranges(row_group, request, &candidates, &*known);
         if ranges.is_empty() {
             continue;
         }
@@ -128,12 +129,13 @@ fn candidates(
     request: &ScanRequest,
     fetched: &mut u64,
 ) -> Candidates {
-    let bytes = fetch(block, reader.lookup_ranges(row_group, request), fetched);
+    let known = known();
+    let bytes = fetch(block, reader.lookup_ranges(row_group, request, &*known), fetched);
     let lookup = reader.look_up(row_group, request, &bytes, MEMORY_MAX).expect("dictionaries");
     if lookup.wants_every_row() {
-        return Candidates::all();
+        return Candidates::all_of(&lookup);
     }
-    let bytes = fetch(block, reader.sift_ranges(row_group, request, &lookup), fetched);
+    let bytes = fetch(block, reader.sift_ranges(row_group, request, &lookup, &*known), fetched);
     let mut sift = reader.sift(row_group, request, &lookup, &bytes, MEMORY_MAX);
     while sift.step().expect("columns") {}
     sift.candidates()
@@ -294,9 +296,12 @@ thread_local! {
     static KNOWN: RefCell<Rc<Known>> = RefCell::default();
 }
 
+fn known() -> Rc<Known> {
+    KNOWN.with_borrow(Rc::clone)
+}
+
 fn fetch(block: &FinishedBlock, ranges: Vec<Range<u64>>, bytes: &mut u64) -> Fetched {
-    let known = KNOWN.with_borrow(Rc::clone);
-    let mut fetched = Fetched::default().with_dictionaries(known);
+    let mut fetched = Fetched::default().with_dictionaries(known());
     for range in ranges {
         *bytes += range.end - range.start;
         fetched.insert(range.start, block.data.slice(range.start as usize..range.end as usize));

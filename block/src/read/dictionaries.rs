@@ -4,27 +4,30 @@
 //! From: [`super::stream`] and [`super::BlockReader`], which decode them. To: whoever fetched the
 //! bytes, and keeps them as long as it likes.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::page::{ColumnKind, PageHeader, decode_dictionary_page};
+use super::page::{Codec, ColumnKind, PageHeader, decode_dictionary_page};
 use super::values::{BadPage, Dictionary};
 
-/// Smaller ones are decoded in no time.
-const KEPT_BYTES_MIN: usize = 32 << 10;
+/// Memory of one that is kept beside its values.
+const ENTRY_BYTES: usize = 192;
 
 /// A decoded dictionary of a column chunk.
 #[derive(Clone, Debug)]
 pub struct DecodedDictionary {
-    pub(super) dictionary: Arc<Dictionary>,
+    pub(crate) dictionary: Arc<Dictionary>,
 }
 
 impl DecodedDictionary {
     /// Bytes of memory held.
     pub fn memory_bytes(&self) -> usize {
-        self.dictionary.memory_bytes()
+        self.dictionary.memory_bytes() + ENTRY_BYTES
     }
 }
 
@@ -35,6 +38,54 @@ pub trait KnownDictionaries: fmt::Debug {
 
     /// Offers one that was decoded.
     fn keep(&self, offset: u64, dictionary: &DecodedDictionary);
+}
+
+/// Dictionaries that were known when they were asked for, and stay so: what is known need not be
+/// fetched. To be held until what was fetched without them is decoded.
+#[derive(Debug)]
+pub struct PinnedDictionaries {
+    all: Rc<dyn KnownDictionaries>,
+    pinned: RefCell<HashMap<u64, DecodedDictionary>>,
+}
+
+impl PinnedDictionaries {
+    /// None is pinned yet.
+    pub fn new(all: Rc<dyn KnownDictionaries>) -> Self {
+        Self { all, pinned: RefCell::default() }
+    }
+
+    /// Bytes of memory of those that are.
+    pub fn memory_bytes(&self) -> u64 {
+        let pinned = self.pinned.borrow();
+        pinned.values().map(|dictionary| dictionary.memory_bytes() as u64).sum()
+    }
+}
+
+impl KnownDictionaries for PinnedDictionaries {
+    fn get(&self, offset: u64) -> Option<DecodedDictionary> {
+        if let Some(pinned) = self.pinned.borrow().get(&offset) {
+            return Some(pinned.clone());
+        }
+        let known = self.all.get(offset)?;
+        self.pinned.borrow_mut().insert(offset, known.clone());
+        Some(known)
+    }
+
+    fn keep(&self, offset: u64, dictionary: &DecodedDictionary) {
+        self.all.keep(offset, dictionary);
+    }
+}
+
+/// None is known, and none is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct NoDictionaries;
+
+impl KnownDictionaries for NoDictionaries {
+    fn get(&self, _offset: u64) -> Option<DecodedDictionary> {
+        None
+    }
+
+    fn keep(&self, _offset: u64, _dictionary: &DecodedDictionary) {}
 }
 
 /// The dictionary of the page at `offset`: known, or decoded from the bytes after its header.
@@ -49,7 +100,8 @@ pub(crate) fn decode(
         return Ok(found.dictionary);
     }
     let dictionary = Arc::new(decode_dictionary_page(column, header, body)?);
-    if let Some(known) = known.filter(|_| dictionary.memory_bytes() >= KEPT_BYTES_MIN) {
+    // What is not compressed is where it was fetched, and would keep all of that in memory.
+    if let Some(known) = known.filter(|_| column.codec != Codec::None) {
         known.keep(offset, &DecodedDictionary { dictionary: Arc::clone(&dictionary) });
     }
     Ok(dictionary)

@@ -57,14 +57,10 @@ impl Repetition {
 impl Levels {
     /// Finds where the values of rows begin.
     pub(super) fn new(rep: Arc<Repetition>, def: Vec<u8>, max_def: u8) -> Self {
-        let mut row_values = Vec::with_capacity(rep.rows.len());
-        let mut value = 0_u32;
-        row_values.push(value);
-        for row in rep.rows.windows(2) {
-            let def = &def[row[0] as usize..row[1] as usize];
-            value += def.iter().filter(|def| **def == max_def).count() as u32;
-            row_values.push(value);
-        }
+        let row_values = match count(&def, max_def) == def.len() {
+            true => rep.rows.clone(),
+            false => row_values(&rep.rows, &def, max_def),
+        };
         Self { rep, def, row_values }
     }
 
@@ -84,6 +80,25 @@ impl Levels {
             + self.def.capacity()
             + self.row_values.capacity() * size_of::<u32>()
     }
+}
+
+fn row_values(rows: &[u32], def: &[u8], max_def: u8) -> Vec<u32> {
+    let mut row_values = Vec::with_capacity(rows.len());
+    let mut value = 0_u32;
+    row_values.push(value);
+    for row in rows.windows(2) {
+        let def = &def[row[0] as usize..row[1] as usize];
+        value += def.iter().filter(|def| **def == max_def).count() as u32;
+        row_values.push(value);
+    }
+    row_values
+}
+
+/// How many levels are `level`.
+pub(crate) fn count(levels: &[u8], level: u8) -> usize {
+    // A byte holds the count of so many, so that many are counted at once.
+    let of_chunk = |chunk: &[u8]| chunk.iter().fold(0_u8, |sum, at| sum + u8::from(*at == level));
+    levels.chunks(255).map(|chunk| usize::from(of_chunk(chunk))).sum()
 }
 
 /// Decodes `count` definition levels.

@@ -211,6 +211,12 @@ impl ColumnStream {
         self
     }
 
+    /// The same with its dictionary, whose page is not among the parts.
+    pub(crate) fn with_dictionary(mut self, dictionary: Option<Arc<Dictionary>>) -> Self {
+        self.dictionary = dictionary;
+        self
+    }
+
     /// Name of the column, for messages.
     pub(crate) fn name(&self) -> &str {
         &self.name

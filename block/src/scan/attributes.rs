@@ -27,6 +27,8 @@ pub(super) struct AttrGroup {
     /// Repetition level of an owner.
     owner_level: u8,
     attrs: AttrColumns,
+    /// Whether generic attributes may have a wanted key.
+    has_generic: bool,
     service_name: Option<Column>,
     matcher: KeyMatcher,
     own_columns: Vec<OwnColumn>,
@@ -77,6 +79,7 @@ impl AttrGroup {
             scope,
             owner_level,
             attrs,
+            has_generic: true,
             service_name,
             matcher: KeyMatcher::default(),
             own_columns: Vec::new(),
@@ -103,16 +106,28 @@ impl AttrGroup {
         number
     }
 
+    /// Generic attributes have no wanted key.
+    pub(super) fn leave_out_generic(&mut self) {
+        self.has_generic = false;
+    }
+
+    /// The column of keys of generic attributes, and the keys that are wanted.
+    pub(super) fn keys(&self) -> (Column, &[Bytes]) {
+        (self.attrs.key, &self.matcher.keys)
+    }
+
     /// Columns that are read of every trace.
     pub(super) fn scanned(&self) -> impl Iterator<Item = Column> {
         let own = self.own_columns.iter().map(|own| own.column);
         let service = self.service_name.filter(|_| self.service_name_key.is_some());
-        std::iter::once(self.attrs.key).chain(own).chain(service)
+        let keys = self.has_generic.then_some(self.attrs.key);
+        keys.into_iter().chain(own).chain(service)
     }
 
     /// Every column that may be read.
     pub(super) fn needed(&self) -> impl Iterator<Item = Column> {
-        self.attrs.all().into_iter().chain(self.scanned())
+        let generic = if self.has_generic { self.attrs.all().to_vec() } else { Vec::new() };
+        generic.into_iter().chain(self.scanned())
     }
 
     /// The values of a key at the owners of the present run.
@@ -132,7 +147,9 @@ impl AttrGroup {
             values.clear();
             values.resize(owners, ScanCell::Missing);
         }
-        self.read_generic(streams, pool, rows, owners)?;
+        if self.has_generic {
+            self.read_generic(streams, pool, rows, owners)?;
+        }
         for own in 0..self.own_columns.len() {
             self.read_own(self.own_columns[own], streams, pool, rows)?;
         }

@@ -197,11 +197,13 @@ impl ScanBatch {
     }
 
     /// The value at a place of a column.
+    #[inline]
     pub fn value(&self, column: usize, at: usize) -> ScanValue<'_> {
         self.value_of(self.columns[column][at])
     }
 
     /// The value of a cell of this batch.
+    #[inline]
     pub fn value_of(&self, cell: ScanCell) -> ScanValue<'_> {
         match cell {
             ScanCell::Missing => ScanValue::Missing,

@@ -6,8 +6,9 @@ use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use super::needs::{Accepts, Scalar, Wanted};
+use super::plan::Plan;
 use super::probe::{CodeSet, NeedProbes, Probe, probes};
-use super::{BlockReader, Fetched, ReadError, ScanRequest};
+use super::{AttributeScope, BlockReader, Fetched, KnownDictionaries, ReadError, ScanRequest};
 use crate::read::columns::Column;
 use crate::read::footer::{Bounds, Chunk};
 use crate::read::join_ranges;
@@ -19,6 +20,8 @@ use crate::read::values::Dictionary;
 pub struct Lookup {
     /// Needs that may be satisfied, with their numbers; `None` if every row is wanted.
     pub(super) needs: Option<Vec<(usize, NeedProbes)>>,
+    /// Scopes of whose generic attributes none has a key that the request names.
+    pub(super) absent: Arc<[AttributeScope]>,
     read_bytes: u64,
 }
 
@@ -56,6 +59,8 @@ pub(super) struct NumberRange {
 }
 
 impl NumberRange {
+    pub(super) const ALL: Self = Self { low: i64::MIN, high: i64::MAX, flip: 0 };
+
     pub(super) fn new(range: &RangeInclusive<i128>, is_unsigned: bool) -> Self {
         let (min, max, flip) = match is_unsigned {
             true => (0, i128::from(u64::MAX), i64::MIN),
@@ -85,15 +90,23 @@ impl NumberRange {
 
 impl BlockReader {
     /// Ranges to fetch before [`BlockReader::look_up`]: dictionaries of the columns that the needs
-    /// look at.
-    pub fn lookup_ranges(&self, row_group: usize, request: &ScanRequest) -> Vec<Range<u64>> {
+    /// look at, and of keys, unless they are known.
+    pub fn lookup_ranges(
+        &self,
+        row_group: usize,
+        request: &ScanRequest,
+        known: &dyn KnownDictionaries,
+    ) -> Vec<Range<u64>> {
         if !self.may_hold_time(row_group, request) {
             return Vec::new();
         }
         let needs = probes(&self.columns, &request.fields, &request.needs);
         let probes = needs.iter().flatten().flatten().flatten();
-        let columns = probes.flat_map(Probe::columns);
-        join_ranges(columns.filter_map(|column| self.dictionary_range(row_group, column)).collect())
+        let plan = Plan::new(&self.columns, request, &[]);
+        let keys = plan.groups.iter().map(|group| group.keys().0);
+        let columns = probes.flat_map(Probe::columns).chain(keys);
+        let ranges = columns.filter_map(|it| self.unknown_dictionary(row_group, it, known));
+        join_ranges(ranges.collect())
     }
 
     /// Asks dictionaries, with at most `decoded_bytes_max` decoded at a time.
@@ -108,13 +121,15 @@ impl BlockReader {
         decoded_bytes_max: u64,
     ) -> Result<Lookup, ReadError> {
         if !self.may_hold_time(row_group, request) {
-            return Ok(Lookup { needs: Some(Vec::new()), read_bytes: 0 });
+            return Ok(Lookup { needs: Some(Vec::new()), ..Lookup::default() });
         }
-        let Some(needs) = probes(&self.columns, &request.fields, &request.needs) else {
-            return Ok(Lookup::default());
-        };
         let budget = DecodeBudget::within(decoded_bytes_max);
         let mut lookup = Asking { reader: self, row_group, fetched, budget, known: Vec::new() };
+        let absent = lookup.absent(request)?.into();
+        let Some(needs) = probes(&self.columns, &request.fields, &request.needs) else {
+            let read_bytes = lookup.budget.read_bytes;
+            return Ok(Lookup { needs: None, absent, read_bytes });
+        };
         let mut left = Vec::new();
         for (number, need) in needs.into_iter().enumerate().filter(|(_, need)| !need.is_empty()) {
             if let Some(need) = lookup.need(need)? {
@@ -124,14 +139,14 @@ impl BlockReader {
                 break;
             }
         }
-        Ok(Lookup { needs: Some(left), read_bytes: lookup.budget.read_bytes })
+        Ok(Lookup { needs: Some(left), absent, read_bytes: lookup.budget.read_bytes })
     }
 
     fn chunk(&self, row_group: usize, column: Column) -> Option<&Chunk> {
         self.footer.row_groups.get(row_group)?.chunks.get(column)
     }
 
-    fn dictionary_range(&self, row_group: usize, column: Column) -> Option<Range<u64>> {
+    pub(super) fn dictionary_range(&self, row_group: usize, column: Column) -> Option<Range<u64>> {
         self.chunk(row_group, column)?.dictionary.clone()
     }
 }
@@ -154,6 +169,22 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
+    /// Scopes of whose generic attributes the dictionary of keys has none that the request names.
+    fn absent(&mut self, request: &ScanRequest) -> Result<Vec<AttributeScope>, ReadError> {
+        let plan = Plan::new(&self.reader.columns, request, &[]);
+        let mut absent = Vec::new();
+        for group in &plan.groups {
+            let (column, keys) = group.keys();
+            let is_all = self.reader.chunk(self.row_group, column).is_some_and(|c| c.is_all_codes);
+            let Some(dictionary) = self.dictionary(column)?.filter(|_| is_all) else { continue };
+            let Dictionary::Bytes(known) = &*dictionary else { continue };
+            if !(0..known.len()).any(|at| keys.iter().any(|key| key == known.get(at))) {
+                absent.push(group.scope);
+            }
+        }
+        Ok(absent)
+    }
+
     /// What is left to look at; `None` if the need cannot be satisfied.
     fn need(&mut self, tests: NeedProbes) -> Result<Option<NeedProbes>, ReadError> {
         let mut left = Vec::with_capacity(tests.len());
@@ -182,13 +213,15 @@ impl Asking<'_> {
         if let Some(keyed) = &mut probe.keyed {
             let key = keyed.key.clone();
             let is_key: Accepts = Arc::new(move |value| value == Scalar::Bytes(&key));
-            let (is_excluded, codes) = self.is_excluded(keyed.key_column, &is_key)?;
+            let all = NumberRange::ALL;
+            let (is_excluded, codes) = self.is_excluded(keyed.key_column, all, &is_key)?;
             if is_excluded {
                 return Ok(None);
             }
             keyed.codes = codes;
         }
-        let (is_excluded, codes) = self.is_excluded(probe.column, &probe.accepts)?;
+        let numbers = numbers.unwrap_or(NumberRange::ALL);
+        let (is_excluded, codes) = self.is_excluded(probe.column, numbers, &probe.accepts)?;
         probe.codes = codes;
         Ok((!is_excluded).then_some(probe))
     }
@@ -197,11 +230,12 @@ impl Asking<'_> {
     fn is_excluded(
         &mut self,
         column: Column,
+        numbers: NumberRange,
         accepts: &Accepts,
     ) -> Result<(bool, Option<Arc<CodeSet>>), ReadError> {
         let Some(dictionary) = self.dictionary(column)? else { return Ok((false, None)) };
         self.budget.take(dictionary.len())?;
-        let codes = passing(&dictionary, accepts);
+        let codes = passing(&dictionary, numbers, accepts);
         let is_all = self.reader.chunk(self.row_group, column).is_some_and(|c| c.is_all_codes);
         Ok((is_all && codes.count == 0, Some(Arc::new(codes))))
     }
@@ -220,14 +254,15 @@ impl Asking<'_> {
     }
 }
 
-fn passing(dictionary: &Dictionary, accepts: &Accepts) -> CodeSet {
+fn passing(dictionary: &Dictionary, numbers: NumberRange, accepts: &Accepts) -> CodeSet {
     let mut codes = CodeSet::default();
     match dictionary {
         Dictionary::Bytes(values) => {
             (0..values.len()).for_each(|at| codes.push(accepts(Scalar::Bytes(values.get(at)))))
         }
         Dictionary::Int(values) => {
-            values.iter().for_each(|value| codes.push(accepts(Scalar::Int(*value))));
+            let passes = |value: i64| numbers.contains(value) && accepts(Scalar::Int(value));
+            values.iter().for_each(|value| codes.push(passes(*value)));
         }
         Dictionary::Float(values) => {
             values.iter().for_each(|value| codes.push(accepts(Scalar::Float(*value))));

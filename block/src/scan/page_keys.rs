@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::keys::KeyMatcher;
 use super::probe::{CodeSet, Keyed};
 use crate::read::ReadError;
-use crate::read::levels::Levels;
+use crate::read::levels::{Levels, count};
 use crate::read::page::{ColumnKind, PageKind, RawPage, has_same_repetition, open_page};
 use crate::read::stream::{ColumnStream, DecodeBudget, FoundPage, Parts, RowSlice};
 use crate::read::values::BadPage;
@@ -146,23 +146,20 @@ fn of_key(
         code.copied().ok_or(BadPage("code beyond the dictionary"))
     };
     let (mut entries, mut own) = (Places::of(&value_def, max_def), Vec::new());
+    let has_gaps = keys_present < key_def.len();
     let (mut key, mut before) = (0, 0);
     for value in wanted {
         let Some(entry) = entries.entry_of(*value as usize) else { return Ok(None) };
-        key += count(&key_def[before..entry], level);
+        key = match has_gaps {
+            true => key + count(&key_def[before..entry], level),
+            false => entry,
+        };
         before = entry;
         if key_def[entry] == level && is_wanted(key)? {
             own.push(*value);
         }
     }
     Ok(Some(own))
-}
-
-/// How many levels are `level`.
-fn count(levels: &[u8], level: u8) -> usize {
-    // A byte holds the count of so many, so that many are counted at once.
-    let of_chunk = |chunk: &[u8]| chunk.iter().fold(0_u8, |sum, at| sum + u8::from(*at == level));
-    levels.chunks(255).map(|chunk| usize::from(of_chunk(chunk))).sum()
 }
 
 /// Which entries have values.
@@ -191,13 +188,13 @@ impl<'l> Places<'l> {
             self.values += values;
             self.entry += CHUNK;
         }
-        let mut left = value - self.values;
-        let rest = self.def[self.entry..].iter().enumerate();
-        for (at, _) in rest.filter(|(_, def)| **def == self.max_def) {
-            if left == 0 {
-                return Some(self.entry + at);
+        let rest = self.def[self.entry..].iter();
+        for has_value in rest.map(|def| *def == self.max_def) {
+            self.entry += 1;
+            self.values += usize::from(has_value);
+            if self.values > value {
+                return Some(self.entry - 1);
             }
-            left -= 1;
         }
         None
     }

@@ -164,8 +164,16 @@ impl<'a> PageSift<'a> {
         }
         Ok(match raw.values(&self.kind, present, None)? {
             Values::Int(ints) => {
-                let may_pass = |int| self.numbers.is_none_or(|numbers| numbers.contains(int));
-                positions(&ints, |int| may_pass(*int) && accepts(Scalar::Int(*int)))
+                let range = self.numbers.unwrap_or(NumberRange::ALL);
+                let mut codes = [None; CODES];
+                positions(&ints, |int| {
+                    let ask = || accepts(Scalar::Int(*int));
+                    range.contains(*int)
+                        && match usize::try_from(*int).ok().and_then(|int| codes.get_mut(int)) {
+                            Some(known) => *known.get_or_insert_with(ask),
+                            None => ask(),
+                        }
+                })
             }
             Values::Float(floats) => positions(&floats, |float| accepts(Scalar::Float(*float))),
             Values::Bool(bools) => positions(&bools, |truth| accepts(Scalar::Bool(*truth))),
@@ -222,7 +230,10 @@ struct Matches {
     are_of_key: bool,
 }
 
-fn positions<T>(values: &[T], passes: impl Fn(&T) -> bool) -> Vec<u32> {
+/// Integers from 0 to here are codes more often than not, and asked once.
+const CODES: usize = 16;
+
+fn positions<T>(values: &[T], mut passes: impl FnMut(&T) -> bool) -> Vec<u32> {
     let passing = values.iter().enumerate().filter(|(_, value)| passes(value));
     passing.map(|(at, _)| at as u32).collect()
 }
@@ -235,17 +246,14 @@ fn matching_codes(codes: &[u32], set: &CodeSet) -> Result<Vec<u32>, BadPage> {
     if highest > set.passes.len() {
         return Err(BadPage("code beyond the dictionary"));
     }
+    if set.count > 1 {
+        return Ok(positions(codes, |code| set.passes[*code as usize]));
+    }
     let mut found = Vec::new();
-    for (number, chunk) in codes.chunks(CHUNK).enumerate() {
-        let any = match set.count {
-            0 => false,
-            1 => chunk.iter().fold(false, |any, code| any | (*code == set.some)),
-            _ => chunk.iter().any(|code| set.passes[*code as usize]),
-        };
-        if any {
-            let passing = chunk.iter().enumerate();
-            let passing = passing.filter(|(_, code)| set.passes[**code as usize]);
-            found.extend(passing.map(|(at, _)| (number * CHUNK + at) as u32));
+    for (number, chunk) in codes.chunks(CHUNK).enumerate().filter(|_| set.count == 1) {
+        if chunk.iter().fold(false, |any, code| any | (*code == set.some)) {
+            let here = positions(chunk, |code| *code == set.some);
+            found.extend(here.iter().map(|at| (number * CHUNK) as u32 + at));
         }
     }
     Ok(found)

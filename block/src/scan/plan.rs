@@ -41,7 +41,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(columns: &Columns, request: &ScanRequest) -> Self {
+    /// What to read for a request. Of `absent` scopes no wanted key is among generic attributes.
+    pub(super) fn new(columns: &Columns, request: &ScanRequest, absent: &[AttributeScope]) -> Self {
         let fields = &request.fields;
         let (span_starts, facts) = (request.span_starts, request.facts);
         let mut plan = Self { span_starts, facts, ..Self::default() };
@@ -55,6 +56,9 @@ impl Plan {
             plan.sources.push(source);
         }
         plan.head = plan.head(columns);
+        for group in plan.groups.iter_mut().filter(|group| absent.contains(&group.scope)) {
+            group.leave_out_generic();
+        }
         plan
     }
 

@@ -15,7 +15,7 @@ use super::page_keys::KeyPages;
 use super::pages::{PageSift, SiftCounts};
 use super::probe::{NeedProbes, Probe, probes};
 use super::rows::RowSet;
-use super::{BlockReader, Fetched, ReadError, ScanRequest};
+use super::{AttributeScope, BlockReader, Fetched, KnownDictionaries, ReadError, ScanRequest};
 use crate::read::columns::Column;
 use crate::read::join_ranges;
 use crate::read::page::ColumnKind;
@@ -28,6 +28,8 @@ pub struct Candidates {
     pub(super) rows: Option<RowSet>,
     /// Rows by need, where rows may be pieces.
     by_need: Vec<(usize, RowSet)>,
+    /// Scopes of whose generic attributes none has a wanted key.
+    pub(super) absent: Arc<[AttributeScope]>,
 }
 
 impl Candidates {
@@ -38,7 +40,12 @@ impl Candidates {
 
     /// No row.
     pub fn none() -> Self {
-        Self { rows: Some(RowSet::default()), by_need: Vec::new() }
+        Self { rows: Some(RowSet::default()), ..Self::default() }
+    }
+
+    /// All rows of a row group, of whose columns `lookup` knows something.
+    pub fn all_of(lookup: &Lookup) -> Self {
+        Self { absent: Arc::clone(&lookup.absent), ..Self::default() }
     }
 
     /// Whether there is no candidate.
@@ -65,7 +72,7 @@ impl Candidates {
 
     /// Some of them.
     pub(super) fn only(&self, rows: RowSet) -> Self {
-        Self { rows: Some(rows), by_need: self.by_need.clone() }
+        Self { rows: Some(rows), ..self.clone() }
     }
 
     /// Which needs a row may satisfy; see [`super::ScannedTrace::needs_met`].
@@ -90,6 +97,7 @@ pub struct Sift<'a> {
     request: &'a ScanRequest,
     fetched: &'a Fetched,
     needs: &'a [(usize, NeedProbes)],
+    absent: Arc<[AttributeScope]>,
     budget: DecodeBudget,
     counts: SiftCounts,
     /// Whether the rows of the requested time are known.
@@ -113,12 +121,13 @@ impl BlockReader {
         row_group: usize,
         request: &ScanRequest,
         lookup: &Lookup,
+        known: &dyn KnownDictionaries,
     ) -> Vec<Range<u64>> {
         if lookup.wants_every_row() || lookup.excludes_all() {
             return Vec::new();
         }
         let probes = lookup.needs.iter().flatten().flat_map(|(_, tests)| tests).flatten();
-        join_ranges(self.probe_ranges(row_group, request, probes))
+        join_ranges(self.probe_ranges(row_group, request, probes, known))
     }
 
     /// Ranges that serve [`BlockReader::look_up`] and [`BlockReader::sift`] alike, for row groups
@@ -127,11 +136,12 @@ impl BlockReader {
         &self,
         row_group: usize,
         request: &ScanRequest,
+        known: &dyn KnownDictionaries,
     ) -> Vec<Range<u64>> {
         let needs = probes(&self.columns, &request.fields, &request.needs);
         let probes = needs.iter().flatten().flatten().flatten();
-        let mut ranges = self.probe_ranges(row_group, request, probes);
-        ranges.extend(self.lookup_ranges(row_group, request));
+        let mut ranges = self.probe_ranges(row_group, request, probes, known);
+        ranges.extend(self.lookup_ranges(row_group, request, known));
         join_ranges(ranges)
     }
 
@@ -140,12 +150,13 @@ impl BlockReader {
         row_group: usize,
         request: &ScanRequest,
         probes: impl Iterator<Item = &'p Probe>,
+        known: &dyn KnownDictionaries,
     ) -> Vec<Range<u64>> {
         let mut ranges = Vec::new();
         for probe in probes {
             ranges.extend(self.data_range(row_group, probe.column));
             if let Some(keyed) = &probe.keyed {
-                ranges.extend(self.chunk_range(row_group, keyed.key_column));
+                ranges.extend(self.ranges_of(row_group, keyed.key_column, None, known));
             }
         }
         if !self.is_within_time(row_group, request) {
@@ -170,6 +181,7 @@ impl BlockReader {
             request,
             fetched,
             needs: lookup.needs.as_deref().unwrap_or(&[]),
+            absent: Arc::clone(&lookup.absent),
             budget: DecodeBudget::within(decoded_bytes_max),
             counts: SiftCounts::default(),
             knows_time: self.is_within_time(row_group, request),
@@ -190,7 +202,7 @@ impl BlockReader {
     }
 
     /// Whether bounds say that every row is of the requested time.
-    fn is_within_time(&self, row_group: usize, request: &ScanRequest) -> bool {
+    pub(super) fn is_within_time(&self, row_group: usize, request: &ScanRequest) -> bool {
         let (start_max, end_min) = self.inner_time_bounds(row_group);
         start_max.is_some_and(|start| start <= request.end_unix_nanos)
             && end_min.is_some_and(|end| end >= request.start_unix_nanos)
@@ -235,7 +247,8 @@ impl<'a> Sift<'a> {
                 (Some(rows), self.by_need)
             }
         };
-        Candidates { rows: Some(rows.unwrap_or_default()), by_need }
+        let (rows, absent) = (Some(rows.unwrap_or_default()), self.absent);
+        Candidates { rows, by_need, absent }
     }
 
     /// Bytes of the file that were decoded, and pages that were decoded and stepped over.
@@ -255,7 +268,8 @@ impl<'a> Sift<'a> {
             None => None,
             Some(keyed) => {
                 let (kind, parts) = self.data_pages(keyed.key_column)?;
-                let stream = reader.stream(self.row_group, keyed.key_column, self.fetched)?;
+                let stream =
+                    reader.stream_with(self.row_group, keyed.key_column, None, self.fetched)?;
                 Some(KeyPages::new(keyed, kind, parts, stream))
             }
         };

@@ -14,6 +14,7 @@ use super::row::Streams;
 use super::{AttributeScope, ItemList};
 use crate::read::ReadError;
 use crate::read::columns::{Column, Columns, level};
+use crate::read::levels::count;
 use crate::read::stream::RowSlice;
 
 /// Memory that the columns of one run may take.
@@ -47,24 +48,32 @@ struct Place {
 impl Nesting {
     fn new(rep: &[u8], def: &[u8]) -> Self {
         let mut nesting = Self { span_entries: rep.len(), ..Self::default() };
-        nesting.places.reserve(rep.len());
-        for (entry, (rep, def)) in rep.iter().zip(def).enumerate() {
-            if *rep == 0 && entry > 0 {
-                nesting.row_ends.push(nesting.places.len() as u32);
-            }
-            nesting.resources += usize::from(*rep <= level::RESOURCE);
-            nesting.scopes += usize::from(*rep <= level::SCOPE);
-            if *def == level::SPAN {
-                nesting.places.push(Place {
-                    // The first entry of a row has repetition level 0.
-                    resource: nesting.resources as u32 - 1,
-                    scope: nesting.scopes as u32 - 1,
-                    span_entry: entry as u32,
-                });
-            }
+        let (mut resources, mut scopes) = (0_u32, 0_u32);
+        let places = rep.iter().enumerate().map(|(entry, rep)| {
+            resources += u32::from(*rep <= level::RESOURCE);
+            scopes += u32::from(*rep <= level::SCOPE);
+            // The first entry of a row has repetition level 0.
+            Place { resource: resources - 1, scope: scopes - 1, span_entry: entry as u32 }
+        });
+        nesting.places.extend(places);
+        (nesting.resources, nesting.scopes) = (resources as usize, scopes as usize);
+        let row_begins = memchr::memchr_iter(0, rep).skip(1).map(|entry| entry as u32);
+        nesting.row_ends.extend(row_begins.chain([rep.len() as u32]));
+        if count(def, level::SPAN) < def.len() {
+            nesting.leave_out_empty(def);
         }
-        nesting.row_ends.push(nesting.places.len() as u32);
         nesting
+    }
+
+    /// Leaves out entries without a span.
+    fn leave_out_empty(&mut self, def: &[u8]) {
+        let (mut begin, mut spans) = (0, 0);
+        for end in &mut self.row_ends {
+            spans += count(&def[begin..*end as usize], level::SPAN);
+            begin = *end as usize;
+            *end = spans as u32;
+        }
+        self.places.retain(|place| def[place.span_entry as usize] == level::SPAN);
     }
 
     /// How many spans there are.

@@ -223,6 +223,7 @@ impl Form {
         }
     }
 
+    #[inline]
     fn number(self, number: i64) -> ValueRef<'static> {
         match self {
             Self::Status => ValueRef::Status(number as i32),
@@ -232,6 +233,7 @@ impl Form {
         }
     }
 
+    #[inline]
     pub(super) fn lend(self, value: ScanValue<'_>) -> ValueRef<'_> {
         match value {
             ScanValue::Bytes(bytes) => ValueRef::Str(bytes),
@@ -290,6 +292,7 @@ impl SpanColumns for BlockColumns<'_> {
         self.spans.len()
     }
 
+    #[inline]
     fn value(&self, span: usize, field: usize) -> ValueRef<'_> {
         let at = self.spans.start + span;
         let FieldSource { source, form, .. } = self.map.fields[field];
@@ -386,6 +389,7 @@ impl<'a> BlockColumns<'a> {
         self.spans.clone().any(|span| self.batch.value(parent, span) == ScanValue::Int(-1))
     }
 
+    #[inline]
     fn lend(&self, field: usize, form: Form, column: usize, at: usize) -> ValueRef<'_> {
         if form != Form::Digits {
             return form.lend(self.batch.value(column, at));

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use stringendo_block::{Fetched, ReadError};
+use stringendo_block::{Fetched, PinnedDictionaries, ReadError};
 
 use crate::block_list::BlockEntry;
 use crate::block_store::{OpenBlock, Reads, StoreError, bytes_of};
@@ -55,6 +55,7 @@ pub struct BlockRead<'a> {
     decoded_bytes_max: u64,
     /// What the reader brought along.
     held_bytes: u64,
+    known: Rc<PinnedDictionaries>,
     fetched: Fetched,
     memory: Option<Charge>,
 }
@@ -87,10 +88,28 @@ impl<'a> BlockRead<'a> {
         held_bytes: u64,
         reads: &mut Reads,
     ) -> Result<Self, StoreError> {
+        let known = open.dictionaries();
+        Self::fetch_knowing(shard, open, ranges, known, (decoding, held_bytes), reads).await
+    }
+
+    /// The same for who left dictionaries out of the ranges because they are `known`.
+    ///
+    /// # Errors
+    /// As [`BlockRead::fetch`].
+    pub async fn fetch_knowing(
+        shard: &'a Shard,
+        open: &'a OpenBlock,
+        ranges: Vec<Range<u64>>,
+        known: Rc<PinnedDictionaries>,
+        (decoding, held_bytes): (Decoding, u64),
+        reads: &mut Reads,
+    ) -> Result<Self, StoreError> {
         let ranges = open.to_fetch(ranges);
         let decoded_bytes_max = decoding.likely_bytes(bytes_of(&ranges));
+        let held_bytes = held_bytes.saturating_add(known.memory_bytes());
         let (fetched, memory) = (Fetched::default(), None);
-        let mut read = Self { shard, open, ranges, decoded_bytes_max, held_bytes, fetched, memory };
+        let mut read =
+            Self { shard, open, ranges, decoded_bytes_max, held_bytes, known, fetched, memory };
         read.fit_limit(0)?;
         read.fetch_again(reads).await?;
         Ok(read)
@@ -158,7 +177,7 @@ impl<'a> BlockRead<'a> {
         let held = bytes_of(&self.ranges).saturating_add(self.held_bytes);
         let bytes = held.saturating_add(self.decoded_bytes_max);
         let memory = self.shard.memory_to_read(bytes).await?;
-        self.fetched = self.open.fetch(&self.ranges, &memory, reads).await?;
+        self.fetched = self.open.fetch(&self.ranges, &self.known, &memory, reads).await?;
         self.memory = Some(memory);
         Ok(())
     }

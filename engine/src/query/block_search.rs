@@ -200,13 +200,14 @@ impl BlockSearch<'_> {
         row: &mut u64,
     ) -> Result<Scanned, StoreError> {
         let (request, Part { row_group, candidates, held_bytes }) = (self.fields.request(), part);
-        let ranges = open.reader().candidate_ranges(row_group, request, candidates);
+        let known = open.dictionaries();
+        let ranges = open.reader().candidate_ranges(row_group, request, candidates, &*known);
         if ranges.is_empty() {
             return Ok(Scanned::All);
         }
-        let (shard, reads, decoding) = (self.shard, &mut self.cost.reads, Decoding::Columns);
-        let mut read =
-            BlockRead::fetch_holding(shard, open, ranges, decoding, held_bytes, reads).await?;
+        let (shard, reads, columns) =
+            (self.shard, &mut self.cost.reads, (Decoding::Columns, held_bytes));
+        let mut read = BlockRead::fetch_knowing(shard, open, ranges, known, columns, reads).await?;
         loop {
             let (request, fetched) = (self.fields.request(), read.fetched());
             let scan = open.reader().scan_candidates(row_group, request, candidates, fetched)?;

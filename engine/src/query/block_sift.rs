@@ -4,6 +4,8 @@
 //! To: the queries of blocks, which fetch and scan the candidates alone. Memory is charged through
 //! [`super::block_read`]; only the candidates, some bits per row, outlive a call.
 
+use std::rc::Rc;
+
 use stringendo_block::ReadError;
 use stringendo_block::scan::{Candidates, Lookup, ScanRequest, Sift, SiftCounts};
 use stringendo_ring::yield_if_due;
@@ -26,6 +28,11 @@ pub struct Sifted {
 }
 
 impl Sifted {
+    fn all_of(lookup: &Lookup) -> Self {
+        let counts = SiftCounts { bytes: lookup.read_bytes(), ..SiftCounts::default() };
+        Self { candidates: Candidates::all_of(lookup), counts }
+    }
+
     fn none(bytes: u64) -> Self {
         let counts = SiftCounts { bytes, ..SiftCounts::default() };
         Self { candidates: Candidates::none(), counts }
@@ -43,27 +50,26 @@ pub async fn sift(
     request: &ScanRequest,
     reads: &mut Reads,
 ) -> Result<Sifted, StoreError> {
-    let reader = open.reader();
-    if request.needs.needs.is_empty() {
-        return Ok(Sifted::default());
-    }
-    let all = reader.lookup_and_sift_ranges(row_group, request);
-    let is_at_once = bytes_of(&all) <= AT_ONCE_BYTES_MAX;
-    let ranges = if is_at_once { all } else { reader.lookup_ranges(row_group, request) };
-    let mut read = BlockRead::fetch(shard, open, ranges, Decoding::Columns, reads).await?;
+    let (reader, known) = (open.reader(), open.dictionaries());
+    let dictionaries = reader.lookup_ranges(row_group, request, &*known);
+    let all = reader.lookup_and_sift_ranges(row_group, request, &*known);
+    // Where all dictionaries are known, they may tell that nothing need be fetched.
+    let is_at_once = !dictionaries.is_empty() && bytes_of(&all) <= AT_ONCE_BYTES_MAX;
+    let ranges = if is_at_once { all } else { dictionaries };
+    let (columns, pinned) = ((Decoding::Columns, 0), Rc::clone(&known));
+    let mut read = BlockRead::fetch_knowing(shard, open, ranges, pinned, columns, reads).await?;
     let lookup = look_up(open, row_group, request, &mut read, reads).await?;
     if lookup.wants_every_row() {
-        return Ok(Sifted::default());
+        return Ok(Sifted::all_of(&lookup));
     }
     if lookup.excludes_all() {
         return Ok(Sifted::none(lookup.read_bytes()));
     }
     if !is_at_once {
         drop(read);
-        let (ranges, held) =
-            (reader.sift_ranges(row_group, request, &lookup), lookup.memory_bytes());
-        let decoding = Decoding::Columns;
-        read = BlockRead::fetch_holding(shard, open, ranges, decoding, held, reads).await?;
+        let ranges = reader.sift_ranges(row_group, request, &lookup, &*known);
+        let columns = (Decoding::Columns, lookup.memory_bytes());
+        read = BlockRead::fetch_knowing(shard, open, ranges, known, columns, reads).await?;
     }
     let mut sifted = sift_pages(open, row_group, request, &lookup, &mut read, reads).await?;
     sifted.counts.bytes += lookup.read_bytes();

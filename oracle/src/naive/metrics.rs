@@ -375,7 +375,12 @@ fn keep(series: &mut [Series], limit: usize, greatest: bool) {
             .enumerate()
             .filter_map(|(at, one)| Some((*one.points.get(&interval)?, values(one), at)))
             .collect();
-        points.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        // Of equal texts, those of an earlier type.
+        let labels = |point: &(f64, Vec<String>, usize)| &series[point.2].labels;
+        points.sort_by(|a, b| {
+            let by_text = b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1));
+            by_text.then_with(|| labels(a).cmp(labels(b)))
+        });
         if !greatest {
             points.reverse();
         }

@@ -161,6 +161,7 @@ impl Accumulator {
     }
 
     /// The row of a series; of buckets, that of the bucket, which is made if there is none.
+    #[inline]
     pub(super) fn row<E>(
         &mut self,
         leg: &Leg,
@@ -272,6 +273,7 @@ impl Cells {
     }
 
     /// Adds a value, be it of one span or of another accumulator's spans.
+    #[inline]
     pub(super) fn add(&mut self, measure: &Measure, cell: usize, value: f64) {
         let known = &mut self.values[cell];
         match measure {

@@ -71,6 +71,7 @@ impl KnownGroups {
     }
 
     /// One number for the codes of a span.
+    #[inline]
     fn code_of(&mut self, codes: Codes<'_>, span: usize) -> u32 {
         match codes {
             [] => 0,
@@ -94,6 +95,7 @@ impl KnownGroups {
         set
     }
 
+    #[inline]
     fn group_of(&self, code: u32) -> Option<u32> {
         self.groups.get(code as usize).copied().filter(|group| *group != NO_GROUP)
     }
@@ -176,27 +178,32 @@ impl<C: SpanColumns> Taking<'_, '_, C> {
         grow: &mut impl FnMut(u64) -> Result<(), E>,
         measure: impl Fn(usize) -> Option<Measured>,
     ) -> Result<(), E> {
+        let (matching, match_all) = (self.batch.matching, self.batch.matching.is_full());
         for (trace_id, spans) in traces {
             let first_span = spans.start;
-            if let Some(first) = self.spans(spans, grow, &measure)? {
+            let first = match match_all {
+                true => self.spans(spans, grow, &measure)?,
+                false => self.spans(matching.ones(spans), grow, &measure)?,
+            };
+            if let Some(first) = first {
                 self.offer(&trace_id, first, first_span, grow)?;
             }
         }
         Ok(())
     }
 
-    /// Takes in the spans of a trace; gives the one of them that starts first, if any counts.
+    /// Takes in these spans of a trace; gives the one of them that starts first, if any counts.
     #[inline]
     fn spans<E>(
         &mut self,
-        spans: Range<usize>,
+        spans: impl Iterator<Item = usize>,
         grow: &mut impl FnMut(u64) -> Result<(), E>,
         measure: &impl Fn(usize) -> Option<Measured>,
     ) -> Result<Option<Candidate>, E> {
-        let BatchSpans { matching, start_unix_nanos, .. } = *self.batch;
+        let start_unix_nanos = self.batch.start_unix_nanos;
         let axis_intervals = self.sum.axis.intervals();
         let mut first: Option<Candidate> = None;
-        for span in matching.ones(spans) {
+        for span in spans {
             let interval = self.intervals[span];
             if interval == NO_INTERVAL {
                 continue;

@@ -5,6 +5,7 @@ pub(super) const BUCKETS: usize = 64;
 
 /// The bucket of a number: the smallest power of two that is not smaller. Numbers below 2 have
 /// none.
+#[inline]
 pub(super) fn bucket_of(value: u64) -> Option<usize> {
     let below = value.checked_sub(1).filter(|below| *below > 0)?;
     Some(below.ilog2() as usize)

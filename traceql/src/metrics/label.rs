@@ -70,6 +70,15 @@ impl LabelValue {
         }
     }
 
+    fn type_name(&self) -> &'static str {
+        match self {
+            Self::Str(_) => "string",
+            Self::Int(_) => "int",
+            Self::Float(_) => "double",
+            Self::Bool(_) => "bool",
+        }
+    }
+
     /// Bytes held beyond its own size.
     pub(super) fn heap_bytes(&self) -> u64 {
         if let Self::Str(bytes) = self { bytes.len() as u64 } else { 0 }
@@ -93,13 +102,16 @@ fn kind_word(code: i32) -> &'static str {
     Kind::from_code(code).map_or("unspecified", Kind::word)
 }
 
-/// The order of series: fewer labels first, then by keys and values as text.
+/// The order of series: fewer labels first, then by keys and values as text; of equal texts by the
+/// names of their types, so that no two series are equal.
 pub(super) fn order(left: &[Label], right: &[Label]) -> Ordering {
     let pair = |(left, right): (&Label, &Label)| {
         left.key.cmp(&right.key).then_with(|| left.value.compare(&right.value))
     };
     let pairs = || left.iter().zip(right).map(pair).find(|order| order.is_ne());
-    left.len().cmp(&right.len()).then_with(|| pairs().unwrap_or(Ordering::Equal))
+    let types = |labels: &[Label]| labels.iter().map(|label| label.value.type_name()).collect();
+    let by_types = || Vec::cmp(&types(left), &types(right));
+    left.len().cmp(&right.len()).then_with(|| pairs().unwrap_or_else(by_types))
 }
 
 /// The order in which `topk` prefers series of equal value: by values alone.

@@ -74,6 +74,7 @@ impl Unit {
 
 impl Read {
     /// The value of a span; of events and links, the first that there is.
+    #[inline]
     pub fn value<'a, C: SpanColumns>(&self, columns: &'a C, span: usize) -> ValueRef<'a> {
         let Some(field) = self.field else { return ValueRef::Missing };
         let Some(list) = self.list else { return columns.value(span, field).single() };
@@ -83,6 +84,7 @@ impl Read {
     }
 
     /// The number that functions over time take.
+    #[inline]
     pub fn number<C: SpanColumns>(&self, columns: &C, span: usize) -> Option<f64> {
         match self.value(columns, span) {
             ValueRef::Int(value) => Some(value as f64),
@@ -94,6 +96,7 @@ impl Read {
     }
 
     /// The number that buckets take: integers and nanoseconds.
+    #[inline]
     pub fn whole_number<C: SpanColumns>(&self, columns: &C, span: usize) -> Option<u64> {
         match self.value(columns, span) {
             ValueRef::Int(value) => u64::try_from(value).ok(),

@@ -54,6 +54,13 @@ impl SpanMask {
         self.words.get(span / BITS).is_some_and(|word| word >> (span % BITS) & 1 == 1)
     }
 
+    /// Whether all spans are in.
+    pub fn is_full(&self) -> bool {
+        let (whole, rest) = (self.len / BITS, self.len % BITS);
+        self.words[..whole].iter().all(|word| *word == u64::MAX)
+            && self.words[whole..].iter().all(|word| *word == (1 << rest) - 1)
+    }
+
     /// Whether one of these spans is in.
     pub fn any_in(&self, spans: &Range<usize>) -> bool {
         self.ones(spans.clone()).next().is_some()

@@ -5,6 +5,7 @@
 //! with.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use stringendo_block::ReadError;
@@ -222,7 +223,8 @@ impl<'a, 'n> BlockMetrics<'a, 'n> {
         let sifted = block_sift::sift(shard, open, row_group, request, reads).await?;
         self.found.cost.add_sifted(&sifted);
         let Sifted { candidates, .. } = sifted;
-        let ranges = open.reader().candidate_ranges(row_group, request, &candidates);
+        let known = open.dictionaries();
+        let ranges = open.reader().candidate_ranges(row_group, request, &candidates, &*known);
         if ranges.is_empty() {
             return Ok(());
         }
@@ -231,8 +233,10 @@ impl<'a, 'n> BlockMetrics<'a, 'n> {
             if self.leg.judges_whole_traces() && self.found.learns {
                 self.learn().await?;
             }
-            let (ranges, reads) = (ranges.clone(), &mut self.found.cost.reads);
-            let mut read = BlockRead::fetch(shard, open, ranges, Decoding::Columns, reads).await?;
+            let (ranges, known) = (ranges.clone(), Rc::clone(&known));
+            let (columns, reads) = ((Decoding::Columns, 0), &mut self.found.cost.reads);
+            let mut read =
+                BlockRead::fetch_knowing(shard, open, ranges, known, columns, reads).await?;
             let outcome = loop {
                 let (request, fetched) = (self.fields.request(), read.fetched());
                 let scan =
