@@ -5,7 +5,9 @@
 mod common;
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
 use stringendo_block::meta::default_dedicated_columns;
@@ -13,7 +15,10 @@ use stringendo_block::scan::{
     AttributeScope, Candidates, ColumnValue, ItemList, Needs, Scalar, ScanBatch, ScanField,
     ScanNeed, ScanRequest, ScanTest, ValueTypes, Wanted,
 };
-use stringendo_block::{BlockEncoder, BlockReader, NoDictionaries, ReadError};
+use stringendo_block::{
+    BlockEncoder, BlockReader, DecodedDictionary, KnownDictionaries, NoDictionaries,
+    PinnedDictionaries, ReadError,
+};
 use stringendo_proto::TraceId;
 use support::{Block, tempo_block};
 
@@ -139,13 +144,43 @@ fn collect(fields: &[ScanField], batch: &ScanBatch, traces: &mut BTreeMap<TraceI
     }
 }
 
-/// What a scan of the candidates gives.
+/// What a scan of the candidates gives, whether dictionaries are known or not.
 fn sifted(loaded: &Loaded, request: &ScanRequest) -> BTreeMap<TraceId, (Values, u64)> {
+    let kept: Rc<dyn KnownDictionaries> = Rc::new(Kept::default());
+    let found = sifted_knowing(loaded, request, &(Rc::new(NoDictionaries) as Rc<_>));
+    for _ in 0..2 {
+        let pinned = Rc::new(PinnedDictionaries::new(Rc::clone(&kept)));
+        let knowing = sifted_knowing(loaded, request, &(pinned as Rc<_>));
+        // As text, since NaN is not equal to itself.
+        assert_eq!(format!("{knowing:?}"), format!("{found:?}"), "{}", loaded.name);
+    }
+    found
+}
+
+/// All dictionaries that were decoded.
+#[derive(Debug, Default)]
+struct Kept(RefCell<HashMap<u64, DecodedDictionary>>);
+
+impl KnownDictionaries for Kept {
+    fn get(&self, offset: u64) -> Option<DecodedDictionary> {
+        self.0.borrow().get(&offset).cloned()
+    }
+
+    fn keep(&self, offset: u64, dictionary: &DecodedDictionary) {
+        self.0.borrow_mut().insert(offset, dictionary.clone());
+    }
+}
+
+fn sifted_knowing(
+    loaded: &Loaded,
+    request: &ScanRequest,
+    known: &Rc<dyn KnownDictionaries>,
+) -> BTreeMap<TraceId, (Values, u64)> {
     let (block, reader, mut found) = (&loaded.block, &loaded.reader, BTreeMap::new());
     for row_group in 0..reader.row_groups() {
-        let candidates = candidates(block, reader, row_group, request);
-        let fetched =
-            block.fetch(&reader.candidate_ranges(row_group, request, &candidates, &NoDictionaries));
+        let candidates = candidates(block, reader, row_group, request, known);
+        let ranges = reader.candidate_ranges(row_group, request, &candidates, &**known);
+        let fetched = block.fetch(&ranges).with_dictionaries(Rc::clone(known));
         let mut scan = reader.scan_candidates(row_group, request, &candidates, &fetched).unwrap();
         while let Some(batch) = scan.next_batch().unwrap() {
             let mut traces = BTreeMap::new();
@@ -164,13 +199,15 @@ fn candidates(
     reader: &BlockReader,
     row_group: usize,
     request: &ScanRequest,
+    known: &Rc<dyn KnownDictionaries>,
 ) -> Candidates {
-    let fetched = block.fetch(&reader.lookup_ranges(row_group, request, &NoDictionaries));
+    let fetch = |ranges: Vec<_>| block.fetch(&ranges).with_dictionaries(Rc::clone(known));
+    let fetched = fetch(reader.lookup_ranges(row_group, request, &**known));
     let lookup = with_least_memory(|limit| reader.look_up(row_group, request, &fetched, limit));
     if lookup.wants_every_row() {
-        return Candidates::all();
+        return Candidates::all_of(&lookup);
     }
-    let fetched = block.fetch(&reader.sift_ranges(row_group, request, &lookup, &NoDictionaries));
+    let fetched = fetch(reader.sift_ranges(row_group, request, &lookup, &**known));
     with_least_memory(|limit| {
         let mut sift = reader.sift(row_group, request, &lookup, &fetched, limit);
         while sift.step()? {}

@@ -1,5 +1,7 @@
 //! Metrics queries over the contract's fixture (§11).
 
+#[path = "metrics/batch.rs"]
+mod batch;
 mod support;
 
 use std::convert::Infallible;
@@ -66,6 +68,10 @@ fn series(query: &str, axis: TimeAxis, base: u64) -> Vec<Series> {
     // As text, since missing points are NaN.
     let (one, two) = (format!("{whole:?}"), format!("{:?}", merged(&plan, axis, base)));
     assert_eq!(one, two, "{query}: merged is the same");
+    if let Some(accumulators) = batch::accumulate(&plan, axis, base) {
+        let batch = format!("{:?}", plan.finish(accumulators));
+        assert_eq!(one, batch, "{query}: all traces at once are the same");
+    }
     whole
 }
 

@@ -99,6 +99,29 @@ fn ranges_and_steps_out_of_bounds_are_refused_by_name() {
 }
 
 #[test]
+fn intervals_of_many_moments_are_those_of_each() {
+    let range = |start, end, step| TimeAxis::range(start, end, Some(step), &LIMITS).unwrap();
+    let axes = [
+        range(802 * SECOND, 822 * SECOND, 5 * SECOND),
+        range(0, 20 * SECOND, SECOND),
+        TimeAxis::instant(7, 100 * SECOND, &LIMITS).unwrap(),
+    ];
+    for axis in axes {
+        let edges =
+            (0..60).flat_map(|at| [at * SECOND, at * SECOND + 1, 790 * SECOND + at * SECOND]);
+        let mut moments: Vec<u64> =
+            edges.chain([0, 1, i64::MAX as u64, 1 << 63, u64::MAX]).collect();
+        moments.extend_from_within(..);
+        moments.reverse();
+        let mut found = vec![7];
+        axis.intervals_of(&moments, &mut found);
+        let right =
+            moments.iter().map(|at| axis.interval_of(*at).map_or(NO_INTERVAL, |i| i as u32));
+        assert_eq!(found, right.collect::<Vec<_>>(), "{axis:?}");
+    }
+}
+
+#[test]
 fn absurd_times_do_not_overflow() {
     let limits = RangeLimits { range_nanos_max: 0, intervals_max: 10, ..LIMITS };
     let step = Some(u64::MAX / 4);
