@@ -265,7 +265,7 @@ impl<'i> Walker<'i> {
         const DROPPED: u32 = varint_tag(2);
         while let Some(tag) = r.tag()? {
             match tag.0 {
-                ATTRIBUTE => self.attribute(r.message()?)?,
+                ATTRIBUTE => self.attributes::<ATTRIBUTE>(&mut r)?,
                 DROPPED => _ = r.varint()?,
                 _ => skip(&mut r, tag, 0b110, "wrong wire type in Resource")?,
             }
@@ -305,7 +305,7 @@ impl<'i> Walker<'i> {
         while let Some(tag) = r.tag()? {
             match tag.0 {
                 NAME | VERSION => _ = r.bytes()?,
-                ATTRIBUTE => self.attribute(r.message()?)?,
+                ATTRIBUTE => self.attributes::<ATTRIBUTE>(&mut r)?,
                 DROPPED => _ = r.varint()?,
                 _ => skip(&mut r, tag, 0b11110, "wrong wire type in InstrumentationScope")?,
             }

@@ -189,6 +189,19 @@ impl<'a> Reader<'a> {
         Ok(Reader { buf: &self.buf[..self.pos], pos: self.pos - len })
     }
 
+    /// What has not been read and, if there is one, the byte before it.
+    #[inline]
+    pub(crate) fn rest_and_byte_before(&self) -> &'a [u8] {
+        self.buf.get(self.pos.saturating_sub(1)..).unwrap_or_default()
+    }
+
+    /// Steps over `count` bytes of what has not been read.
+    #[inline]
+    pub(crate) fn skip(&mut self, count: usize) {
+        debug_assert!(count <= self.rest().len());
+        self.pos += count;
+    }
+
     /// Reads 8 bytes, little-endian.
     ///
     /// # Errors

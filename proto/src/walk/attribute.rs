@@ -18,48 +18,82 @@ const BYTES: u32 = bytes_tag(7);
 /// Elements of either list.
 const ELEMENT: u32 = bytes_tag(1);
 
-/// Whether `body` is a key of up to 127 bytes and then a string, number or truth value, both
-/// written in the shortest way and not longer than `bytes_max`. `false` says nothing about it.
+/// Bytes of the attributes at the start of `rest` that are fields with the tag `field` and plain:
+/// all lengths below 128, and the value a string, a double, or an integer or truth value of up to
+/// 8 bytes. What is behind them may be an attribute, too, of another form.
+///
+/// Most bytes of most batches pass through here, so fields are compared four bytes at a time: tag
+/// and length of the attribute and of its key, then tags and lengths of the value.
 #[inline]
-fn is_plain(body: &[u8], bytes_max: usize) -> bool {
-    let &[key_tag, key_len, ref rest @ ..] = body else { return false };
-    let key_len = usize::from(key_len);
-    if u32::from(key_tag) != KEY || key_len >= 0x80 || key_len > bytes_max {
-        return false;
+fn plain_bytes(rest: &[u8], field: u8) -> usize {
+    let head = u32::from_le_bytes([field, 0, KEY as u8, 0]);
+    let mut at = 0;
+    while let Some(start) = rest.get(at..).and_then(<[u8]>::first_chunk) {
+        let start = u32::from_le_bytes(*start);
+        let (len, key_len) = ((start >> 8 & 0x7f) as usize, (start >> 24) as usize);
+        // Two for the tag and length of each of key and value, one for the value's kind.
+        let content_len = len.wrapping_sub(key_len + 5);
+        let end = at + 2 + len;
+        let is_attribute = (start & 0x80ff_80ff == head) & (content_len.wrapping_sub(1) < 0x7d);
+        if !is_attribute | (end > rest.len()) {
+            break;
+        }
+        let (Some(value), Some(tail)) =
+            (rest[at + 4 + key_len..end].first_chunk(), rest[..end].last_chunk())
+        else {
+            break;
+        };
+        if !is_plain_value_of(u32::from_le_bytes(*value), content_len as u32, tail) {
+            break;
+        }
+        at = end;
     }
-    let Some(&[value_tag, value_len, ref value @ ..]) = rest.get(key_len..) else { return false };
-    u32::from(value_tag) == VALUE
-        && value_len < 0x80
-        && usize::from(value_len) == value.len()
-        && is_plain_value(value, bytes_max)
+    at
 }
 
+/// Whether a value is plain, by its first four bytes (tag, length, kind, first byte of the content),
+/// the length of the content, and the eight bytes that end it.
+///
+/// All kinds are compared: attributes of different kinds follow each other, and a branch would be
+/// mispredicted for many of them.
 #[inline]
-fn is_plain_value(value: &[u8], bytes_max: usize) -> bool {
-    let Some((&tag, content)) = value.split_first() else { return false };
-    match u32::from(tag) {
-        STRING => match content.split_first() {
-            Some((&len, text)) => usize::from(len) == text.len() && text.len() <= bytes_max,
-            None => false,
-        },
-        INT | BOOL => match content {
-            [a] => *a < 0x80,
-            [a, b] => *a >= 0x80 && *b < 0x80,
-            _ => false,
-        },
-        DOUBLE => content.len() == 8,
-        _ => false,
-    }
+fn is_plain_value_of(value: u32, content_len: u32, tail: &[u8; 8]) -> bool {
+    let framed = VALUE | (content_len + 1) << 8;
+    let is_string = value == framed | STRING << 16 | (content_len - 1) << 24;
+    let is_double = (value & 0x00ff_ffff == framed | DOUBLE << 16) & (content_len == 8);
+    // The tags of the two differ in one bit.
+    let is_varint = value & 0x00f7_ffff == framed | BOOL << 16;
+    is_string | is_double | is_varint & ends_in_varint(tail, content_len)
 }
+
+/// Whether the last `len` bytes of these are one varint; `false` for more than 8.
+#[inline]
+fn ends_in_varint(tail: &[u8; 8], len: u32) -> bool {
+    // High bits: set, but for the last.
+    let high = u64::from_le_bytes(*tail) & 0x8080_8080_8080_8080;
+    let others = 64u32.wrapping_sub(8 * len);
+    (len <= 8) & ((high ^ 0x0080_8080_8080_8080).wrapping_shr(others) == 0)
+}
+
+const _: () = assert!(INT & 0xf7 == BOOL && BOOL & 0xf7 == BOOL);
 
 impl Walker<'_> {
-    /// An attribute of a resource, scope, span, event or link.
+    /// An attribute of a resource, scope, span, event or link, whose tag `FIELD` was just read, and
+    /// the plain ones right behind it: mostly all that there are.
     #[inline]
-    pub(super) fn attribute(&mut self, r: Reader<'_>) -> Result<(), WireError> {
-        if is_plain(r.rest(), self.attribute_bytes_max) {
+    pub(super) fn attributes<const FIELD: u32>(
+        &mut self,
+        r: &mut Reader<'_>,
+    ) -> Result<(), WireError> {
+        const { assert!(FIELD < 0x80) };
+        if self.attribute_bytes_max >= 0x80
+            && let Some(behind_tag) =
+                plain_bytes(r.rest_and_byte_before(), FIELD as u8).checked_sub(1)
+        {
+            r.skip(behind_tag);
             return Ok(());
         }
-        self.key_value(r, self.attribute_bytes_max, 0)
+        self.key_value(r.message()?, self.attribute_bytes_max, 0)
     }
 
     /// `KeyValue`; `bytes_max` bounds the key and a string value, `depth` lists are around it.

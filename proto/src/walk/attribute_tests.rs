@@ -10,7 +10,32 @@ fn check(body: &[u8], attribute_bytes_max: u32, value_depth_max: u32) -> Result<
     let limits = WalkLimits { value_depth_max, attribute_bytes_max };
     let mut index = BatchIndex::default();
     let mut walker = Walker::new(&limits, &mut index);
-    walker.attribute(Reader::new(body)).map(|()| walker.needs_rewrite)
+    let field = field(body);
+    let mut reader = Reader::new(&field);
+    assert_eq!(reader.tag(), Ok(Some(Tag(ELEMENT))));
+    walker.attributes::<ELEMENT>(&mut reader)?;
+    assert!(reader.is_empty());
+    Ok(walker.needs_rewrite)
+}
+
+/// The same, field by field.
+fn check_slowly(body: &[u8], value_depth_max: u32) -> Result<bool, WireError> {
+    let limits = WalkLimits { value_depth_max, attribute_bytes_max: 0 };
+    let mut index = BatchIndex::default();
+    let mut walker = Walker::new(&limits, &mut index);
+    walker.key_value(Reader::new(body), usize::MAX, 0).map(|()| walker.needs_rewrite)
+}
+
+/// As it stands in a batch.
+fn field(body: &[u8]) -> Vec<u8> {
+    let mut field = Vec::new();
+    crate::wire::put_bytes(&mut field, 1, body);
+    field
+}
+
+fn is_plain(body: &[u8]) -> bool {
+    let field = field(body);
+    plain_bytes(&field, ELEMENT as u8) == field.len()
 }
 
 fn attribute(key: &str, value: Value) -> Vec<u8> {
@@ -32,21 +57,48 @@ fn kvlist(value: AnyValue) -> Value {
     })
 }
 
-#[test]
-fn usual_attributes_take_the_fast_path() {
-    let usual = [
+fn usual() -> impl Iterator<Item = Vec<u8>> {
+    let values = [
         Value::String("GET".into()),
         Value::String("".into()),
         Value::Bool(true),
         Value::Int(0),
+        Value::Int(127),
         Value::Int(9000),
+        Value::Int(16_384),
+        Value::Int((1 << 56) - 1),
         Value::Double(0.5),
     ];
-    for value in usual {
-        let body = attribute("http.request.method", value);
-        assert!(is_plain(&body, 2048), "{body:?}");
-        assert!(!is_plain(&body, 3), "the key is longer than 3 bytes");
+    ["http.request.method", "k"]
+        .into_iter()
+        .flat_map(move |key| values.clone().into_iter().map(move |value| attribute(key, value)))
+}
+
+#[test]
+fn usual_attributes_take_the_fast_path_all_at_once() {
+    let mut fields = Vec::new();
+    for body in usual() {
+        assert!(is_plain(&body), "{body:?}");
+        fields.extend(field(&body));
     }
+    let all = fields.len();
+    assert_eq!(plain_bytes(&fields, ELEMENT as u8), all);
+    assert_eq!(plain_bytes(&fields, 0x4a), 0, "another field");
+    fields.extend([0x4a, 0]);
+    assert_eq!(plain_bytes(&fields, ELEMENT as u8), all, "another field behind them");
+    assert!(plain_bytes(&fields[..all - 1], ELEMENT as u8) < all - 1, "the last one is cut off");
+}
+
+#[test]
+fn what_is_long_or_nested_takes_the_other_path() {
+    let long = || Value::String("x".repeat(126).into());
+    let unusual = [Value::Int(-1), Value::Int(1 << 56), Value::Bytes("x".into()), long()];
+    for value in unusual.into_iter().chain([array, kvlist].map(|list| nested(1, list))) {
+        let body = attribute("key", value);
+        assert!(!is_plain(&body), "{body:?}");
+        assert_eq!(check(&body, 0, 5), Ok(false));
+    }
+    assert!(!is_plain(&attribute(&"k".repeat(128), Value::Int(1))));
 }
 
 #[test]
@@ -107,9 +159,22 @@ proptest! {
         ),
     ) {
         let accepted = check(&body, 0, 5).is_ok();
-        let plain = is_plain(&body, 100);
-        prop_assert!(accepted || !plain);
+        prop_assert!(accepted || !is_plain(&body));
+        prop_assert_eq!(accepted, check_slowly(&body, 5).is_ok());
         let decodes = KeyValue::decode(&body[..]).is_ok();
         prop_assert!(decodes || !accepted, "accepted, but does not decode");
+    }
+
+    /// One byte off what is usual.
+    #[test]
+    fn both_paths_agree_on_what_is_nearly_usual(
+        which in 0..usual().count(), at in 0..64_usize, byte in any::<u8>(),
+    ) {
+        let mut body = usual().nth(which).unwrap();
+        let at = at % body.len();
+        body[at] = byte;
+        let (fast, slow) = (check(&body, 0, 5), check_slowly(&body, 5));
+        prop_assert_eq!(fast.is_ok(), slow.is_ok());
+        prop_assert_eq!(fast.unwrap_or(false), slow.unwrap_or(false));
     }
 }

@@ -53,7 +53,7 @@ impl Walker<'_> {
         let mut has_status = false;
         while let Some(tag) = r.tag()? {
             match tag.0 {
-                ATTRIBUTE => self.attribute(r.message()?)?,
+                ATTRIBUTE => self.attributes::<ATTRIBUTE>(&mut r)?,
                 TRACE_ID => trace_id = id(&mut r, TRACE_ID_LENGTH)?,
                 SPAN_ID => span_id = id(&mut r, SPAN_ID_LENGTH)?,
                 PARENT_SPAN_ID => _ = id::<8>(&mut r, SPAN_ID_LENGTH)?,
@@ -96,7 +96,7 @@ impl Walker<'_> {
             match tag.0 {
                 TIME => _ = r.fixed64()?,
                 NAME => _ = r.bytes()?,
-                ATTRIBUTE => self.attribute(r.message()?)?,
+                ATTRIBUTE => self.attributes::<ATTRIBUTE>(&mut r)?,
                 DROPPED => _ = r.varint()?,
                 _ => skip(&mut r, tag, 0b11110, "wrong wire type in Span.Event")?,
             }
@@ -116,7 +116,7 @@ impl Walker<'_> {
                 TRACE_ID => _ = id::<16>(&mut r, TRACE_ID_LENGTH)?,
                 SPAN_ID => _ = id::<8>(&mut r, SPAN_ID_LENGTH)?,
                 TRACE_STATE => _ = r.bytes()?,
-                ATTRIBUTE => self.attribute(r.message()?)?,
+                ATTRIBUTE => self.attributes::<ATTRIBUTE>(&mut r)?,
                 DROPPED => _ = r.varint()?,
                 FLAGS => _ = r.fixed32()?,
                 _ => skip(&mut r, tag, 0b111_1110, "wrong wire type in Span.Link")?,
