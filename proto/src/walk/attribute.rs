@@ -51,8 +51,8 @@ fn plain_bytes(rest: &[u8], field: u8) -> usize {
     at
 }
 
-/// Whether a value is plain, by its first four bytes (tag, length, kind, first byte of the content),
-/// the length of the content, and the eight bytes that end it.
+/// Whether a value is plain, by its first four bytes (tag, length, kind, first byte of the
+/// content), the length of the content, and the eight bytes that end it.
 ///
 /// All kinds are compared: attributes of different kinds follow each other, and a branch would be
 /// mispredicted for many of them.
