@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::spread::{State, bring, setting};
+use common::spread::{State, World, bring, in_all_states, setting, tenant};
 use common::{settings, with_engine};
 use stringendo_engine::{Node, QueryError, SearchRequest, TenantId};
 use stringendo_oracle::dice::Dice;
@@ -29,13 +29,7 @@ const SHRUNK_MAX: usize = 4;
 /// Steps of making one readable.
 const STEPS_MAX: usize = 60;
 
-/// Traces, and queries about them with their right answers.
-struct World {
-    name: String,
-    traces: Vec<Trace>,
-    queries: Vec<Asked>,
-}
-
+/// A query with its right answer.
 struct Asked {
     text: String,
     right: BTreeMap<String, FoundTrace>,
@@ -51,7 +45,7 @@ struct Counts {
     not_served: BTreeMap<String, u64>,
 }
 
-fn worlds(counts: &mut Counts) -> Vec<World> {
+fn worlds(counts: &mut Counts) -> Vec<World<Asked>> {
     let mut left = setting("STRINGENDO_DIFFERENTIAL_QUERIES", 1000) as usize;
     let mut dice = Dice::new(setting("STRINGENDO_DIFFERENTIAL_SEED", 1));
     let mut worlds = Vec::new();
@@ -126,11 +120,7 @@ struct Wrong {
     text: String,
 }
 
-fn tenant(name: &str) -> TenantId {
-    TenantId::parse(name).expect("a tenant")
-}
-
-async fn ask_all(node: &Node, state: State, prefix: &str, worlds: &[World]) -> Vec<Wrong> {
+async fn ask_all(node: &Node, state: State, prefix: &str, worlds: &[World<Asked>]) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     for (number, world) in worlds.iter().enumerate() {
         let tenant = tenant(&format!("{prefix}-{}", world.name));
@@ -141,26 +131,6 @@ async fn ask_all(node: &Node, state: State, prefix: &str, worlds: &[World]) -> V
             }
         }
     }
-    wrong
-}
-
-async fn bring_all(node: &Node, state: State, prefix: &str, worlds: &[World]) {
-    let tenants: Vec<(TenantId, &[Trace])> = worlds
-        .iter()
-        .map(|world| (tenant(&format!("{prefix}-{}", world.name)), world.traces.as_slice()))
-        .collect();
-    bring(node, state, &tenants).await;
-}
-
-async fn check(node: Node, worlds: &[World]) -> Vec<Wrong> {
-    bring_all(&node, State::Live, "whole", worlds).await;
-    let mut wrong = ask_all(&node, State::Live, "whole", worlds).await;
-    node.flush(None).await;
-    wrong.extend(ask_all(&node, State::Stored, "whole", worlds).await);
-    bring_all(&node, State::Spread, "pieces", worlds).await;
-    wrong.extend(ask_all(&node, State::Spread, "pieces", worlds).await);
-    node.flush(None).await;
-    wrong.extend(ask_all(&node, State::Pieces, "pieces", worlds).await);
     wrong
 }
 
@@ -176,7 +146,7 @@ async fn ask_alone(node: &Node, state: State, traces: &[Trace], text: &str) -> O
 }
 
 /// The least that still shows the difference.
-async fn readable(node: &Node, worlds: &[World], wrong: &Wrong) -> String {
+async fn readable(node: &Node, worlds: &[World<Asked>], wrong: &Wrong) -> String {
     let mut least = (worlds[wrong.world].traces.clone(), wrong.text.clone());
     let mut last = ask_alone(node, wrong.state, &least.0, &least.1).await;
     for _ in 0..STEPS_MAX {
@@ -207,7 +177,8 @@ fn run(cores: u16) {
         let worlds = worlds(&mut counts);
         println!("{counts:#?}");
         assert!(counts.asked > 0 && counts.not_served.is_empty());
-        let wrong = check(node.clone(), &worlds).await;
+        let ask = async |state, prefix: &str| ask_all(&node, state, prefix, &worlds).await;
+        let wrong = in_all_states(&node, &worlds, ask).await;
         let mut report = String::new();
         for wrong in wrong.iter().take(SHRUNK_MAX) {
             report += &format!("{}\n\n", readable(&node, &worlds, wrong).await);

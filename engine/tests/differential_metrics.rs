@@ -8,7 +8,7 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::spread::{State, bring, setting};
+use common::spread::{State, World, bring, in_all_states, setting, tenant};
 use common::{settings, with_engine};
 use stringendo_engine::query::metrics::{MetricsProgress, MetricsRequest};
 use stringendo_engine::{Node, QueryError, TenantId};
@@ -33,6 +33,9 @@ const SHRUNK_MAX: usize = 4;
 /// Steps of making one readable.
 const STEPS_MAX: usize = 60;
 
+/// A query with its right answer.
+type Asked = (Question, Vec<Series>);
+
 /// A query of a time range.
 #[derive(Clone, Debug)]
 struct Question {
@@ -42,14 +45,7 @@ struct Question {
     step: u64,
 }
 
-/// Traces, and queries about them with their right answers.
-struct World {
-    name: String,
-    traces: Vec<Trace>,
-    queries: Vec<(Question, Vec<Series>)>,
-}
-
-fn worlds() -> Vec<World> {
+fn worlds() -> Vec<World<Asked>> {
     let mut left = setting("STRINGENDO_DIFFERENTIAL_QUERIES", 300) as usize;
     let mut dice = Dice::new(setting("STRINGENDO_DIFFERENTIAL_SEED", 1));
     let mut worlds = Vec::new();
@@ -156,11 +152,7 @@ struct Wrong {
     question: Question,
 }
 
-fn tenant(name: &str) -> TenantId {
-    TenantId::parse(name).expect("a tenant")
-}
-
-async fn ask_all(node: &Node, state: State, prefix: &str, worlds: &[World]) -> Vec<Wrong> {
+async fn ask_all(node: &Node, state: State, prefix: &str, worlds: &[World<Asked>]) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     for (number, world) in worlds.iter().enumerate() {
         let tenant = tenant(&format!("{prefix}-{}", world.name));
@@ -171,26 +163,6 @@ async fn ask_all(node: &Node, state: State, prefix: &str, worlds: &[World]) -> V
             }
         }
     }
-    wrong
-}
-
-async fn bring_all(node: &Node, state: State, prefix: &str, worlds: &[World]) {
-    let tenants: Vec<(TenantId, &[Trace])> = worlds
-        .iter()
-        .map(|world| (tenant(&format!("{prefix}-{}", world.name)), world.traces.as_slice()))
-        .collect();
-    bring(node, state, &tenants).await;
-}
-
-async fn check(node: Node, worlds: &[World]) -> Vec<Wrong> {
-    bring_all(&node, State::Live, "whole", worlds).await;
-    let mut wrong = ask_all(&node, State::Live, "whole", worlds).await;
-    node.flush(None).await;
-    wrong.extend(ask_all(&node, State::Stored, "whole", worlds).await);
-    bring_all(&node, State::Spread, "pieces", worlds).await;
-    wrong.extend(ask_all(&node, State::Spread, "pieces", worlds).await);
-    node.flush(None).await;
-    wrong.extend(ask_all(&node, State::Pieces, "pieces", worlds).await);
     wrong
 }
 
@@ -210,7 +182,7 @@ async fn ask_alone(
 }
 
 /// The least that still shows the difference.
-async fn readable(node: &Node, worlds: &[World], wrong: &Wrong) -> String {
+async fn readable(node: &Node, worlds: &[World<Asked>], wrong: &Wrong) -> String {
     let mut least = (worlds[wrong.world].traces.clone(), wrong.question.clone());
     let mut last = ask_alone(node, wrong.state, &least.0, &least.1).await;
     for _ in 0..STEPS_MAX {
@@ -239,7 +211,8 @@ fn run(cores: u16) {
     settings.segment_bytes = 32 << 20;
     with_engine(cores, settings, |node| async move {
         let worlds = worlds();
-        let wrong = check(node.clone(), &worlds).await;
+        let ask = async |state, prefix: &str| ask_all(&node, state, prefix, &worlds).await;
+        let wrong = in_all_states(&node, &worlds, ask).await;
         let mut report = String::new();
         for wrong in wrong.iter().take(SHRUNK_MAX) {
             report += &format!("{}\n\n", readable(&node, &worlds, wrong).await);

@@ -9,6 +9,13 @@ pub fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
+/// Traces of a tenant, and what is asked about them.
+pub struct World<Q> {
+    pub name: String,
+    pub traces: Vec<Trace>,
+    pub queries: Vec<Q>,
+}
+
 /// Where the spans of a trace are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum State {
@@ -61,4 +68,35 @@ pub async fn bring(node: &Node, state: State, of_tenants: &[(TenantId, &[Trace])
     if matches!(state, State::Stored | State::Pieces) {
         node.flush(None).await;
     }
+}
+
+/// A tenant of this name.
+pub fn tenant(name: &str) -> TenantId {
+    TenantId::parse(name).expect("a tenant")
+}
+
+async fn bring_all<Q>(node: &Node, state: State, prefix: &str, worlds: &[World<Q>]) {
+    let tenants: Vec<(TenantId, &[Trace])> = worlds
+        .iter()
+        .map(|world| (tenant(&format!("{prefix}-{}", world.name)), world.traces.as_slice()))
+        .collect();
+    bring(node, state, &tenants).await;
+}
+
+/// Brings the traces of all worlds into one state after the other; `ask` gives what is wrong in a
+/// state, of tenants whose names begin with a prefix.
+pub async fn in_all_states<Q, W>(
+    node: &Node,
+    worlds: &[World<Q>],
+    ask: impl AsyncFn(State, &str) -> Vec<W>,
+) -> Vec<W> {
+    bring_all(node, State::Live, "whole", worlds).await;
+    let mut wrong = ask(State::Live, "whole").await;
+    node.flush(None).await;
+    wrong.extend(ask(State::Stored, "whole").await);
+    bring_all(node, State::Spread, "pieces", worlds).await;
+    wrong.extend(ask(State::Spread, "pieces").await);
+    node.flush(None).await;
+    wrong.extend(ask(State::Pieces, "pieces").await);
+    wrong
 }
