@@ -13,13 +13,16 @@ mod attributes;
 mod column;
 mod columns;
 mod compress;
+mod dedicated;
 mod delta;
 pub(crate) mod dictionary;
 mod file;
+mod guesses;
 mod levels;
 mod note_pairs;
 mod notes;
 mod numbers;
+mod prepared;
 mod resource;
 mod rle;
 mod span;
@@ -256,6 +259,7 @@ impl BlockEncoder {
         self.writing = match self.writing {
             None => None,
             Some(Stage::Levels) => {
+                self.columns.settle();
                 self.notes.page(&self.columns);
                 self.columns.lists.derive()?;
                 Some(Stage::Page(0))
@@ -310,8 +314,10 @@ impl BlockEncoder {
     }
 
     fn measure(&mut self) -> usize {
+        let keys: usize = self.columns.attributes().iter().map(|list| list.memory_bytes()).sum();
         let (columns, lists) = self.columns.all();
         let columns: usize = columns.iter().map(|column| column.memory_bytes()).sum();
+        let columns = columns + keys;
         let rest = lists.memory_bytes() + self.scratch.memory_bytes() + self.bloom.memory_bytes();
         let notes = self.notes.memory_bytes();
         columns + rest + notes + self.shredder.memory_bytes() + self.file.memory_bytes()

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Checks blocks with pyarrow, independently of this repository's own code.
 
-    python3 -m venv target/venv && target/venv/bin/pip install pyarrow
+    python3 -m venv target/venv && target/venv/bin/pip install pyarrow duckdb
     cargo test -p stringendo-block --test written_blocks     # writes target/tmp/blocks/*
     target/venv/bin/python tests/python/check_blocks.py target/tmp/blocks/v5 …
 
 Each argument is a directory that holds blocks at any depth (a directory with a meta.json is one).
 For every block: the exact column tree of the contract, the encodings that Tempo insists on, page
 checksums, sorted and unique trace ids, the meta's fields, Bloom filters, the index, and the
-invariants of rows. The column tree is also compared with that of a block that Tempo wrote. With
+invariants of rows. DuckDB, whose reader is another one, must find the same in every column. The
+column tree is also compared with that of a block that Tempo wrote. With
 `--like DIR` the rows are compared with those of the block in DIR, and differences are printed.
 """
 
@@ -19,6 +20,7 @@ import pathlib
 import struct
 import sys
 
+import duckdb
 import pyarrow.parquet as pq
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -342,6 +344,30 @@ def read_rows(path):
     return table.cast(schema).to_pylist()
 
 
+def read_rows_again(path):
+    """The same rows by DuckDB, which does not use Arrow."""
+    found = duckdb.connect().execute("SELECT * FROM read_parquet(?)", [str(path)])
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row)) for row in found.fetchall()]
+
+
+def as_bytes(value):
+    """Texts as bytes, all the way down."""
+    if isinstance(value, dict):
+        return {key: as_bytes(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_bytes(inner) for inner in value]
+    return value.encode() if isinstance(value, str) else value
+
+
+def check_other_reader(check, path, rows):
+    others = read_rows_again(path)
+    check.equal(len(others), len(rows), "rows that DuckDB finds")
+    for row, other in zip(rows, others):
+        found = list(differing(row, as_bytes(other), ""))
+        check.that(not found, f"{row['TraceID'].hex()} read by DuckDB: {found[:4]}")
+
+
 def check_block(block, like):
     check = Check(str(block))
     meta = json.loads((block / "meta.json").read_bytes())
@@ -355,6 +381,7 @@ def check_block(block, like):
     check_ids(check, block, meta, [row["TraceID"] for row in rows], parquet)
     for row in rows:
         check_row(check, row)
+    check_other_reader(check, block / "data.parquet", rows)
     if like:
         compare(rows, read_rows(next(pathlib.Path(like).rglob("data.parquet"))))
     spans = sum(1 for row in rows for _ in spans_of(row))

@@ -6,16 +6,21 @@ use stringendo_proto::wire::{Fields, Reader, Tag, Value, WireType};
 use super::EncodeError;
 
 // Fields of `AnyValue`.
-const STRING: u32 = bytes_tag(1);
-const BOOL: u32 = Tag::new(2, WireType::Varint).0;
-const INT: u32 = Tag::new(3, WireType::Varint).0;
-const DOUBLE: u32 = Tag::new(4, WireType::Fixed64).0;
+/// Tag of a value.
+pub const STRING: u32 = bytes_tag(1);
+/// Tag of a value.
+pub const BOOL: u32 = Tag::new(2, WireType::Varint).0;
+/// Tag of a value.
+pub const INT: u32 = Tag::new(3, WireType::Varint).0;
+/// Tag of a value.
+pub const DOUBLE: u32 = Tag::new(4, WireType::Fixed64).0;
 const ARRAY: u32 = bytes_tag(5);
 const KVLIST: u32 = bytes_tag(6);
 const BYTES: u32 = bytes_tag(7);
 
 // Fields of `KeyValue`; their tags have one byte.
-const KEY_TAG: u8 = bytes_tag(1) as u8;
+/// Of an attribute's key.
+pub const KEY_TAG: u8 = bytes_tag(1) as u8;
 const VALUE_TAG: u8 = bytes_tag(2) as u8;
 
 /// The tag of a field of strings, bytes or messages.
@@ -110,21 +115,60 @@ fn plain_attribute(body: &[u8]) -> Option<(&[u8], Any<'_>)> {
         return None;
     }
     let (key, rest) = rest.split_at_checked(usize::from(key_len))?;
-    let (&[VALUE_TAG, value_len, tag], content) = rest.split_first_chunk()? else { return None };
-    if value_len >= 0x80 || usize::from(value_len) != content.len() + 1 {
+    Some((key, plain_value(rest)?))
+}
+
+#[inline]
+fn plain_value(behind_key: &[u8]) -> Option<Any<'_>> {
+    let (tag, content) = plain_content(behind_key)?;
+    Some(match tag {
+        STRING => Any::Str(plain_text(content)?),
+        INT => Any::Int(plain_int(content)?),
+        BOOL => Any::Bool(plain_bool(content)?),
+        DOUBLE => Any::Double(plain_double(content)?),
+        _ => return None,
+    })
+}
+
+/// Tag and content of the value behind the key of a `KeyValue`, if the value is short and there is
+/// nothing else. `None` says nothing about it, here and in what reads the content.
+#[inline]
+pub fn plain_content(behind_key: &[u8]) -> Option<(u32, &[u8])> {
+    let (&[VALUE_TAG, value_len, tag], content) = behind_key.split_first_chunk()? else {
+        return None;
+    };
+    let is_all = value_len < 0x80 && usize::from(value_len) == content.len() + 1;
+    is_all.then_some((u32::from(tag), content))
+}
+
+/// A short text behind its length.
+#[inline]
+pub fn plain_text(content: &[u8]) -> Option<&[u8]> {
+    content.split_first().filter(|(len, text)| usize::from(**len) == text.len()).map(|all| all.1)
+}
+
+/// A truth value.
+#[inline]
+pub fn plain_bool(content: &[u8]) -> Option<bool> {
+    if let &[value @ ..0x80] = content { Some(value != 0) } else { None }
+}
+
+/// A double.
+#[inline]
+pub fn plain_double(content: &[u8]) -> Option<f64> {
+    Some(f64::from_le_bytes(content.try_into().ok()?))
+}
+
+/// A varint of up to 8 bytes that takes all of `content`.
+#[inline]
+pub fn plain_int(content: &[u8]) -> Option<i64> {
+    let (&last, before) = content.split_last().filter(|(last, _)| **last < 0x80)?;
+    if before.len() >= 8 || before.iter().any(|byte| *byte < 0x80) {
         return None;
     }
-    let any = match (u32::from(tag), content) {
-        (STRING, [len, text @ ..]) if usize::from(*len) == text.len() => Any::Str(text),
-        (INT, &[a]) if a < 0x80 => Any::Int(a.into()),
-        (INT, &[a, b]) if a >= 0x80 && b < 0x80 => {
-            Any::Int(i64::from(a & 0x7f) | i64::from(b) << 7)
-        }
-        (BOOL, &[a]) if a < 0x80 => Any::Bool(a != 0),
-        (DOUBLE, content) => Any::Double(f64::from_le_bytes(content.try_into().ok()?)),
-        _ => return None,
-    };
-    Some((key, any))
+    let low =
+        before.iter().rev().fold(u64::from(last), |all, byte| all << 7 | u64::from(byte & 0x7f));
+    Some(low as i64)
 }
 
 /// Splits the body of a `KeyValue` into key and the body of its value (empty if there is none).

@@ -3,12 +3,13 @@
 use super::EncodeError;
 use super::any::{self, Any, Elements};
 use super::column::{AnyColumn, Column};
+use super::dedicated::Dedicated;
 use super::dictionary::Dictionary;
+use super::guesses::{GuessPlace, Guesses, Known, LISTED};
 use super::levels::{List, Placement};
 use super::numbers::{NumberPage, NumberValues};
-use super::values::{BoolValues, BytesValues, DictValues};
-use crate::meta::{DedicatedColumn, DedicatedScope, DedicatedType};
-use crate::schema::{self, Schema};
+use super::values::{BoolValues, BytesValues, DictValues, Values};
+use crate::schema::Schema;
 
 /// Builds columns for leaves by path.
 pub struct Leaves<'s> {
@@ -30,13 +31,14 @@ impl Leaves<'_> {
     }
 }
 
-fn repeated() -> Placement {
+/// A column with any number of values per element.
+pub(super) fn repeated() -> Placement {
     Placement::Repeated(Vec::new())
 }
 
 /// What an attribute's key means in a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
+pub(super) enum Role {
     /// An attribute like any other.
     Generic,
     /// It has a column: index into `dedicated`.
@@ -47,8 +49,8 @@ enum Role {
 const NO_CODE: u32 = u32::MAX;
 
 #[derive(Clone, Copy)]
-struct Key {
-    role: Role,
+pub(super) struct Key {
+    pub(super) role: Role,
     /// Code in the Key column's dictionary.
     code: u32,
     /// The key that followed last time: mostly it follows again, which saves a look-up.
@@ -66,42 +68,19 @@ impl Key {
 /// Attributes of resources, scopes, spans, events or links.
 pub struct Attributes {
     keys: Dictionary,
-    key_infos: Vec<Key>,
+    pub(super) key_infos: Vec<Key>,
     last_key: u32,
+    guesses: Guesses,
     /// Attributes with columns of their own, of this scope.
     pub dedicated: Vec<Dedicated>,
-    key: Column<DictValues>,
-    is_array: Column<BoolValues>,
-    value: Column<DictValues>,
+    pub(super) key: Column<DictValues>,
+    pub(super) is_array: Column<BoolValues>,
+    pub(super) value: Column<DictValues>,
     value_int: Column<NumberValues>,
     value_double: Column<NumberValues>,
     value_bool: Column<BoolValues>,
     value_unsupported: Column<BytesValues>,
     json: Vec<u8>,
-}
-
-/// An attribute ready to be stored again: codes instead of strings.
-#[derive(Clone, Debug)]
-pub enum Prepared {
-    /// Into `dedicated[..]`.
-    Dedicated(usize, PreparedValue),
-    /// Into the list, with this key's code.
-    Generic(u32, PreparedValue),
-}
-
-/// A value of a [`Prepared`] attribute.
-#[derive(Clone, Debug)]
-pub enum PreparedValue {
-    /// String, by code.
-    Code(u32),
-    /// Scalar other than a string.
-    Int(i64),
-    /// Scalar other than a string.
-    Double(f64),
-    /// Scalar other than a string.
-    Bool(bool),
-    /// Anything else, to be read again: the value's body.
-    Body(Box<[u8]>),
 }
 
 impl Attributes {
@@ -115,6 +94,7 @@ impl Attributes {
             keys: Dictionary::default(),
             key_infos: Vec::new(),
             last_key: 0,
+            guesses: Guesses::default(),
             dedicated,
             key: leaves.column(&at("Key"), list, Placement::Required, DictValues::default()),
             is_array: leaves.column(&at("IsArray"), list, required, BoolValues::default()),
@@ -139,7 +119,7 @@ impl Attributes {
         self.keys.clear();
         self.key_infos.clear();
         for (at, dedicated) in self.dedicated.iter().enumerate() {
-            self.keys.intern(dedicated.name.as_bytes());
+            self.keys.intern(dedicated.name().as_bytes());
             // Of several columns of one name (which no valid configuration has) the first counts.
             if self.keys.len() > self.key_infos.len() {
                 let role = Role::Dedicated(at);
@@ -147,13 +127,14 @@ impl Attributes {
             }
         }
         self.last_key = 0;
+        self.guesses.clear();
     }
 
-    fn key_number(&mut self, key: &[u8]) -> usize {
+    pub(super) fn key_number(&mut self, key: &[u8]) -> u32 {
         let guess = self.key_infos.get(self.last_key as usize).map_or(0, |info| info.next);
         if self.keys.is_code_of(guess, key) {
             self.last_key = guess;
-            return guess as usize;
+            return guess;
         }
         let number = self.keys.intern(key);
         if number as usize == self.key_infos.len() {
@@ -163,116 +144,185 @@ impl Attributes {
             before.next = number;
         }
         self.last_key = number;
-        number as usize
+        number
     }
 
-    fn key_code(&mut self, number: usize, key: &[u8]) -> u32 {
-        let info = &mut self.key_infos[number];
-        if info.code == NO_CODE {
-            info.code = self.key.values.dictionary.intern(key);
+    /// The code of a key in the list.
+    #[inline]
+    pub(super) fn key_code(&mut self, number: u32) -> u32 {
+        match self.key_infos[number as usize].code {
+            NO_CODE => self.new_key_code(number),
+            code => code,
         }
-        info.code
     }
 
-    /// Stores the attributes in `bodies` (of `KeyValue`), which belong to element `owner` of the
-    /// list around; gives how many went into the list.
+    #[cold]
+    fn new_key_code(&mut self, number: u32) -> u32 {
+        let code = self.key.values.dictionary.intern(self.keys.get(number));
+        self.key_infos[number as usize].code = code;
+        code
+    }
+
+    /// Stores the attribute in `body` (of `KeyValue`), which belongs to element `owner` of the list
+    /// around; gives how many went into the list.
+    ///
+    /// # Errors
+    /// Bytes that are not protobuf.
+    pub fn push(&mut self, owner: u32, body: &[u8]) -> Result<u32, EncodeError> {
+        let (key, value) = any::attribute(body)?;
+        let number = self.key_number(key);
+        Ok(u32::from(self.store(owner, number, value)?.0 == LISTED))
+    }
+
+    /// The same for an attribute that may be as it was last time at this place.
     ///
     /// # Errors
     /// Bytes that are not protobuf.
     #[inline]
-    pub fn push(&mut self, owner: u32, body: &[u8]) -> Result<u32, EncodeError> {
-        let (key, value) = any::attribute(body)?;
-        let number = self.key_number(key);
-        if let Role::Dedicated(at) = self.key_infos[number].role
-            && self.dedicated[at].push(owner, value)?
-        {
-            return Ok(0);
-        }
-        let code = self.key_code(number, key);
-        if let Any::Str(text) = value {
-            let at = self.begin(code, false);
-            let last = &mut self.key_infos[number].last_value;
-            *last = self.value.values.push_guessed(text, *last);
-            self.value.place(at);
-        } else {
-            self.push_generic(code, value)?;
-        }
-        Ok(1)
-    }
-
-    /// What [`Attributes::push`] would store, for [`Attributes::push_prepared`].
-    ///
-    /// # Errors
-    /// Bytes that are not protobuf.
-    pub fn prepare(&mut self, key: &[u8], value: &[u8]) -> Result<Prepared, EncodeError> {
-        let any = Any::parse(value)?;
-        let number = self.key_number(key);
-        if let Role::Dedicated(at) = self.key_infos[number].role
-            && self.dedicated[at].takes(any)?
-        {
-            return Ok(Prepared::Dedicated(at, PreparedValue::Body(value.into())));
-        }
-        let code = self.key_code(number, key);
-        let prepared = match any {
-            Any::Str(text) => PreparedValue::Code(self.value.values.dictionary.intern(text)),
-            Any::Int(number) => PreparedValue::Int(number),
-            Any::Double(number) => PreparedValue::Double(number),
-            Any::Bool(value) => PreparedValue::Bool(value),
-            _ => PreparedValue::Body(value.into()),
-        };
-        Ok(Prepared::Generic(code, prepared))
-    }
-
-    /// Stores a prepared attribute; gives how many went into the list.
-    ///
-    /// # Errors
-    /// Bytes that are not protobuf.
-    pub fn push_prepared(&mut self, owner: u32, attribute: &Prepared) -> Result<u32, EncodeError> {
-        match attribute {
-            Prepared::Dedicated(at, PreparedValue::Body(body)) => {
-                self.dedicated[*at].push(owner, Any::parse(body)?)?;
+    pub fn push_guessed(
+        &mut self,
+        owner: u32,
+        body: &[u8],
+        place: Option<GuessPlace>,
+    ) -> Result<u32, EncodeError> {
+        let Some(place) = place else { return self.push(owner, body) };
+        let guess = self.guesses.get(place);
+        if guess.is(body) {
+            let (key, column, known) = (guess.key_code, guess.column, guess.known);
+            if let Some(dedicated) = self.dedicated.get_mut(column as usize) {
+                dedicated.push_code(owner, known.0);
                 return Ok(0);
             }
-            Prepared::Dedicated(..) => return Ok(0),
-            Prepared::Generic(code, PreparedValue::Code(value)) => {
-                let at = self.begin(*code, false);
-                self.value.values.codes.push(*value);
-                self.value.place(at);
-            }
-            Prepared::Generic(code, value) => {
-                let any = match value {
-                    PreparedValue::Int(number) => Any::Int(*number),
-                    PreparedValue::Double(number) => Any::Double(*number),
-                    PreparedValue::Bool(value) => Any::Bool(*value),
-                    PreparedValue::Body(body) => Any::parse(body)?,
-                    PreparedValue::Code(_) => Any::Empty,
-                };
-                self.push_generic(*code, any)?;
+            self.push_known(key, known);
+            return Ok(1);
+        }
+        if let Some((tag, content)) = guess.behind_key(body).and_then(any::plain_content) {
+            let number = guess.key;
+            if let Some(known) = self.push_plain(number, tag, content) {
+                self.last_key = number;
+                self.guesses.get_mut(place).set_value(body, known);
+                return Ok(1);
             }
         }
-        Ok(1)
+        self.push_and_guess(owner, body, place)
+    }
+
+    #[inline]
+    fn push_known(&mut self, key: u32, known: Known) {
+        let at = self.begin(key, false);
+        if let Known::TRUE | Known::FALSE = known {
+            self.value_bool.values.0.push(known == Known::TRUE);
+            self.value_bool.place(at);
+        } else {
+            self.value.values.codes.push(known.0);
+            self.value.place(at);
+        }
+    }
+
+    /// Stores an attribute of the list, if its value has the usual form.
+    #[inline]
+    fn push_plain(&mut self, number: u32, tag: u32, content: &[u8]) -> Option<Known> {
+        if self.key_infos[number as usize].role != Role::Generic {
+            return None;
+        }
+        match tag {
+            any::STRING => Some(self.push_text(number, any::plain_text(content)?)),
+            any::INT => {
+                let value = any::plain_int(content)?;
+                let at = self.begin_of(number);
+                self.value_int.values.push(value as u64);
+                self.value_int.place(at);
+                Some(Known::NOTHING)
+            }
+            any::BOOL => {
+                let value = any::plain_bool(content)?;
+                let at = self.begin_of(number);
+                self.value_bool.values.0.push(value);
+                self.value_bool.place(at);
+                Some(if value { Known::TRUE } else { Known::FALSE })
+            }
+            any::DOUBLE => {
+                let value = any::plain_double(content)?;
+                let at = self.begin_of(number);
+                self.value_double.values.push(value.to_bits());
+                self.value_double.place(at);
+                Some(Known::NOTHING)
+            }
+            _ => None,
+        }
+    }
+
+    fn push_text(&mut self, number: u32, text: &[u8]) -> Known {
+        let at = self.begin_of(number);
+        let last = &mut self.key_infos[number as usize].last_value;
+        *last = self.value.values.push_guessed(text, *last);
+        let known = Known(*last);
+        self.value.place(at);
+        known
+    }
+
+    fn push_and_guess(
+        &mut self,
+        owner: u32,
+        body: &[u8],
+        place: GuessPlace,
+    ) -> Result<u32, EncodeError> {
+        let (key, value) = any::attribute(body)?;
+        let number = self.key_number(key);
+        let (column, known) = self.store(owner, number, value)?;
+        let key = (number, self.key_infos[number as usize].code, self.keys.get(number));
+        self.guesses.get_mut(place).set(body, key, column, known);
+        Ok(u32::from(column == LISTED))
+    }
+
+    /// Stores an attribute; gives the column that it went into, or [`LISTED`].
+    fn store(
+        &mut self,
+        owner: u32,
+        number: u32,
+        value: Any<'_>,
+    ) -> Result<(u32, Known), EncodeError> {
+        if let Role::Dedicated(at) = self.key_infos[number as usize].role
+            && self.dedicated[at].push(owner, value)?
+        {
+            let code = self.dedicated[at].last_code().filter(|_| matches!(value, Any::Str(_)));
+            return Ok((at as u32, code.map_or(Known::NOTHING, Known)));
+        }
+        let known = match value {
+            Any::Str(text) => self.push_text(number, text),
+            Any::Array(body) => {
+                let key = self.key_code(number);
+                self.push_array(key, body)?;
+                Known::NOTHING
+            }
+            _ => {
+                let at = self.begin_of(number);
+                self.push_value(at, value)?;
+                Known::NOTHING
+            }
+        };
+        Ok((LISTED, known))
+    }
+
+    /// Begins an attribute of the list whose key has this number; gives its own number.
+    #[inline]
+    fn begin_of(&mut self, number: u32) -> u32 {
+        let key = self.key_code(number);
+        self.begin(key, false)
     }
 
     /// Begins an attribute of the list; gives its number.
     #[inline]
-    fn begin(&mut self, key: u32, is_array: bool) -> u32 {
+    pub(super) fn begin(&mut self, key: u32, is_array: bool) -> u32 {
         let at = self.key.values.codes.len() as u32;
         self.key.values.codes.push(key);
         self.is_array.values.0.push(is_array);
         at
     }
 
+    /// Stores a value of attribute `at` of the list.
     #[inline]
-    fn push_generic(&mut self, key: u32, value: Any<'_>) -> Result<(), EncodeError> {
-        if let Any::Array(body) = value {
-            return self.push_array(key, body);
-        }
-        let at = self.begin(key, false);
-        self.push_value(at, value)
-    }
-
-    #[inline]
-    fn push_value(&mut self, at: u32, value: Any<'_>) -> Result<(), EncodeError> {
+    pub(super) fn push_value(&mut self, at: u32, value: Any<'_>) -> Result<(), EncodeError> {
         match value {
             Any::Str(text) => {
                 self.value.values.push(text);
@@ -295,7 +345,7 @@ impl Attributes {
         Ok(())
     }
 
-    fn push_array(&mut self, key: u32, body: &[u8]) -> Result<(), EncodeError> {
+    pub(super) fn push_array(&mut self, key: u32, body: &[u8]) -> Result<(), EncodeError> {
         let elements = any::element_type(body)?;
         let at = self.begin(key, elements != Elements::Other);
         if elements == Elements::Other {
@@ -312,16 +362,20 @@ impl Attributes {
         Ok(())
     }
 
-    /// All columns.
-    pub fn columns<'c>(&'c mut self, out: &mut Vec<&'c mut dyn AnyColumn>) {
-        out.extend(self.dedicated.iter_mut().map(Dedicated::column));
-        out.push(&mut self.key);
-        out.push(&mut self.is_array);
-        out.push(&mut self.value);
-        out.push(&mut self.value_int);
-        out.push(&mut self.value_double);
-        out.push(&mut self.value_bool);
-        out.push(&mut self.value_unsupported);
+    /// The columns of the list, and those of single attributes.
+    pub fn columns(
+        &mut self,
+    ) -> ([&mut dyn AnyColumn; 7], impl Iterator<Item = &mut dyn AnyColumn>) {
+        let list: [&mut dyn AnyColumn; 7] = [
+            &mut self.key,
+            &mut self.is_array,
+            &mut self.value,
+            &mut self.value_int,
+            &mut self.value_double,
+            &mut self.value_bool,
+            &mut self.value_unsupported,
+        ];
+        (list, self.dedicated.iter_mut().map(Dedicated::column))
     }
 }
 
@@ -359,155 +413,21 @@ impl Attributes {
     }
 }
 
-/// Values of an attribute with a column of its own.
-pub enum DedicatedPage<'a> {
-    /// All strings of the row group so far.
-    Strings(&'a Dictionary),
-    /// How many long strings are on the page under way.
-    Blobs(usize),
-    /// Integers.
-    Ints(NumberPage<'a>),
-}
-
-impl Dedicated {
-    /// The attribute's key.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// What it holds.
-    pub fn page(&self) -> DedicatedPage<'_> {
-        match &self.values {
-            DedicatedValues::Strings(column) => DedicatedPage::Strings(&column.values.dictionary),
-            DedicatedValues::Blobs(column) => DedicatedPage::Blobs(column.elements().len()),
-            DedicatedValues::Ints(column) => DedicatedPage::Ints(column.values.page()),
-        }
-    }
-}
-
-/// An attribute with a column of its own.
-pub struct Dedicated {
-    name: String,
-    values: DedicatedValues,
-    /// Element that the last value belongs to; `u32::MAX` = none on this page.
-    last_owner: u32,
-}
-
-enum DedicatedValues {
-    Strings(Column<DictValues>),
-    Blobs(Column<BytesValues>),
-    Ints(Column<NumberValues>),
-}
-
-impl Dedicated {
-    /// The columns of `scope`, below the group at `path`, one per element of `list`.
-    pub fn of_scope(
-        leaves: &Leaves<'_>,
-        path: &str,
-        list: List,
-        columns: &[DedicatedColumn],
-        scope: DedicatedScope,
-    ) -> Vec<Self> {
-        let assigned = schema::assign(columns, scope);
-        let column = |assigned: schema::Assigned| {
-            let path = format!("{path}.DedicatedAttributes.{}", assigned.column);
-            let values = match (assigned.kind, assigned.blob) {
-                (DedicatedType::Int, _) => DedicatedValues::Ints(leaves.column(
-                    &path,
-                    list,
-                    repeated(),
-                    NumberValues::ints(),
-                )),
-                (DedicatedType::String, true) => DedicatedValues::Blobs(leaves.column(
-                    &path,
-                    list,
-                    repeated(),
-                    BytesValues::blob(),
-                )),
-                (DedicatedType::String, false) => DedicatedValues::Strings(leaves.column(
-                    &path,
-                    list,
-                    repeated(),
-                    DictValues::default(),
-                )),
-            };
-            let name = columns[assigned.entry].name.clone();
-            Self { name, values, last_owner: u32::MAX }
-        };
-        assigned.into_iter().map(column).collect()
-    }
-
-    fn takes(&self, value: Any<'_>) -> Result<bool, EncodeError> {
-        let is_int = matches!(self.values, DedicatedValues::Ints(_));
-        Ok(match value {
-            Any::Str(_) => !is_int,
-            Any::Int(_) => is_int,
-            Any::Array(body) => match any::element_type(body)? {
-                Elements::None => true,
-                Elements::Str => !is_int,
-                Elements::Int => is_int,
-                _ => false,
-            },
-            _ => false,
-        })
-    }
-
-    /// Stores `value` if it fits; of several values of one element the last counts.
-    fn push(&mut self, owner: u32, value: Any<'_>) -> Result<bool, EncodeError> {
-        if !self.takes(value)? {
-            return Ok(false);
-        }
-        if self.last_owner == owner {
-            match &mut self.values {
-                DedicatedValues::Strings(column) => column.drop_last(owner),
-                DedicatedValues::Blobs(column) => column.drop_last(owner),
-                DedicatedValues::Ints(column) => column.drop_last(owner),
-            }
-        }
-        self.last_owner = owner;
-        match value {
-            Any::Array(body) => {
-                for element in any::elements(body) {
-                    self.push_one(owner, element?);
-                }
-            }
-            _ => self.push_one(owner, value),
-        }
-        Ok(true)
-    }
-
-    #[inline]
-    fn push_one(&mut self, owner: u32, value: Any<'_>) {
-        match (&mut self.values, value) {
-            (DedicatedValues::Strings(column), Any::Str(text)) => {
-                column.values.push(text);
-                column.place(owner);
-            }
-            (DedicatedValues::Blobs(column), Any::Str(text)) => {
-                column.values.push(text);
-                column.place(owner);
-            }
-            (DedicatedValues::Ints(column), Any::Int(number)) => {
-                column.values.push(number as u64);
-                column.place(owner);
-            }
-            // `takes` has seen to it that there is nothing else.
-            _ => {}
-        }
-    }
-
-    fn column(&mut self) -> &mut dyn AnyColumn {
-        match &mut self.values {
-            DedicatedValues::Strings(column) => column,
-            DedicatedValues::Blobs(column) => column,
-            DedicatedValues::Ints(column) => column,
-        }
-    }
-}
-
 impl Attributes {
+    /// The page under way is complete.
+    pub fn settle(&mut self) {
+        self.value_int.values.settle();
+        self.value_double.values.settle();
+        self.dedicated.iter_mut().for_each(Dedicated::settle);
+    }
+
+    /// Bytes of memory held beside the columns.
+    pub fn memory_bytes(&self) -> usize {
+        self.keys.memory_bytes() + self.guesses.memory_bytes()
+    }
+
     /// A new page begins: elements are counted from 0 again.
     pub fn begin_page(&mut self) {
-        self.dedicated.iter_mut().for_each(|dedicated| dedicated.last_owner = u32::MAX);
+        self.dedicated.iter_mut().for_each(Dedicated::begin_page);
     }
 }

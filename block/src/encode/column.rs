@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 
 use super::EncodeError;
-use super::compress::{Frames, put_stored};
+use super::compress::{Frames, LEVEL_OF_VALUES, put_stored};
 use super::levels::{List, Lists, PageLevels, Placement};
 use super::thrift::Struct;
 use super::values::{Bounds, Encoded, Values};
@@ -39,7 +39,8 @@ pub struct Scratch {
 impl Scratch {
     /// Empty buffers.
     pub fn new() -> Self {
-        Self { values: Vec::new(), compressed: Vec::new(), frames: Frames::new() }
+        let frames = Frames::new(LEVEL_OF_VALUES);
+        Self { values: Vec::new(), compressed: Vec::new(), frames }
     }
 
     /// Bytes of memory held.
@@ -141,6 +142,14 @@ impl<V: Values> Column<V> {
         }
     }
 
+    /// The same for several values, of ascending elements.
+    #[inline]
+    pub fn place_all(&mut self, of: impl Iterator<Item = u32>) {
+        if let Placement::Repeated(elements) | Placement::Optional(elements) = &mut self.placement {
+            elements.extend(of);
+        }
+    }
+
     /// The elements that the page's values belong to; of a required column nothing is kept.
     pub fn elements(&self) -> &[u32] {
         match &self.placement {
@@ -195,6 +204,7 @@ impl<V: Values> AnyColumn for Column<V> {
     fn write_page(&mut self, lists: &mut Lists, scratch: &mut Scratch) -> Result<(), EncodeError> {
         let rows = lists.rows as u64;
         let levels = lists.encoded(self.list, &self.placement)?;
+        self.values.settle();
         let bounds = self.values.bounds();
         scratch.values.clear();
         let encoded = self.values.encode(&mut scratch.values);

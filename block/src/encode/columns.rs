@@ -2,8 +2,9 @@
 
 use parquet::errors::ParquetError;
 
-use super::attributes::{Attributes, Dedicated, Leaves};
+use super::attributes::{Attributes, Leaves};
 use super::column::{AnyColumn, Column};
+use super::dedicated::Dedicated;
 use super::levels::{List, Lists, Placement};
 use super::values::{BytesValues, DictValues, IntValues};
 use crate::meta::{DedicatedColumn, DedicatedScope};
@@ -263,10 +264,8 @@ impl Columns {
     pub fn all(&mut self) -> (Vec<&mut dyn AnyColumn>, &mut Lists) {
         let mut all: Vec<&mut dyn AnyColumn> = Vec::with_capacity(self.schema.leaves.len());
         self.trace.columns(&mut all);
-        self.group.columns(&mut all);
-        self.span.columns(&mut all);
-        self.detail.columns(&mut all);
-        all.sort_by_key(|column| column.leaf());
+        self.group.columns_around(|all| self.span.columns_around(&mut self.detail, all), &mut all);
+        debug_assert!(all.is_sorted_by_key(|column| column.leaf()), "the order of the schema");
         (all, &mut self.lists)
     }
 
@@ -289,6 +288,11 @@ impl Columns {
             &self.detail.link_attributes,
             &self.group.scope_attributes,
         ]
+    }
+
+    /// The page under way is complete: its numbers get their codes.
+    pub fn settle(&mut self) {
+        self.attribute_lists().into_iter().for_each(Attributes::settle);
     }
 
     /// All columns have written their page: counting begins anew.
@@ -320,20 +324,34 @@ impl TraceColumns {
 }
 
 impl GroupColumns {
-    fn columns<'c>(&'c mut self, out: &mut Vec<&'c mut dyn AnyColumn>) {
+    /// Its columns, with those of spans where they belong.
+    fn columns_around<'c>(
+        &'c mut self,
+        spans: impl FnOnce(&mut Vec<&'c mut dyn AnyColumn>),
+        out: &mut Vec<&'c mut dyn AnyColumn>,
+    ) {
+        let (resource, resource_own) = self.resource_attributes.columns();
         out.push(&mut self.service);
-        self.resource_attributes.columns(out);
+        out.extend(resource);
         out.push(&mut self.resource_dropped);
+        out.extend(resource_own);
         out.push(&mut self.scope_name);
         out.push(&mut self.scope_version);
-        self.scope_attributes.columns(out);
+        out.extend(self.scope_attributes.columns().0);
         out.push(&mut self.scope_dropped);
+        spans(out);
         out.push(&mut self.span_count);
     }
 }
 
 impl SpanColumns {
-    fn columns<'c>(&'c mut self, out: &mut Vec<&'c mut dyn AnyColumn>) {
+    /// Its columns, with those of events and links where they belong.
+    fn columns_around<'c>(
+        &'c mut self,
+        detail: &'c mut DetailColumns,
+        out: &mut Vec<&'c mut dyn AnyColumn>,
+    ) {
+        let (attributes, own) = self.attributes.columns();
         out.push(&mut self.id);
         out.push(&mut self.parent_id);
         out.push(&mut self.nested_parent);
@@ -347,24 +365,33 @@ impl SpanColumns {
         out.push(&mut self.duration);
         out.push(&mut self.status);
         out.push(&mut self.status_message);
-        self.attributes.columns(out);
+        out.extend(attributes);
         out.push(&mut self.dropped_attributes);
-        out.push(&mut self.dropped_events);
+        detail.columns_around(&mut self.dropped_events, out);
         out.push(&mut self.dropped_links);
+        out.extend(own);
         out.extend(self.rounded.iter_mut().map(|column| column as &mut dyn AnyColumn));
     }
 }
 
 impl DetailColumns {
-    fn columns<'c>(&'c mut self, out: &mut Vec<&'c mut dyn AnyColumn>) {
+    /// Columns of events, the one between, columns of links.
+    fn columns_around<'c>(
+        &'c mut self,
+        between: &'c mut I32s,
+        out: &mut Vec<&'c mut dyn AnyColumn>,
+    ) {
+        let (attributes, own) = self.event_attributes.columns();
         out.push(&mut self.event_time);
         out.push(&mut self.event_name);
-        self.event_attributes.columns(out);
+        out.extend(attributes);
         out.push(&mut self.event_dropped);
+        out.extend(own);
+        out.push(between);
         out.push(&mut self.link_trace_id);
         out.push(&mut self.link_span_id);
         out.push(&mut self.link_trace_state);
-        self.link_attributes.columns(out);
+        out.extend(self.link_attributes.columns().0);
         out.push(&mut self.link_dropped);
     }
 }

@@ -10,10 +10,12 @@ use zstd::bulk::Compressor;
 
 use super::EncodeError;
 
-/// Level 3 finds the short repetitions of levels and codes that level 1 does not look for, at the
-/// same speed; beyond it every percent costs twice the time (docs/PERFORMANCE.md, "The encoder").
-const LEVEL: i32 = 3;
-/// What a context of that level takes, for pages of some 100 KiB.
+/// For levels: it finds the short repetitions that level 1 does not look for, which is worth 0.9
+/// bytes a span and costs next to nothing (docs/PERFORMANCE.md, "The encoder").
+pub const LEVEL_OF_LEVELS: i32 = 3;
+/// For values and dictionaries: a fifth cheaper than level 3, as small.
+pub const LEVEL_OF_VALUES: i32 = 1;
+/// What a context of these levels takes, for pages of some 100 KiB.
 const CONTEXT_BYTES: usize = 1 << 20;
 /// Most bytes in a block of a frame.
 const BLOCK_BYTES_MAX: usize = 128 << 10;
@@ -24,9 +26,9 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// A compressor.
-    pub fn new() -> Self {
-        Self { context: Compressor::new(LEVEL).expect("Zstd has this level") }
+    /// A compressor of one of the levels above.
+    pub fn new(level: i32) -> Self {
+        Self { context: Compressor::new(level).expect("Zstd has these levels") }
     }
 
     /// Appends `plain` to `out` as a frame.

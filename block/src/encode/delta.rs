@@ -16,6 +16,8 @@ pub trait DeltaInt: Copy {
     fn above(delta: i64, min: i64) -> u64;
     /// Sign-extended.
     fn wide(self) -> i64;
+    /// 0 if it is equal to `other`.
+    fn differs(self, other: Self) -> u32;
 }
 
 impl DeltaInt for i32 {
@@ -33,6 +35,11 @@ impl DeltaInt for i32 {
     fn wide(self) -> i64 {
         i64::from(self)
     }
+
+    #[inline]
+    fn differs(self, other: Self) -> u32 {
+        (self ^ other) as u32
+    }
 }
 
 impl DeltaInt for i64 {
@@ -49,6 +56,12 @@ impl DeltaInt for i64 {
     #[inline]
     fn wide(self) -> i64 {
         self
+    }
+
+    #[inline]
+    fn differs(self, other: Self) -> u32 {
+        let differ = self ^ other;
+        (differ | differ >> 32) as u32
     }
 }
 
@@ -68,6 +81,10 @@ pub fn encode<T: DeltaInt>(values: &[T], out: &mut Vec<u8>) {
 }
 
 fn put_block<T: DeltaInt>(values: &[T], out: &mut Vec<u8>) {
+    if is_constant(values) {
+        // The smallest difference, and four widths: all 0.
+        return out.extend_from_slice(&[0; 1 + MINIBLOCKS]);
+    }
     let mut deltas = [0i64; BLOCK];
     let count = values.len() - 1;
     let (mut min, mut max) = (i64::MAX, i64::MIN);
@@ -93,6 +110,12 @@ fn put_block<T: DeltaInt>(values: &[T], out: &mut Vec<u8>) {
         out[widths_at + i] = width;
         pack(above.into_iter(), width, out);
     }
+}
+
+/// Whether all values are equal; without a branch per value, so many are compared at a time.
+fn is_constant<T: DeltaInt>(values: &[T]) -> bool {
+    let Some(&first) = values.first() else { return true };
+    values.iter().fold(0, |differ, &value| differ | value.differs(first)) == 0
 }
 
 fn put_zigzag(out: &mut Vec<u8>, value: i64) {

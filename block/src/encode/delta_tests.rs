@@ -38,3 +38,12 @@ fn blocks_follow_each_other() {
     // 2 blocks of 128 differences, one of 43.
     assert!(out.len() > 3 * 5 && out.len() < values.len() * 8);
 }
+
+#[test]
+fn a_block_of_one_value_is_five_bytes() {
+    let mut values = vec![7i64; 129];
+    assert_eq!(encoded(&values)[6..], [0, 0, 0, 0, 0]);
+    values[100] = 1 << 40;
+    assert!(encoded(&values).len() > 6 + 5);
+    assert_eq!(encoded(&[i32::MIN; 3])[9..], [0, 0, 0, 0, 0]);
+}

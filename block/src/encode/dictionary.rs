@@ -5,11 +5,14 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
+use super::guesses::is_same;
+
 /// Numbers byte strings. The strings lie in one buffer in the form of a PLAIN dictionary page.
 #[derive(Default)]
 pub struct Dictionary {
     hasher: RandomState,
-    codes: HashTable<u32>,
+    /// Codes behind half of their string's hash: the table grows without a look at the strings.
+    codes: HashTable<(u32, u32)>,
     /// Each string behind its length (4 bytes, little-endian).
     page: Vec<u8>,
     /// Where in `page` each string begins, and where the next would.
@@ -25,30 +28,36 @@ impl Dictionary {
     /// The number of `value`, a new one if it is new.
     #[inline]
     pub fn intern(&mut self, value: &[u8]) -> u32 {
-        let hash = self.hasher.hash_one(value);
-        let (page, starts) = (&self.page, &self.starts);
-        if let Some(&code) = self.codes.find(hash, |&code| string(page, starts, code) == value) {
-            return code;
+        let hash = self.hash(value);
+        match self.find_hashed(hash, value) {
+            Some(code) => code,
+            None => self.insert(hash, value),
         }
-        self.insert(hash, value)
     }
 
     /// The number of `value`, if it has one.
     pub fn find(&self, value: &[u8]) -> Option<u32> {
-        let hash = self.hasher.hash_one(value);
-        let (page, starts) = (&self.page, &self.starts);
-        self.codes.find(hash, |&code| string(page, starts, code) == value).copied()
+        self.find_hashed(self.hash(value), value)
+    }
+
+    #[inline]
+    fn hash(&self, value: &[u8]) -> u32 {
+        self.hasher.hash_one(value) as u32
+    }
+
+    #[inline]
+    fn find_hashed(&self, hash: u32, value: &[u8]) -> Option<u32> {
+        let is_it = |&(of, code): &(u32, u32)| of == hash && self.get(code) == value;
+        self.codes.find(whole(hash), is_it).map(|&(_, code)| code)
     }
 
     #[cold]
-    fn insert(&mut self, hash: u64, value: &[u8]) -> u32 {
+    fn insert(&mut self, hash: u32, value: &[u8]) -> u32 {
         let code = self.starts.len() as u32;
         self.page.extend_from_slice(&(value.len() as u32).to_le_bytes());
         self.starts.push(self.page.len());
         self.page.extend_from_slice(value);
-        let (hasher, page, starts) = (&self.hasher, &self.page, &self.starts);
-        let rehash = |&code: &u32| hasher.hash_one(string(page, starts, code));
-        self.codes.insert_unique(hash, code, rehash);
+        self.codes.insert_unique(whole(hash), (hash, code), |&(hash, _)| whole(hash));
         let (min, max) = self.bounds.unwrap_or((code, code));
         let min = if value < self.get(min) { code } else { min };
         let max = if value > self.get(max) { code } else { max };
@@ -71,7 +80,10 @@ impl Dictionary {
     /// call.
     #[inline]
     pub fn is_code_of(&self, code: u32, value: &[u8]) -> bool {
-        (code as usize) < self.starts.len() && is_same(self.get(code), value)
+        (code as usize) < self.starts.len() && {
+            let known = self.get(code);
+            known.len() == value.len() && is_same(known, value)
+        }
     }
 
     /// Distinct strings.
@@ -98,18 +110,10 @@ impl Dictionary {
     }
 }
 
+/// A hash of 64 bits again: tables take the first bits and the last ones.
 #[inline]
-fn is_same(a: &[u8], b: &[u8]) -> bool {
-    let word = |bytes: Option<&[u8; 8]>| bytes.map(|bytes| u64::from_le_bytes(*bytes));
-    match a.len() {
-        length if length != b.len() => false,
-        8..=16 => {
-            word(a.first_chunk()) == word(b.first_chunk())
-                && word(a.last_chunk()) == word(b.last_chunk())
-        }
-        0..8 => a.iter().zip(b).all(|(a, b)| a == b),
-        _ => a == b,
-    }
+fn whole(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
 }
 
 #[inline]

@@ -4,7 +4,7 @@
 //! the list. See [`Lists`] for the lists of the tree.
 
 use super::EncodeError;
-use super::compress::Frames;
+use super::compress::{Frames, LEVEL_OF_LEVELS};
 use super::rle;
 
 /// A list of the tree, or the rows themselves.
@@ -81,11 +81,17 @@ impl Levels {
     /// Levels of the elements: `counts` has one number per existing element of `parent`.
     fn derive(&mut self, parent: &Levels, counts: &[u32]) {
         self.clear(parent.max + 1);
+        self.rep.reserve(parent.rep.len());
+        self.def.reserve(parent.def.len());
         let mut counts = counts.iter();
         for (&rep, &def) in parent.rep.iter().zip(&parent.def) {
             let children = if def == parent.max { counts.next().copied() } else { None };
             match children.unwrap_or(0) {
                 0 => self.push(rep, def),
+                1 => {
+                    self.entries.push(self.rep.len() as u32);
+                    self.push(rep, self.max);
+                }
                 children => {
                     let first = self.rep.len() as u32;
                     self.entries.extend(first..first + children);
@@ -163,7 +169,7 @@ struct Tools {
 
 impl Default for Tools {
     fn default() -> Self {
-        Self { frames: Frames::new(), plain: Vec::new() }
+        Self { frames: Frames::new(LEVEL_OF_LEVELS), plain: Vec::new() }
     }
 }
 
@@ -187,6 +193,8 @@ pub struct Lists {
     shared: [Shared; 12],
     /// Scratch for a column of its own shape.
     own: Levels,
+    /// Scratch for its definition levels, were each value the only one of its element.
+    single: Vec<u8>,
     own_rep: LevelFrame,
     own_def: LevelFrame,
     tools: Tools,
@@ -248,9 +256,9 @@ impl Lists {
                 Ok(PageLevels { rep: &shared.rep, def: &self.own_def, entries })
             }
             Placement::Repeated(elements) => {
-                let several = elements.windows(2).any(|pair| pair[0] == pair[1]);
+                let several = has_neighbours(elements);
                 if several {
-                    repeat(parent, elements, &mut self.own);
+                    repeat(parent, elements, &mut self.single, &mut self.own);
                     self.own_rep.encode(&self.own.rep, max, tools)?;
                     self.own_def.encode(&self.own.def, max, tools)?;
                     let entries = self.own.rep.len();
@@ -274,7 +282,7 @@ impl Lists {
         let levels = levels.map(|levels| levels.rep.capacity() * 2 + levels.entries.capacity() * 4);
         let levels: usize = levels.sum();
         let tools = self.tools.frames.memory_bytes() + self.tools.plain.capacity();
-        counts + levels + self.own.rep.capacity() * 2 + tools
+        counts + levels + self.own.rep.capacity() * 2 + self.single.capacity() + tools
     }
 }
 
@@ -300,24 +308,28 @@ impl Shared {
     }
 }
 
+/// Whether any two neighbours are equal; without a branch per pair, so many go at a time.
+fn has_neighbours(elements: &[u32]) -> bool {
+    let next = elements.get(1..).unwrap_or_default();
+    elements.iter().zip(next).fold(false, |any, (a, b)| any | (a == b))
+}
+
 /// Levels of a repeated leaf whose values belong to `elements` of the parent list, some of them to
 /// the same.
-fn repeat(parent: &Levels, elements: &[u32], out: &mut Levels) {
+fn repeat(parent: &Levels, elements: &[u32], scratch: &mut Vec<u8>, out: &mut Levels) {
+    option(parent, elements, scratch);
     out.clear(parent.max + 1);
-    let (mut element, mut next) = (0, 0);
-    for (&rep, &def) in parent.rep.iter().zip(&parent.def) {
-        if def != parent.max {
-            out.push(rep, def);
-            continue;
-        }
-        let values = elements[next..].iter().take_while(|&&of| of == element).count();
-        out.push(rep, if values > 0 { out.max } else { def });
-        for _ in 1..values {
-            out.push(out.max, out.max);
-        }
-        next += values;
-        element += 1;
+    let (mut done, next) = (0, elements.get(1..).unwrap_or_default());
+    for (&element, _) in elements.iter().zip(next).filter(|(element, next)| element == next) {
+        // All up to and with the element, then one entry more for it.
+        let behind = parent.entries[element as usize] as usize + 1;
+        let from = std::mem::replace(&mut done, behind);
+        out.rep.extend_from_slice(&parent.rep[from..behind]);
+        out.def.extend_from_slice(&scratch[from..behind]);
+        out.push(out.max, out.max);
     }
+    out.rep.extend_from_slice(&parent.rep[done..]);
+    out.def.extend_from_slice(&scratch[done..]);
 }
 
 /// Definition levels of a leaf with at most one value per element, which `elements` of the parent

@@ -26,9 +26,12 @@ fn empty_lists_leave_their_parents_level() {
 fn values_of_a_repeated_leaf_belong_to_their_elements() {
     let (mut list, mut leaf) = (Levels::default(), Levels::default());
     list.derive(&rows(3), &[2, 0, 1]);
-    repeat(&list, &[1, 1, 2], &mut leaf);
+    repeat(&list, &[1, 1, 2], &mut Vec::new(), &mut leaf);
     assert_eq!(leaf.rep, [0, 1, 2, 0, 0]);
     assert_eq!(leaf.def, [1, 2, 2, 0, 2]);
+    repeat(&list, &[0, 0, 0, 2, 2], &mut Vec::new(), &mut leaf);
+    assert_eq!(leaf.rep, [0, 2, 2, 1, 0, 0, 2]);
+    assert_eq!(leaf.def, [2, 2, 2, 1, 0, 2, 2]);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use hashbrown::HashSet;
 
-use super::attributes::{AttributePage, DedicatedPage};
+use super::attributes::AttributePage;
+use super::dedicated::DedicatedPage;
 use super::numbers::NumberPage;
 use crate::filters::gather::{Gathered, KEY_NUMBERS_MAX, KEY_STRINGS_MAX, KeyNumber};
 use crate::filters::hash::Place;
@@ -12,15 +13,20 @@ use crate::filters::hash::Place;
 /// Numbers without a code that came lately and need not be noted again.
 const RECENT: usize = 1024;
 
+/// Keys that came early, as most of a scope's do, have a bit each in [`Pairs::early`].
+const EARLY_KEYS: u32 = u64::BITS;
+
 /// Pairs of codes of keys and values in a row group.
 #[derive(Default)]
 struct Pairs {
-    /// By code of a value: one more than the code of the key that had it last. Most values belong
-    /// to one key alone.
+    /// By code of a value: which early keys have it.
+    early: Vec<u64>,
+    /// By code of a value: one more than the code of the other key that had it last. Most values
+    /// belong to one key alone.
     owners: Vec<u32>,
     /// Each pair once.
     pairs: Vec<(u32, u32)>,
-    /// The pairs of values that several keys have.
+    /// The pairs of values that several other keys have.
     shared: HashSet<(u32, u32), foldhash::fast::RandomState>,
     /// By code of a key: how many values it has.
     counts: Vec<u32>,
@@ -37,26 +43,36 @@ impl Pairs {
     /// attributes.
     fn page(&mut self, keys: &[u32], elements: &[u32], codes: &[u32], distinct: (usize, usize)) {
         let (keys_distinct, codes_distinct) = distinct;
-        self.owners.resize(codes_distinct, 0);
+        self.early.resize(codes_distinct, 0);
         self.counts.resize(keys_distinct, 0);
         for (element, code) in elements.iter().zip(codes) {
             let key = keys[*element as usize];
-            if self.owners[*code as usize] != key + 1 {
+            if key >= EARLY_KEYS {
+                self.late(key, *code);
+            } else if self.early[*code as usize] >> key & 1 == 0 {
+                self.early[*code as usize] |= 1 << key;
                 self.note(key, *code);
             }
         }
     }
 
-    /// A value that another key had last, or none.
-    #[cold]
-    fn note(&mut self, key: u32, code: u32) {
+    fn late(&mut self, key: u32, code: u32) {
+        self.owners.resize(self.early.len(), 0);
         let before = std::mem::replace(&mut self.owners[code as usize], key + 1);
+        if before == key + 1 {
+            return;
+        }
         if before > 0 {
             self.shared.insert((before - 1, code));
             if !self.shared.insert((key, code)) {
                 return;
             }
         }
+        self.note(key, code);
+    }
+
+    /// A pair that there was not yet.
+    fn note(&mut self, key: u32, code: u32) {
         let count = &mut self.counts[key as usize];
         if *count as usize <= self.key_values_max {
             *count += 1;
@@ -72,7 +88,10 @@ impl Pairs {
 
     fn memory_bytes(&self) -> usize {
         let small = self.owners.capacity() + self.counts.capacity();
-        small * 4 + self.pairs.capacity() * 8 + self.shared.allocation_size()
+        small * 4
+            + self.early.capacity() * 8
+            + self.pairs.capacity() * 8
+            + self.shared.allocation_size()
     }
 }
 

@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::attributes::DedicatedPage;
 use super::columns::Columns;
+use super::dedicated::DedicatedPage;
 use super::dictionary::Dictionary;
 use super::note_pairs::ScopeNotes;
 use super::numbers::NumberPage;

@@ -3,6 +3,9 @@
 //! The values of all keys are in one column. Most repeat (numbers of threads, ports, sizes of
 //! pages), so codes are far shorter than eight bytes, and quicker to compress. Where most values
 //! occur once, the column goes on without a dictionary.
+//!
+//! Codes are looked up page by page, not number by number: such look-ups wait for memory, and one
+//! after the other they wait together.
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -15,7 +18,7 @@ use super::values::{Bounds, Encoded, Values};
 const TRIAL_VALUES: usize = 32 << 10;
 
 /// Numbers below this are found without hashing.
-const SMALL: usize = 4096;
+const SMALL: usize = 1 << 16;
 /// Not in the dictionary.
 const NO_CODE: u32 = u32::MAX;
 
@@ -26,56 +29,65 @@ pub struct NumberValues {
     known: HashMap<u64, u32, RandomState>,
     /// The PLAIN dictionary page.
     page: Vec<u8>,
-    /// A code per value, as long as there is a dictionary.
+    /// The numbers of the page.
+    numbers: Vec<u64>,
+    /// A code for each that is settled, as long as there is a dictionary.
     codes: Vec<u32>,
-    /// Values, once there is none.
-    plain: Vec<u64>,
     /// Values before this page that were coded.
     coded: usize,
     is_plain: bool,
-    bounds_of: fn(&mut dyn Iterator<Item = u64>) -> Option<Bounds>,
+    is_double: bool,
 }
 
 impl NumberValues {
     /// Signed integers.
     pub fn ints() -> Self {
-        Self::new(|bits| Bounds::of_ints(bits.map(|bits| bits as i64)))
+        Self::new(false)
     }
 
     /// Doubles.
     pub fn doubles() -> Self {
-        Self::new(|bits| Bounds::of_doubles(bits.map(f64::from_bits)))
+        Self::new(true)
     }
 
-    fn new(bounds_of: fn(&mut dyn Iterator<Item = u64>) -> Option<Bounds>) -> Self {
+    fn new(is_double: bool) -> Self {
         Self {
             small: Vec::new(),
             known: HashMap::default(),
             page: Vec::new(),
+            numbers: Vec::new(),
             codes: Vec::new(),
-            plain: Vec::new(),
             coded: 0,
             is_plain: false,
-            bounds_of,
+            is_double,
         }
     }
 
-    /// What the page under way holds.
+    /// What the page under way holds, once it is settled.
     pub fn page(&self) -> NumberPage<'_> {
-        NumberPage { codes: &self.codes, plain: &self.plain, dictionary: &self.page }
+        let plain = if self.is_plain { self.numbers.as_slice() } else { &[] };
+        NumberPage { codes: &self.codes, plain, dictionary: &self.page }
     }
 
     /// Adds a number.
     #[inline]
     pub fn push(&mut self, bits: u64) {
+        self.numbers.push(bits);
+    }
+
+    fn settle_all(&mut self) {
         if self.is_plain {
-            return self.plain.push(bits);
+            return;
         }
-        let code = match self.small.get(bits as usize) {
-            Some(&code) if code != NO_CODE => code,
-            _ => self.code(bits),
-        };
-        self.codes.push(code);
+        self.codes.reserve(self.numbers.len() - self.codes.len());
+        for at in self.codes.len()..self.numbers.len() {
+            let bits = self.numbers[at];
+            let code = match self.small.get(bits as usize) {
+                Some(&code) if code != NO_CODE => code,
+                _ => self.code(bits),
+            };
+            self.codes.push(code);
+        }
     }
 
     fn code(&mut self, bits: u64) -> u32 {
@@ -124,13 +136,17 @@ fn number(page: &[u8], code: u32) -> u64 {
 }
 
 impl Values for NumberValues {
+    fn settle(&mut self) {
+        self.settle_all();
+    }
+
     fn len(&self) -> usize {
-        self.codes.len() + self.plain.len()
+        self.numbers.len()
     }
 
     fn encode(&self, out: &mut Vec<u8>) -> Encoded {
         if self.is_plain {
-            out.extend(self.plain.iter().flat_map(|bits| bits.to_le_bytes()));
+            out.extend(self.numbers.iter().flat_map(|bits| bits.to_le_bytes()));
             return Encoded::Plain;
         }
         let width = rle::width_of_codes(self.known.len());
@@ -140,15 +156,15 @@ impl Values for NumberValues {
     }
 
     fn bounds(&mut self) -> Option<Bounds> {
-        if self.is_plain {
-            return (self.bounds_of)(&mut self.plain.iter().copied());
+        match self.is_double {
+            true => Bounds::of_doubles(self.numbers.iter().map(|bits| f64::from_bits(*bits))),
+            false => Bounds::of_ints(self.numbers.iter().map(|bits| *bits as i64)),
         }
-        (self.bounds_of)(&mut self.codes.iter().map(|&code| number(&self.page, code)))
     }
 
     fn truncate(&mut self, len: usize) {
         self.codes.truncate(len);
-        self.plain.truncate(len);
+        self.numbers.truncate(len);
     }
 
     fn end_page(&mut self) {
@@ -175,7 +191,7 @@ impl Values for NumberValues {
 
     fn memory_bytes(&self) -> usize {
         let values =
-            (self.codes.capacity() + self.small.capacity()) * 4 + self.plain.capacity() * 8;
+            (self.codes.capacity() + self.small.capacity()) * 4 + self.numbers.capacity() * 8;
         self.known.allocation_size() + self.page.capacity() + values
     }
 }

@@ -2,6 +2,7 @@ use super::*;
 
 fn page(values: &mut NumberValues, numbers: impl Iterator<Item = u64>) -> (Encoded, Vec<u8>) {
     numbers.for_each(|number| values.push(number));
+    values.settle();
     let mut out = Vec::new();
     let encoded = values.encode(&mut out);
     values.end_page();

@@ -3,14 +3,17 @@
 //! A row per trace repeats the resource for every trace. So each distinct body is parsed once;
 //! what comes out is ready to be pushed into the columns.
 
+use bytes::Bytes;
 use hashbrown::HashMap;
+use stringendo_proto::walk::Slice32;
 use stringendo_proto::wire::{Fields, Value, put_varint};
 
 use super::EncodeError;
 use super::any::{self, Any};
-use super::attributes::{Attributes, Prepared};
+use super::attributes::Attributes;
 use super::columns::Columns;
 use super::dictionary::Dictionary;
+use super::prepared::{Prepared, PreparedList};
 
 /// Beyond this the parsed ones are forgotten: they only save work.
 const CACHE_BYTES_MAX: usize = 16 << 20;
@@ -24,7 +27,7 @@ pub struct Resource {
     /// What a root span gives its trace as service name.
     pub root_service: Box<[u8]>,
     /// Sorted by key.
-    pub attributes: Vec<Prepared>,
+    pub attributes: PreparedList,
     /// DroppedAttributesCount.
     pub dropped: i32,
 }
@@ -40,9 +43,9 @@ pub struct Scope {
     /// Code.
     pub version: u32,
     /// In the order they were sent.
-    pub attributes: Vec<Prepared>,
+    pub attributes: PreparedList,
     /// Sorted by key.
-    pub sorted: Vec<Prepared>,
+    pub sorted: PreparedList,
     /// DroppedAttributesCount.
     pub dropped: i32,
 }
@@ -52,9 +55,10 @@ pub struct Interned<T> {
     bodies: Dictionary,
     items: Vec<T>,
     identities: Dictionary,
-    /// Numbers by where the body lay last time: saves hashing it. Only a hint, since memory is
-    /// used again.
-    places: HashMap<usize, u32, foldhash::fast::RandomState>,
+    /// Numbers by where bodies lie in the chunks held: neither is hashed nor compared again.
+    places: HashMap<(usize, u32), u32, foldhash::fast::RandomState>,
+    /// Chunks that bodies were read from, by number. Held, their memory is used for nothing else.
+    held: Vec<Bytes>,
 }
 
 impl<T> Default for Interned<T> {
@@ -64,6 +68,7 @@ impl<T> Default for Interned<T> {
             items: Vec::new(),
             identities: <_>::default(),
             places: <_>::default(),
+            held: Vec::new(),
         }
     }
 }
@@ -74,12 +79,18 @@ impl<T> Interned<T> {
         &self.items[number as usize]
     }
 
+    /// The item of a number, to be stored.
+    pub fn get_mut(&mut self, number: u32) -> &mut T {
+        &mut self.items[number as usize]
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.bodies.clear();
         self.items.clear();
         self.identities.clear();
         self.places.clear();
+        self.held.clear();
     }
 
     /// Forgets everything if it has grown too large. Numbers given before are void then.
@@ -89,22 +100,38 @@ impl<T> Interned<T> {
         }
     }
 
-    /// Bytes of memory held. Prepared items take about as much as their bodies.
+    /// Keeps the chunk of this number. If there was another, what lay in it is void.
+    fn hold(&mut self, number: usize, chunk: &Bytes) {
+        let known = self.held.get(number);
+        if known.is_some_and(|known| known.as_ptr_range() == chunk.as_ptr_range()) {
+            return;
+        }
+        if known.is_some_and(|known| !known.is_empty()) {
+            self.places.clear();
+        }
+        if self.held.len() <= number {
+            self.held.resize(number + 1, Bytes::new());
+        }
+        self.held[number] = chunk.clone();
+    }
+
+    /// Bytes of memory held, chunks aside. Prepared items take about as much as their bodies.
     pub fn memory_bytes(&self) -> usize {
         let places = self.places.allocation_size();
         self.bodies.memory_bytes() * 2 + self.identities.memory_bytes() + places
     }
 
-    /// The number of the item with this body, parsed by `parse` if it is new.
+    /// The number of the item whose body is here, parsed by `parse` if it is new.
     fn intern(
         &mut self,
-        body: &[u8],
+        (number, chunk): (u32, &Bytes),
+        body: Slice32,
         parse: impl FnOnce(&[u8], &mut Dictionary) -> Result<T, EncodeError>,
     ) -> Result<u32, EncodeError> {
-        let place = body.as_ptr() as usize;
-        if let Some(&number) = self.places.get(&place)
-            && self.bodies.get(number) == body
-        {
+        self.hold(number as usize, chunk);
+        let body = body.of(chunk);
+        let place = (body.as_ptr() as usize, body.len() as u32);
+        if let Some(&number) = self.places.get(&place) {
             return Ok(number);
         }
         let number = self.bodies.intern(body);
@@ -117,22 +144,32 @@ impl<T> Interned<T> {
 }
 
 impl Interned<Resource> {
-    /// The number of a resource.
+    /// The number of a resource, whose body is in this chunk.
     ///
     /// # Errors
     /// Bytes that are not protobuf.
-    pub fn resource(&mut self, body: &[u8], columns: &mut Columns) -> Result<u32, EncodeError> {
-        self.intern(body, |body, identities| parse_resource(body, identities, columns))
+    pub fn resource(
+        &mut self,
+        chunk: (u32, &Bytes),
+        body: Slice32,
+        columns: &mut Columns,
+    ) -> Result<u32, EncodeError> {
+        self.intern(chunk, body, |body, identities| parse_resource(body, identities, columns))
     }
 }
 
 impl Interned<Scope> {
-    /// The number of a scope.
+    /// The number of a scope, whose body is in this chunk.
     ///
     /// # Errors
     /// Bytes that are not protobuf.
-    pub fn scope(&mut self, body: &[u8], columns: &mut Columns) -> Result<u32, EncodeError> {
-        self.intern(body, |body, identities| parse_scope(body, identities, columns))
+    pub fn scope(
+        &mut self,
+        chunk: (u32, &Bytes),
+        body: Slice32,
+        columns: &mut Columns,
+    ) -> Result<u32, EncodeError> {
+        self.intern(chunk, body, |body, identities| parse_scope(body, identities, columns))
     }
 }
 
@@ -160,6 +197,7 @@ fn parse_resource(
     let attributes = prepare(&pairs, &mut columns.group.resource_attributes)?;
     let identity = identities.intern(&resource_identity(service, &pairs, &attributes));
     let service = columns.group.service.values.dictionary.intern(service);
+    let attributes = PreparedList::new(attributes);
     Ok(Resource { identity, service, root_service: root_service.into(), attributes, dropped })
 }
 
@@ -202,9 +240,9 @@ fn parse_scope(
         }
     }
     let group = &mut columns.group;
-    let attributes = prepare(&pairs, &mut group.scope_attributes)?;
+    let attributes = PreparedList::new(prepare(&pairs, &mut group.scope_attributes)?);
     pairs.sort_by_key(|&(key, _)| key);
-    let sorted = prepare(&pairs, &mut group.scope_attributes)?;
+    let sorted = PreparedList::new(prepare(&pairs, &mut group.scope_attributes)?);
     let names = [(name, &[][..]), (version, &[][..])];
     let naming = identities.intern(&identity_of(&names));
     pairs.extend(names);

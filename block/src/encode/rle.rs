@@ -22,8 +22,17 @@ pub fn encode_levels(values: &[u8], width: u8, out: &mut Vec<u8>) {
     let mut at = 0;
     while at < values.len() {
         let run = run_of_bytes(&values[at..]);
-        put_run(values[at].into(), run, width, out);
+        put_run_of_bytes(values[at], run, out);
         at += run;
+    }
+}
+
+/// A run of values of up to 8 bits; most are short.
+#[inline]
+fn put_run_of_bytes(value: u8, run: usize, out: &mut Vec<u8>) {
+    match u8::try_from(run << 1) {
+        Ok(head @ ..0x80) => out.extend_from_slice(&[head, value]),
+        _ => put_run(value.into(), run, 8, out),
     }
 }
 
@@ -49,7 +58,7 @@ fn pack_levels(values: &[u8], width: u8, out: &mut Vec<u8>) {
         }
         pack_bytes(&values[literals..at], width, out);
         let run = run_of_bytes(&values[at..]);
-        put_run(group[0].into(), run, width, out);
+        put_run_of_bytes(group[0], run, out);
         at += run;
         literals = at;
     }
@@ -60,11 +69,18 @@ fn pack_levels(values: &[u8], width: u8, out: &mut Vec<u8>) {
 const EACH_BYTE: u64 = 0x0101_0101_0101_0101;
 
 /// How many values are equal to the first, which there is.
+#[inline]
 fn run_of_bytes(values: &[u8]) -> usize {
     let word = EACH_BYTE * u64::from(values[0]);
-    let groups = values.as_chunks::<8>().0;
-    let whole = groups.iter().take_while(|group| u64::from_le_bytes(**group) == word).count() * 8;
-    whole + values[whole..].iter().take_while(|&&value| value == values[0]).count()
+    let mut run = 0;
+    while let Some(group) = values[run..].first_chunk() {
+        let others = u64::from_le_bytes(*group) ^ word;
+        if others != 0 {
+            return run + others.trailing_zeros() as usize / 8;
+        }
+        run += 8;
+    }
+    run + values[run..].iter().take_while(|&&value| value == values[0]).count()
 }
 
 /// Groups of eight bytes that hold `width` bits each; only the last group of all may be padded.
@@ -75,7 +91,12 @@ fn pack_bytes(values: &[u8], width: u8, out: &mut Vec<u8>) {
     put_varint(out, (values.len().div_ceil(8) as u64) << 1 | 1);
     let (groups, rest) = values.as_chunks();
     let len = usize::from(width);
-    groups.iter().for_each(|group| out.extend_from_slice(&gather(*group, width)[..len]));
+    for group in groups {
+        // All eight bytes at once, then back to where the bits end.
+        let end = out.len() + len;
+        out.extend_from_slice(&gather(*group, width));
+        out.truncate(end);
+    }
     if !rest.is_empty() {
         let mut padded = [0; 8];
         padded[..rest.len()].copy_from_slice(rest);
@@ -130,8 +151,12 @@ fn put_literals<T: Copy + Into<u32>>(values: &[T], width: u8, out: &mut Vec<u8>)
         return;
     }
     put_varint(out, (values.len().div_ceil(8) as u64) << 1 | 1);
-    if width.is_multiple_of(8) {
-        return put_whole_bytes(values, usize::from(width / 8), out);
+    match width {
+        8 => return put_whole_bytes::<_, 1>(values, out),
+        16 => return put_whole_bytes::<_, 2>(values, out),
+        24 => return put_whole_bytes::<_, 3>(values, out),
+        32 => return put_whole_bytes::<_, 4>(values, out),
+        _ => {}
     }
     let mut groups = values.chunks_exact(8);
     for group in &mut groups {
@@ -147,11 +172,11 @@ fn put_literals<T: Copy + Into<u32>>(values: &[T], width: u8, out: &mut Vec<u8>)
     }
 }
 
-fn put_whole_bytes<T: Copy + Into<u32>>(values: &[T], bytes: usize, out: &mut Vec<u8>) {
+fn put_whole_bytes<T: Copy + Into<u32>, const BYTES: usize>(values: &[T], out: &mut Vec<u8>) {
     let start = out.len();
-    out.resize(start + values.len().next_multiple_of(8) * bytes, 0);
-    for (slot, &value) in out[start..].chunks_exact_mut(bytes).zip(values) {
-        slot.copy_from_slice(&value.into().to_le_bytes()[..bytes]);
+    out.resize(start + values.len().next_multiple_of(8) * BYTES, 0);
+    for (slot, &value) in out[start..].as_chunks_mut::<BYTES>().0.iter_mut().zip(values) {
+        slot.copy_from_slice(&value.into().to_le_bytes()[..BYTES]);
     }
 }
 
@@ -170,18 +195,20 @@ fn put_group<T: Copy + Into<u32>>(group: &[T], width: u8, out: &mut Vec<u8>) {
 
 /// Appends numbers of `width` bits each, least significant bit first. Bits in all must be a
 /// multiple of 8.
+#[inline]
 pub fn pack(values: impl Iterator<Item = u64>, width: u8, out: &mut Vec<u8>) {
-    let (mut all, mut bits) = (0u128, 0);
+    let (width, mut word, mut bits) = (u32::from(width), 0, 0);
     for value in values {
-        all |= u128::from(value) << bits;
-        bits += u32::from(width);
+        word |= value << bits;
+        bits += width;
         if bits >= 64 {
-            out.extend_from_slice(&(all as u64).to_le_bytes());
-            all >>= 64;
+            out.extend_from_slice(&word.to_le_bytes());
             bits -= 64;
+            // What did not fit; a shift by 64 would be none.
+            word = if bits == 0 { 0 } else { value >> (width - bits) };
         }
     }
-    out.extend_from_slice(&all.to_le_bytes()[..bits as usize / 8]);
+    out.extend_from_slice(&word.to_le_bytes()[..bits as usize / 8]);
 }
 
 #[cfg(test)]

@@ -67,3 +67,29 @@ fn runs_amid_packed_levels_begin_where_a_group_ends() {
     let numbers: Vec<u32> = values.iter().map(|&value| value.into()).collect();
     assert_eq!(out, encoded(&numbers, 2));
 }
+
+#[test]
+fn runs_of_every_length_are_found() {
+    for run in 1..140 {
+        let values = [vec![3u8; run], vec![5; 2]].concat();
+        assert_eq!(run_of_bytes(&values), run);
+        assert_eq!(run_of_bytes(&values[..run]), run);
+        let mut out = Vec::new();
+        put_run_of_bytes(3, run, &mut out);
+        let mut expected = Vec::new();
+        put_run(3, run, 2, &mut expected);
+        assert_eq!(out, expected);
+    }
+}
+
+#[test]
+fn codes_of_whole_bytes_are_those_bytes() {
+    for bytes in 1..=4usize {
+        let values: Vec<u32> = (0..13).map(|i| (i * 19) << (8 * (bytes - 1))).collect();
+        let out = encoded(&values, bytes as u8 * 8);
+        let plain: Vec<u8> =
+            values.iter().flat_map(|v| v.to_le_bytes().into_iter().take(bytes)).collect();
+        assert_eq!(out[1..=plain.len()], plain);
+        assert_eq!(out.len(), 1 + 16 * bytes);
+    }
+}

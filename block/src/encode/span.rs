@@ -1,12 +1,12 @@
 //! A span's body into the columns of spans, events and links.
 
-use smallvec::SmallVec;
 use stringendo_proto::TraceId;
 use stringendo_proto::wire::{Fields, Reader, Tag, Value, WireType};
 
 use super::EncodeError;
 use super::any::{self, Any};
 use super::columns::{Columns, ROUNDED_STEPS_S};
+use super::guesses::GuessPlace;
 use super::levels::List;
 use crate::nested_set::Node;
 
@@ -58,19 +58,104 @@ pub struct Span<'a> {
     dropped_attributes: i32,
     dropped_events: i32,
     dropped_links: i32,
-    attributes: SmallVec<[&'a [u8]; 24]>,
-    events: SmallVec<[&'a [u8]; 4]>,
-    links: SmallVec<[&'a [u8]; 4]>,
+    attributes: Part<'a>,
+    events: Part<'a>,
+    links: Part<'a>,
+}
+
+/// The fields of one tag: how many, and the part of the body that they are in, others between them.
+#[derive(Clone, Copy, Default)]
+struct Part<'a> {
+    /// The span.
+    body: &'a [u8],
+    /// Where the first of them begins.
+    start: usize,
+    /// Where the last of them ends.
+    end: usize,
+    count: usize,
+}
+
+impl<'a> Part<'a> {
+    /// Reads the field whose tag was read at `start`, and those of the same tag right behind.
+    #[inline]
+    fn read(&mut self, r: &mut Reader<'a>, start: usize, tag: u32) -> Result<(), EncodeError> {
+        if self.count == 0 {
+            self.start = start;
+        }
+        r.bytes()?;
+        self.count += 1;
+        let mut rest = r.rest();
+        while let Some((_, behind)) = short_field(rest, tag) {
+            self.count += 1;
+            rest = behind;
+        }
+        self.end = self.body.len() - rest.len();
+        *r = Reader::new(rest);
+        Ok(())
+    }
+
+    /// Gives each of them and its number to `each`.
+    #[inline]
+    fn each(
+        &self,
+        tag: u32,
+        mut each: impl FnMut(usize, &'a [u8]) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        let (mut rest, mut at) = (&self.body[self.start..self.end], 0);
+        while !rest.is_empty() {
+            let (value, behind) = match short_field(rest, tag) {
+                Some((value, behind)) => (Some(value), behind),
+                None => any_field(rest, tag)?,
+            };
+            if let Some(value) = value {
+                each(at, value)?;
+                at += 1;
+            }
+            rest = behind;
+        }
+        Ok(())
+    }
+}
+
+/// The first field's value and what is behind it, if it has this tag and a length of one byte.
+#[inline]
+fn short_field(fields: &[u8], tag: u32) -> Option<(&[u8], &[u8])> {
+    let (&[first, length], behind) = fields.split_first_chunk()?;
+    if u32::from(first) != tag || length >= 0x80 {
+        return None;
+    }
+    behind.split_at_checked(usize::from(length))
+}
+
+/// The first field's value, if it has this tag, and what is behind it.
+fn any_field(fields: &[u8], tag: u32) -> Result<(Option<&[u8]>, &[u8]), EncodeError> {
+    let mut r = Reader::new(fields);
+    let value = match r.tag()? {
+        Some(Tag(found)) if found == tag => Some(r.bytes()?),
+        Some(other) => {
+            r.value(other)?;
+            None
+        }
+        None => None,
+    };
+    Ok((value, r.rest()))
 }
 
 impl<'a> Span<'a> {
+    fn new(body: &'a [u8]) -> Self {
+        let part = Part { body, ..Part::default() };
+        Self { attributes: part, events: part, links: part, ..Self::default() }
+    }
+
     /// Reads the body of a `Span`.
     ///
     /// # Errors
     /// Bytes that are not protobuf.
     pub fn parse(body: &'a [u8]) -> Result<Self, EncodeError> {
-        let (mut span, mut r) = (Self::default(), Reader::new(body));
-        while let Some(tag) = r.tag()? {
+        let (mut span, mut r) = (Self::new(body), Reader::new(body));
+        loop {
+            let start = body.len() - r.rest().len();
+            let Some(tag) = r.tag()? else { break };
             match tag.0 {
                 tag::ID => span.id = r.bytes()?,
                 tag::TRACE_STATE => span.trace_state = r.bytes()?,
@@ -79,11 +164,11 @@ impl<'a> Span<'a> {
                 tag::KIND => span.kind = i64::from(r.varint()? as i32),
                 tag::START => span.start = r.fixed64()?,
                 tag::END => span.end = r.fixed64()?,
-                tag::ATTRIBUTE => span.attributes.push(r.bytes()?),
+                tag::ATTRIBUTE => span.attributes.read(&mut r, start, tag::ATTRIBUTE)?,
                 tag::DROPPED_ATTRIBUTES => span.dropped_attributes = r.varint()? as i32,
-                tag::EVENT => span.events.push(r.bytes()?),
+                tag::EVENT => span.events.read(&mut r, start, tag::EVENT)?,
                 tag::DROPPED_EVENTS => span.dropped_events = r.varint()? as i32,
-                tag::LINK => span.links.push(r.bytes()?),
+                tag::LINK => span.links.read(&mut r, start, tag::LINK)?,
                 tag::DROPPED_LINKS => span.dropped_links = r.varint()? as i32,
                 tag::STATUS => span.status(r.bytes()?)?,
                 _ => drop(r.value(tag)?),
@@ -123,26 +208,18 @@ impl<'a> Span<'a> {
     /// # Errors
     /// Bytes that are not protobuf.
     pub fn is_child_by_link(&self, trace_id: &TraceId) -> Result<bool, EncodeError> {
-        for link in &self.links {
-            let (mut same_trace, mut child_of) = (false, false);
-            for field in Fields::new(link) {
-                match field? {
-                    (1, Value::Bytes(id)) => same_trace = id == trace_id.0,
-                    (4, Value::Bytes(pair)) => child_of |= is_child_of(pair)?,
-                    _ => {}
-                }
-            }
-            if same_trace && child_of {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let mut is_child = false;
+        self.links.each(tag::LINK, |_, link| {
+            is_child = is_child || is_child_of_same_trace(link, trace_id)?;
+            Ok(())
+        })?;
+        Ok(is_child)
     }
 
     /// Bytes by Tempo's estimate (contract blocks.md §6).
     pub fn estimate_bytes(&self) -> u64 {
         let ids = self.id.len() + self.parent_id.len();
-        let details = 7 * self.attributes.len() + 14 * self.events.len() + 29 * self.links.len();
+        let details = 7 * self.attributes.count + 14 * self.events.count + 29 * self.links.count;
         (45 + ids + details) as u64
     }
 
@@ -151,25 +228,28 @@ impl<'a> Span<'a> {
     /// # Errors
     /// Bytes that are not protobuf.
     pub fn push(&self, columns: &mut Columns) -> Result<(), EncodeError> {
-        self.push_own(columns);
+        let name = self.push_own(columns);
         let owner = columns.spans;
         columns.spans += 1;
-        let mut generic = 0;
-        for pair in &self.attributes {
-            generic += columns.span.attributes.push(owner, pair)?;
-        }
+        let (mut generic, to) = (0, &mut columns.span.attributes);
+        let count = self.attributes.count;
+        self.attributes.each(tag::ATTRIBUTE, |at, pair| {
+            generic += to.push_guessed(owner, pair, GuessPlace::of(name, count, at))?;
+            Ok(())
+        })?;
         columns.lists.push(List::SpanAttributes, generic);
-        columns.lists.push(List::Events, self.events.len() as u32);
-        columns.lists.push(List::Links, self.links.len() as u32);
-        self.events.iter().try_for_each(|event| push_event(columns, event, self.start))?;
-        self.links.iter().try_for_each(|link| push_link(columns, link))
+        columns.lists.push(List::Events, self.events.count as u32);
+        columns.lists.push(List::Links, self.links.count as u32);
+        self.events.each(tag::EVENT, |_, event| push_event(columns, event, self.start))?;
+        self.links.each(tag::LINK, |_, link| push_link(columns, link))
     }
 
-    fn push_own(&self, columns: &mut Columns) {
+    /// Gives the code of its name.
+    fn push_own(&self, columns: &mut Columns) -> u32 {
         let to = &mut columns.span;
         to.id.values.push(self.id);
         to.parent_id.values.push(self.parent_id);
-        to.name.values.push(self.name);
+        let name = to.name.values.push(self.name);
         to.kind.values.push(self.kind);
         to.trace_state.values.push(self.trace_state);
         to.start.values.push(self.start as i64);
@@ -184,12 +264,25 @@ impl<'a> Span<'a> {
         for (column, step) in to.rounded.iter_mut().zip(ROUNDED_STEPS_S) {
             column.values.push((before / (step * NANOS_PER_SECOND)) as i32);
         }
+        name
     }
 }
 
 /// An id as a number; ids of a wrong length, which ingest refuses, as what fits.
 fn number_of(id: &[u8]) -> u64 {
     id.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
+fn is_child_of_same_trace(link: &[u8], trace_id: &TraceId) -> Result<bool, EncodeError> {
+    let (mut same_trace, mut child_of) = (false, false);
+    for field in Fields::new(link) {
+        match field? {
+            (1, Value::Bytes(id)) => same_trace = id == trace_id.0,
+            (4, Value::Bytes(pair)) => child_of |= is_child_of(pair)?,
+            _ => {}
+        }
+    }
+    Ok(same_trace && child_of)
 }
 
 fn is_child_of(pair: &[u8]) -> Result<bool, EncodeError> {
@@ -239,3 +332,7 @@ fn push_link(columns: &mut Columns, body: &[u8]) -> Result<(), EncodeError> {
     columns.lists.push(List::LinkAttributes, generic);
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "span_tests.rs"]
+mod tests;

@@ -118,8 +118,9 @@ impl Shredder {
                 Some(&numbers) if same => numbers,
                 _ => {
                     let chunk = chunk_of(chunks, part)?;
-                    let resource = self.resources.resource(part.resource.of(chunk), columns)?;
-                    let scope = self.scopes.scope(part.scope.of(chunk), columns)?;
+                    let chunk = (part.chunk, chunk);
+                    let resource = self.resources.resource(chunk, part.resource, columns)?;
+                    let scope = self.scopes.scope(chunk, part.scope, columns)?;
                     let naming = self.scopes.get(scope).naming;
                     let entry = (part.chunk, part.resource.offset);
                     (resource, self.sent_scopes.stand_in(entry, naming, scope))
@@ -216,17 +217,14 @@ impl Trace<'_> {
         if scopes == 0 {
             return Ok(false);
         }
-        let resource = self.shredder.resources.get(number);
+        let resource = self.shredder.resources.get_mut(number);
         let spans = (stored.spans - before) as u32;
         self.shredder.stats.push((resource.service, spans, errors));
-        stored.estimate_bytes += 31 + 7 * resource.attributes.len() as u64;
+        stored.estimate_bytes += 31 + 7 * resource.attributes.count as u64;
         let owner = self.columns.resources;
         self.columns.resources += 1;
         let to = &mut self.columns.group;
-        let mut generic = 0;
-        for attribute in &resource.attributes {
-            generic += to.resource_attributes.push_prepared(owner, attribute)?;
-        }
+        let generic = to.resource_attributes.push_list(owner, &mut resource.attributes)?;
         to.service.values.codes.push(resource.service);
         to.resource_dropped.values.push(resource.dropped);
         self.columns.lists.push(List::ResourceAttributes, generic);
@@ -250,15 +248,12 @@ impl Trace<'_> {
             return Ok(false);
         }
         let (_, number) = self.shredder.numbers[members[0].span as usize];
-        let scope = self.shredder.scopes.get(number);
+        let scope = self.shredder.scopes.get_mut(number);
         let scopes = self.shredder.groups.scopes_of_resource[members[0].resource as usize];
-        let attributes = if scopes > 1 { &scope.sorted } else { &scope.attributes };
-        stored.estimate_bytes += 6 + 7 * attributes.len() as u64;
+        let attributes = if scopes > 1 { &mut scope.sorted } else { &mut scope.attributes };
+        stored.estimate_bytes += 6 + 7 * attributes.count as u64;
         let to = &mut self.columns.group;
-        let mut generic = 0;
-        for attribute in attributes {
-            generic += to.scope_attributes.push_prepared(0, attribute)?;
-        }
+        let generic = to.scope_attributes.push_list(0, attributes)?;
         to.scope_name.values.codes.push(scope.name);
         to.scope_version.values.codes.push(scope.version);
         to.scope_dropped.values.push(scope.dropped);

@@ -51,6 +51,8 @@ impl Bounds {
 pub trait Values {
     /// How many.
     fn len(&self) -> usize;
+    /// The page is complete: to be called before its codes are looked at or encoded.
+    fn settle(&mut self) {}
     /// Appends the page's value section.
     fn encode(&self, out: &mut Vec<u8>) -> Encoded;
     /// Smallest and greatest, or what bounds them; `None` without values, or where they have no
@@ -82,11 +84,11 @@ pub struct DictValues {
 }
 
 impl DictValues {
-    /// Adds a string.
+    /// Adds a string; gives its code.
     #[inline]
-    pub fn push(&mut self, value: &[u8]) {
+    pub fn push(&mut self, value: &[u8]) -> u32 {
         let guess = self.codes.last().copied().unwrap_or_default();
-        self.push_guessed(value, guess);
+        self.push_guessed(value, guess)
     }
 
     /// Adds a string that is likely to have the code `guess`; gives the code that it has.
@@ -154,9 +156,10 @@ impl BytesValues {
     /// Adds a string.
     #[inline]
     pub fn push(&mut self, value: &[u8]) {
-        match <&[u8; 8]>::try_from(value) {
+        match <&[u8; ID_BYTES]>::try_from(value) {
             // Ids of spans, copied without a call.
             Ok(id) => self.data.extend_from_slice(id),
+            Err(_) if value.is_empty() => {}
             Err(_) => self.data.extend_from_slice(value),
         }
         self.lengths.push(value.len() as i32);
@@ -180,6 +183,9 @@ impl Values for BytesValues {
         if self.data.is_empty() {
             return Some(Bounds { min: Vec::new(), max: Vec::new() });
         }
+        if self.lengths.iter().fold(0, |all, length| all | length) == ID_BYTES as i32 {
+            return self.bounds_of_ids();
+        }
         let mut rest = self.data.as_slice();
         let mut strings = self.lengths.iter().map(|&length| {
             let (value, behind) = rest.split_at(length as usize);
@@ -201,6 +207,20 @@ impl Values for BytesValues {
 
     fn memory_bytes(&self) -> usize {
         self.data.capacity() + self.lengths.capacity() * 4
+    }
+}
+
+/// Bytes of a span's id.
+const ID_BYTES: usize = 8;
+
+impl BytesValues {
+    /// Of ids of spans, some of which may be missing.
+    fn bounds_of_ids(&self) -> Option<Bounds> {
+        let ids = self.data.as_chunks::<ID_BYTES>().0;
+        let (min, max) = range(ids.iter().map(|id| u64::from_be_bytes(*id)))?;
+        let min =
+            if ids.len() < self.lengths.len() { Vec::new() } else { min.to_be_bytes().into() };
+        Some(Bounds { min, max: max.to_be_bytes().into() })
     }
 }
 

@@ -17,6 +17,13 @@ fn bounds_of_strings_look_beyond_the_first_eight_bytes() {
 }
 
 #[test]
+fn bounds_of_ids_are_those_of_their_bytes() {
+    let found = bounds_of(&["abcdefgz", "abcdefga", "zaaaaaaa"]);
+    assert_eq!(found, Some(("abcdefga".into(), "zaaaaaaa".into())));
+    assert_eq!(bounds_of(&["abcdefgz", ""]), Some((String::new(), "abcdefgz".into())));
+}
+
+#[test]
 fn unsigned_bounds_are_compared_without_sign() {
     let mut values = IntValues::<i64>::new(LeafType::U64, LeafEncoding::DeltaPacked);
     [1, -1, 5].into_iter().for_each(|value| values.push(value));
@@ -27,7 +34,9 @@ fn unsigned_bounds_are_compared_without_sign() {
 #[test]
 fn bounds_of_codes_are_those_of_all_strings_so_far() {
     let mut values = DictValues::default();
-    ["m", "z"].into_iter().for_each(|text| values.push(text.as_bytes()));
+    ["m", "z"].into_iter().for_each(|text| {
+        values.push(text.as_bytes());
+    });
     values.truncate(0);
     assert_eq!(values.bounds(), None);
     values.push(b"b");

@@ -53,7 +53,7 @@ fn able(python: &str) -> bool {
 }
 
 fn works(python: &Path) -> bool {
-    tools::succeeds(Command::new(python).args(["-c", "import grpc_tools, pyarrow"]))
+    tools::succeeds(Command::new(python).args(["-c", "import duckdb, grpc_tools, pyarrow"]))
 }
 
 /// Debian's packages, as root or through a sudo that asks for nothing.
