@@ -24,7 +24,7 @@ mod notes;
 mod numbers;
 mod prepared;
 mod resource;
-mod rle;
+pub(crate) mod rle;
 mod span;
 mod thrift;
 mod trace;

@@ -56,6 +56,7 @@ impl IdFilter {
     }
 
     /// The same for an id that many filters are asked for, as its [`entry`].
+    #[inline]
     pub fn may_hold_entry(&self, entry: u64) -> bool {
         let shard = self.shards.get(fuse::shard_of(entry, self.shards.len() as u32));
         shard.is_some_and(|shard| shard.may_hold(entry))

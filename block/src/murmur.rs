@@ -42,6 +42,7 @@ fn mix2(k: u64) -> u64 {
 }
 
 /// The finalizer: a permutation of the numbers that leaves no pattern.
+#[inline]
 pub fn finalize(mut k: u64) -> u64 {
     k = (k ^ k >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
     k = (k ^ k >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);

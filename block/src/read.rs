@@ -31,9 +31,11 @@ pub(crate) mod parts;
 mod ranges;
 mod rle;
 mod rows;
+mod some_values;
 pub(crate) mod stream;
 mod thrift;
 pub(crate) mod values;
+mod window;
 
 pub(crate) use ranges::join_ranges;
 

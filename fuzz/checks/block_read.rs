@@ -12,7 +12,9 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use stringendo_block::meta::{BlockMeta, DedicatedColumn, DedicatedScope, DedicatedType};
-use stringendo_block::read::{BlockReader, DECODED_BYTES_MAX, Fetched, NoDictionaries, ReadError};
+use stringendo_block::read::{
+    BlockReader, DECODED_BYTES_MAX, Fetched, Names, NoDictionaries, ReadError, RowContent,
+};
 use stringendo_block::scan::{
     AttributeScope, Candidates, Needs, Scalar, ScanField, ScanRequest, ScanTest, ValueTypes, Wanted,
 };
@@ -128,6 +130,20 @@ fn read_rows(reader: &BlockReader, data: &Bytes) {
                 _ => continue,
             }
         }
+        read_together(reader, data, row_group, rows);
+    }
+}
+
+/// Rows of one pass, as far as it goes, with less than all of each.
+fn read_together(reader: &BlockReader, data: &Bytes, row_group: usize, rows: u64) {
+    let span_attributes = Names::These(vec!["http.method".into(), "a.str".into()]);
+    let content = RowContent { span_attributes, events: false, details: false };
+    let few: Vec<u64> = (0..rows.min(STEPS * 100)).filter(|row| row % 9 < 2).collect();
+    let ranges = reader.pass_ranges(row_group, &content, &few).expect("the rows exist");
+    match reader.pass(row_group, &content, &few, &fetch(data, &ranges), u64::MAX) {
+        Ok(mut pass) => drop(few.iter().map_while(|row| pass.row(*row).ok()).count()),
+        Err(ReadError::NotFetched(range)) => panic!("{range:?} was not asked for"),
+        Err(_) => {}
     }
 }
 

@@ -26,6 +26,7 @@ pub fn shards_for(entries: usize) -> u32 {
 }
 
 /// The shard of an entry.
+#[inline]
 pub fn shard_of(entry: u64, shards: u32) -> usize {
     ((u128::from(entry) * u128::from(shards)) >> 64) as usize
 }
@@ -112,6 +113,7 @@ impl FuseShard {
     }
 
     /// Whether the entry may be in the set; `false` is certain.
+    #[inline]
     pub fn may_hold(&self, entry: u64) -> bool {
         if self.segment_length == 0 {
             return true;
@@ -130,6 +132,7 @@ impl FuseShard {
     }
 
     /// The fingerprint at a position, of which `decode` has seen to it that it exists.
+    #[inline]
     fn at(&self, position: u32) -> u16 {
         let at = position as usize * FINGERPRINT_BYTES;
         self.fingerprints

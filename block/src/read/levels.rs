@@ -37,11 +37,16 @@ impl Repetition {
         if levels.first().is_some_and(|rep| *rep != 0) {
             return Err(BadPage("page begins inside a row"));
         }
+        Ok(Self::of(levels, highest))
+    }
+
+    /// Of these levels, of which the first begins a row.
+    pub(super) fn of(levels: Vec<u8>, highest: u8) -> Self {
         let begins = levels.iter().filter(|rep| **rep == 0).count();
         let mut rows = Vec::with_capacity(begins + 1);
         rows.extend(memchr::memchr_iter(0, &levels).map(|at| at as u32));
         rows.push(levels.len() as u32);
-        Ok(Self { levels, rows, highest })
+        Self { levels, rows, highest }
     }
 
     /// How many rows there are.
@@ -113,9 +118,15 @@ fn level_run(bytes: &[u8], max: u8, count: usize) -> Result<(Vec<u8>, u8), BadPa
     }
     let mut levels = Vec::new();
     decode_hybrid(bytes, bit_width(max), count, &mut levels)?;
+    let highest = check_max(&levels, max)?;
+    Ok((levels, highest))
+}
+
+/// The highest of some levels.
+pub(super) fn check_max(levels: &[u8], max: u8) -> Result<u8, BadPage> {
     // Not `all`: that would look at them one by one.
     let highest = levels.iter().fold(0, |highest, level| highest.max(*level));
-    if highest <= max { Ok((levels, highest)) } else { Err(ABOVE) }
+    if highest <= max { Ok(highest) } else { Err(ABOVE) }
 }
 
 const ABOVE: BadPage = BadPage("level above the column's maximum");

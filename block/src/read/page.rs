@@ -3,16 +3,19 @@
 //! From: bytes of a column chunk ([`super::stream`]). To: rows. Input is not trusted: sizes in
 //! headers are checked against the bytes at hand and the limits below before anything is allocated.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::levels::{KnownLevels, Levels, bit_width, definitions};
 use super::parts::{Parts, decompress};
+use super::some_values::{decode_some, pick};
 use super::thrift::{BadThrift, Thrift, kind};
 use super::values::{
     BadPage, Dictionary, Physical, Values, decode, decode_code_list, decode_dictionary, is_codes,
 };
+use super::window::{KnownWindows, Rows};
 
 /// Largest page when decompressed. Data pages are some 256 KiB; a dictionary has no limit in Tempo
 /// but that of its row group (100 MB by default).
@@ -184,11 +187,28 @@ pub(crate) struct Page {
     /// Columns of one list share them.
     pub(crate) levels: Arc<Levels>,
     pub(crate) values: Values,
+    /// Which of its rows were decoded; all if none is said.
+    decoded: Option<Rows>,
+    page_rows: usize,
 }
 
 impl Page {
+    /// How many rows it has, decoded or not.
     pub(crate) fn rows(&self) -> usize {
-        self.levels.rows()
+        self.page_rows
+    }
+
+    /// Where a row is among those that were decoded.
+    pub(crate) fn place(&self, row: usize) -> Option<usize> {
+        let Some(decoded) = &self.decoded else { return Some(row) };
+        let mut before = 0;
+        for range in decoded.iter() {
+            if row < range.end {
+                return row.checked_sub(range.start).map(|within| before + within);
+            }
+            before += range.len();
+        }
+        None
     }
 
     /// Memory held; of shared levels, too, as if they were not.
@@ -263,6 +283,25 @@ impl RawPage {
         let (encoding, data) = (self.header.encoding, self.parts.values.values()?);
         decode(column.physical, encoding, &data, present, dictionary, PAGE_BYTES_MAX)
     }
+
+    /// Those of its `count` values that are in `ranges`, which ascend.
+    fn some_values(
+        &self,
+        column: &ColumnKind,
+        count: usize,
+        ranges: &[Range<usize>],
+        dictionary: Option<&Dictionary>,
+    ) -> Result<Values, BadPage> {
+        let (physical, encoding) = (column.physical, self.header.encoding);
+        let data = self.parts.values.values()?;
+        match decode_some(physical, encoding, &data, (count, ranges), dictionary) {
+            Some(values) => values,
+            None => {
+                let all = decode(physical, encoding, &data, count, dictionary, PAGE_BYTES_MAX)?;
+                Ok(pick(all, ranges))
+            }
+        }
+    }
 }
 
 /// Whether the bytes of two pages show that their repetition levels are the same.
@@ -286,11 +325,34 @@ pub(crate) fn decode_page(
 ) -> Result<Page, BadPage> {
     let raw = open_page(column, header, body)?;
     let levels = raw.levels(column, known)?;
-    if header.rows.is_some_and(|rows| rows != levels.rows()) {
-        return Err(BadPage("rows are not as many as the header says"));
-    }
+    let page_rows = levels.rows();
+    check_rows(header, page_rows)?;
     let values = raw.values(column, levels.present(), dictionary)?;
-    Ok(Page { levels, values })
+    Ok(Page { levels, values, decoded: None, page_rows })
+}
+
+/// Decodes some rows of a data page.
+pub(crate) fn decode_some_rows(
+    column: &ColumnKind,
+    header: &PageHeader,
+    body: &Bytes,
+    rows: Rows,
+    dictionary: Option<&Dictionary>,
+    known: &mut KnownWindows,
+) -> Result<Page, BadPage> {
+    let raw = open_page(column, header, body)?;
+    let window = known.levels(column, (&raw.parts.rep, &raw.parts.def), header.values, &rows)?;
+    check_rows(header, window.page_rows)?;
+    let values = raw.some_values(column, window.page_values, &window.values, dictionary)?;
+    let (levels, page_rows) = (Arc::clone(&window.levels), window.page_rows);
+    Ok(Page { levels, values, decoded: Some(rows), page_rows })
+}
+
+fn check_rows(header: &PageHeader, page_rows: usize) -> Result<(), BadPage> {
+    match header.rows.is_none_or(|rows| rows == page_rows) {
+        true => Ok(()),
+        false => Err(BadPage("rows are not as many as the header says")),
+    }
 }
 
 /// Decodes a dictionary page from the bytes after its header.

@@ -2,29 +2,181 @@
 //!
 //! From: page bodies. To: levels and dictionary codes. Input is not trusted.
 
+use std::ops::Range;
+
 use super::values::BadPage;
+
+/// A part of a hybrid stream.
+pub(crate) enum Stretch<'a> {
+    /// One value, so many times.
+    Run { value: u32, length: usize },
+    /// So many values, one after the other.
+    Packed { bytes: &'a [u8], length: usize },
+}
+
+/// The parts of a hybrid stream of `left` values.
+pub(crate) struct Stretches<'a> {
+    bytes: &'a [u8],
+    bit_width: u8,
+    left: usize,
+}
+
+impl<'a> Stretches<'a> {
+    /// Of exactly `count` values of `bit_width` bits.
+    pub(crate) fn new(bytes: &'a [u8], bit_width: u8, count: usize) -> Result<Self, BadPage> {
+        match bit_width > 32 {
+            true => Err(BadPage("bit width above 32")),
+            false => Ok(Self { bytes, bit_width, left: count }),
+        }
+    }
+
+    /// The next part; `None` after the last value.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Result<Option<Stretch<'a>>, BadPage> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let (head, rest) = varint(self.bytes)?;
+        let stretch = match head & 1 {
+            0 => {
+                let (length, value_len) =
+                    (run_length(head, self.left)?, usize::from(self.bit_width).div_ceil(8));
+                let (raw, rest) =
+                    rest.split_at_checked(value_len).ok_or(BadPage("run is cut short"))?;
+                let mut value = [0_u8; 4];
+                value[..value_len].copy_from_slice(raw);
+                self.bytes = rest;
+                Stretch::Run { value: u32::from_le_bytes(value), length }
+            }
+            _ => {
+                let (bytes, length, rest) = packed(rest, self.bit_width, head >> 1, self.left)?;
+                self.bytes = rest;
+                Stretch::Packed { bytes, length }
+            }
+        };
+        self.left -= stretch.length();
+        Ok(Some(stretch))
+    }
+}
+
+impl Stretch<'_> {
+    /// How many values it has.
+    pub(crate) fn length(&self) -> usize {
+        match self {
+            Self::Run { length, .. } | Self::Packed { length, .. } => *length,
+        }
+    }
+
+    /// Appends those of its values that are in `range` to `out`.
+    pub(crate) fn expand<T: FromBits>(&self, bit_width: u8, range: Range<usize>, out: &mut Vec<T>) {
+        let start = out.len();
+        match self {
+            Self::Run { value, .. } => out.resize(start + range.len(), T::from_bits(*value)),
+            Self::Packed { bytes, .. } => {
+                // Groups of eight begin with a byte.
+                let (groups, ahead) = (range.start / 8, range.start % 8);
+                let bytes = bytes.get(groups * usize::from(bit_width)..).unwrap_or(&[]);
+                out.resize(start + ahead + range.len(), T::from_bits(0));
+                T::unpack_into(bytes, bit_width, &mut out[start..]);
+                out.drain(start..start + ahead);
+            }
+        }
+    }
+
+    /// How many of its values in `range` are `wanted`; they have at most 8 bits.
+    #[inline]
+    pub(crate) fn count(&self, bit_width: u8, range: Range<usize>, wanted: u8) -> usize {
+        match self {
+            Self::Run { value, .. } if *value == u32::from(wanted) => range.len(),
+            Self::Run { .. } => 0,
+            Self::Packed { bytes, .. } => {
+                // Groups of eight begin with a byte.
+                let (groups, ahead) = (range.start / 8, range.start % 8);
+                let bytes = bytes.get(groups * usize::from(bit_width)..).unwrap_or(&[]);
+                let behind = count_packed(bytes, bit_width, range.len() + ahead, wanted);
+                match ahead {
+                    0 => behind,
+                    ahead => behind - count_packed(bytes, bit_width, ahead, wanted),
+                }
+            }
+        }
+    }
+}
+
+fn count_packed(bytes: &[u8], bit_width: u8, length: usize, wanted: u8) -> usize {
+    let (mut found, done) = match bit_width {
+        1 => count_words::<1>(bytes, length, wanted),
+        2 => count_words::<2>(bytes, length, wanted),
+        3 => count_words::<3>(bytes, length, wanted),
+        4 => count_words::<4>(bytes, length, wanted),
+        _ => (0, 0),
+    };
+    let rest = bytes.get(done / 8 * usize::from(bit_width)..).unwrap_or(&[]);
+    let is_wanted = |value: u64| usize::from(value == u64::from(wanted));
+    unpack(rest, bit_width, length - done, |value| found += is_wanted(value));
+    found
+}
+
+/// As many values at a time as a word has whole groups of eight; also says how many were counted.
+fn count_words<const WIDTH: usize>(bytes: &[u8], length: usize, wanted: u8) -> (usize, usize) {
+    let groups = 8 / WIDTH;
+    let values = groups * 8;
+    // The lowest bit of each value.
+    let lowest = (0..values).fold(0_u64, |bits, value| bits | 1 << (value * WIDTH));
+    let all_wanted = lowest.wrapping_mul(u64::from(wanted));
+    let (mut found, mut done) = (0, 0);
+    while done + values <= length {
+        let Some(word) = word(bytes, done / 8 * WIDTH) else { break };
+        let other = word ^ all_wanted;
+        let any_bit = (1..WIDTH).fold(other, |bits, bit| bits | other >> bit);
+        found += (!any_bit & lowest).count_ones() as usize;
+        done += values;
+    }
+    (found, done)
+}
 
 /// Decodes exactly `count` values of `bit_width` bits, appending them to `out`.
 pub(crate) fn decode_hybrid<T: FromBits>(
-    mut bytes: &[u8],
+    bytes: &[u8],
     bit_width: u8,
     count: usize,
     out: &mut Vec<T>,
 ) -> Result<(), BadPage> {
-    if bit_width > 32 {
-        return Err(BadPage("bit width above 32"));
-    }
+    let mut stretches = Stretches::new(bytes, bit_width, count)?;
     out.reserve(count);
-    let end = out.len() + count;
-    while out.len() < end {
-        let (head, rest) = varint(bytes)?;
-        bytes = rest;
-        let left = end - out.len();
-        if head & 1 == 0 {
-            bytes = decode_run(bytes, bit_width, run_length(head, left)?, out)?;
-        } else {
-            bytes = decode_packed(bytes, bit_width, head >> 1, left, out)?;
+    while let Some(stretch) = stretches.next()? {
+        stretch.expand(bit_width, 0..stretch.length(), out);
+    }
+    Ok(())
+}
+
+/// Decodes those of `count` values that are in `ranges`, which ascend; what follows them is not
+/// looked at.
+pub(crate) fn decode_hybrid_ranges<T: FromBits>(
+    bytes: &[u8],
+    bit_width: u8,
+    count: usize,
+    ranges: &[Range<usize>],
+    out: &mut Vec<T>,
+) -> Result<(), BadPage> {
+    let mut stretches = Stretches::new(bytes, bit_width, count)?;
+    out.reserve(ranges.iter().map(Range::len).sum());
+    let (mut left, mut at) = (ranges, 0);
+    while let [next, ..] = left {
+        let Some(stretch) = stretches.next()? else { break };
+        let length = stretch.length();
+        let mut range = next.clone();
+        while range.start < at + length {
+            let first = range.start.max(at) - at;
+            stretch.expand(bit_width, first..(range.end - at).min(length), out);
+            if range.end > at + length {
+                break;
+            }
+            left = &left[1..];
+            let Some(next) = left.first() else { break };
+            range = next.clone();
         }
+        at += length;
     }
     Ok(())
 }
@@ -36,27 +188,13 @@ fn run_length(head: u64, left: usize) -> Result<usize, BadPage> {
     }
 }
 
-fn decode_run<'a, T: FromBits>(
-    bytes: &'a [u8],
-    bit_width: u8,
-    length: usize,
-    out: &mut Vec<T>,
-) -> Result<&'a [u8], BadPage> {
-    let value_len = usize::from(bit_width).div_ceil(8);
-    let (raw, rest) = bytes.split_at_checked(value_len).ok_or(BadPage("run is cut short"))?;
-    let mut value = [0_u8; 4];
-    value[..value_len].copy_from_slice(raw);
-    out.resize(out.len() + length, T::from_bits(u32::from_le_bytes(value)));
-    Ok(rest)
-}
-
-fn decode_packed<'a, T: FromBits>(
-    bytes: &'a [u8],
+/// The bytes of some groups, how many values of them count, and what follows.
+fn packed(
+    bytes: &[u8],
     bit_width: u8,
     groups: u64,
     left: usize,
-    out: &mut Vec<T>,
-) -> Result<&'a [u8], BadPage> {
+) -> Result<(&[u8], usize, &[u8]), BadPage> {
     if groups == 0 {
         return Err(BadPage("empty bit-packed group"));
     }
@@ -66,11 +204,8 @@ fn decode_packed<'a, T: FromBits>(
     if bytes.len() < needed {
         return Err(BadPage("bit-packed group is cut short"));
     }
-    let start = out.len();
-    out.resize(start + values, T::from_bits(0));
-    T::unpack_into(bytes, bit_width, &mut out[start..]);
     let whole = usize::try_from(groups.saturating_mul(u64::from(bit_width))).unwrap_or(usize::MAX);
-    Ok(&bytes[whole.min(bytes.len())..])
+    Ok((bytes, values, &bytes[whole.min(bytes.len())..]))
 }
 
 /// Calls `each` with `count` little-endian values of `bit_width` (at most 64) bits. `bytes` must

@@ -73,3 +73,59 @@ fn eight_at_a_time_is_the_same_as_one_by_one() {
         }
     }
 }
+
+/// Some numbers below `below`, now in runs, now not.
+fn some(seed: u64, below: u64, count: usize) -> Vec<u8> {
+    let mut state = seed;
+    let mut next = move || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state >> 33
+    };
+    let mut values = Vec::new();
+    while values.len() < count {
+        let run = if next() % 3 == 0 { next() % 60 } else { 1 };
+        let value = (next() % below) as u8;
+        values.extend(std::iter::repeat_n(value, run as usize));
+    }
+    values.truncate(count);
+    values
+}
+
+#[test]
+fn ranges_of_a_stream_are_those_of_all_values() {
+    for (seed, width) in (0..40).zip((1..=8_u8).cycle()) {
+        let values = some(seed, 1 << width, 700);
+        let mut bytes = Vec::new();
+        crate::encode::rle::encode_levels(&values, width, &mut bytes);
+        let starts = [0, 1, 9, 64, 65, 200, 333, 640, 700];
+        let ranges: Vec<_> = starts.windows(2).map(|at| at[0]..(at[0] + at[1]) / 2).collect();
+        let mut found: Vec<u8> = Vec::new();
+        decode_hybrid_ranges(&bytes, width, values.len(), &ranges, &mut found).unwrap();
+        let expected: Vec<u8> =
+            ranges.iter().flat_map(|range| &values[range.clone()]).copied().collect();
+        assert_eq!(found, expected, "seed {seed}, width {width}");
+    }
+}
+
+#[test]
+fn values_are_counted_as_if_they_were_unpacked() {
+    for (seed, width) in (0..40).zip((1..=8_u8).cycle()) {
+        let values = some(seed, 1 << width, 500);
+        let mut bytes = Vec::new();
+        crate::encode::rle::encode_levels(&values, width, &mut bytes);
+        let mut stretches = Stretches::new(&bytes, width, values.len()).unwrap();
+        let mut at = 0;
+        while let Some(stretch) = stretches.next().unwrap() {
+            let length = stretch.length();
+            for range in [0..length, 0..length / 2, length / 3..length, length / 3..length / 2] {
+                let wanted = values[at];
+                let here = &values[at..][range.clone()];
+                let expected = here.iter().filter(|value| **value == wanted).count();
+                assert_eq!(stretch.count(width, range, wanted), expected, "seed {seed}");
+            }
+            at += length;
+        }
+        assert_eq!(at, values.len());
+    }
+}

@@ -2,10 +2,12 @@
 //!
 //! From: fetched pages of the columns that are wanted ([`RowContent`]). To: `engine`. A pass builds
 //! the streams of the columns once and takes rows in ascending order, so every page is decoded once
-//! at most, and pages without a wanted row are neither fetched nor decoded.
+//! at most, and pages without a wanted row are neither fetched nor decoded. Of a page with few
+//! wanted rows only what is theirs is unpacked.
 
 use std::cmp::Ordering;
 use std::ops::Range;
+use std::rc::Rc;
 
 use stringendo_proto::TraceId;
 use stringendo_proto::otlp::TracesData;
@@ -155,10 +157,11 @@ impl BlockReader {
         let group = self.row_group(row_group)?;
         let columns = content.columns(&self.columns);
         let groups = Groups::new(&self.columns, &columns);
-        let mut streams = Vec::with_capacity(columns.len());
+        let (mut streams, wanted) = (Vec::with_capacity(columns.len()), Rc::from(rows));
         for column in columns {
             let parts = page_parts(&group.chunks[column], group.rows, |page| holds(page, rows));
-            streams.push((column, self.stream_of(row_group, column, &parts, fetched)?));
+            let stream = self.stream_of(row_group, column, &parts, fetched)?;
+            streams.push((column, stream.wanting(&wanted)));
         }
         let budget = DecodeBudget::within(decoded_bytes_max);
         let taken_bytes = 0;

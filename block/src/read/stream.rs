@@ -11,8 +11,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::levels::{KnownLevels, Levels};
-use super::page::{ColumnKind, Page, PageHeader, PageKind, decode_page};
+use super::page::{ColumnKind, Page, PageHeader, PageKind, decode_page, decode_some_rows};
 use super::values::{BadPage, Dictionary, Values};
+use super::window::{KnownWindows, Rows};
 use super::{DECODED_BYTES_MAX, KnownDictionaries, ReadError, dictionaries};
 
 /// What may still be decoded, and what columns that are decoded together can share.
@@ -24,6 +25,7 @@ pub(crate) struct DecodeBudget {
     /// Bytes of the file that were decoded.
     pub(crate) read_bytes: u64,
     pub(crate) levels: KnownLevels,
+    windows: KnownWindows,
 }
 
 impl Default for DecodeBudget {
@@ -36,8 +38,8 @@ impl DecodeBudget {
     /// At most `limit_bytes` at a time.
     pub(crate) fn within(limit_bytes: u64) -> Self {
         let limit_bytes = limit_bytes.min(DECODED_BYTES_MAX);
-        let levels = KnownLevels::default();
-        Self { limit_bytes, used_bytes: 0, peak_bytes: 0, read_bytes: 0, levels }
+        let (levels, windows) = (KnownLevels::default(), KnownWindows::default());
+        Self { limit_bytes, used_bytes: 0, peak_bytes: 0, read_bytes: 0, levels, windows }
     }
 
     /// Bytes that were held at most.
@@ -186,6 +188,8 @@ pub(crate) struct ColumnStream {
     page_first_row: u64,
     /// First row of the next page in `parts`.
     next_row: u64,
+    /// Only these rows will be asked for; they ascend.
+    wanted: Option<Rc<[u64]>>,
 }
 
 impl ColumnStream {
@@ -202,7 +206,14 @@ impl ColumnStream {
             page_bytes: 0,
             page_first_row: 0,
             next_row: 0,
+            wanted: None,
         }
+    }
+
+    /// The same where only these rows, which ascend, will be asked for.
+    pub(crate) fn wanting(mut self, rows: &Rc<[u64]>) -> Self {
+        self.wanted = Some(Rc::clone(rows));
+        self
     }
 
     /// The same with dictionaries kept: `known` says where its first page is.
@@ -248,8 +259,14 @@ impl ColumnStream {
     /// Rows of the page of the row that was sought; `None` if not all are there.
     pub(crate) fn rows(&self, rows: &Range<u64>) -> Option<RowSlice<'_>> {
         let page = self.page.as_ref()?;
-        let place = |row: u64| usize::try_from(row.checked_sub(self.page_first_row)?).ok();
-        let (first, end) = (place(rows.start)?, place(rows.end)?);
+        let place = |row: u64| {
+            let within = usize::try_from(row.checked_sub(self.page_first_row)?).ok()?;
+            page.place(within)
+        };
+        let (first, end) = match rows.end.checked_sub(1).filter(|last| *last >= rows.start) {
+            Some(last) => (place(rows.start)?, place(last)? + 1),
+            None => (place(rows.start)?, place(rows.start)?),
+        };
         let Levels { rep, def, row_values } = &*page.levels;
         let levels = *rep.rows.get(first)? as usize..*rep.rows.get(end)? as usize;
         let first_value = row_values[first] as usize;
@@ -371,8 +388,13 @@ impl ColumnStream {
         budget.give_back(std::mem::take(&mut self.page_bytes));
         budget.take(header.memory_bytes())?;
         self.page_bytes = header.memory_bytes();
-        let dictionary = self.dictionary.as_deref();
-        let page = decode_page(&self.kind, header, body, dictionary, &mut budget.levels)?;
+        let (kind, dictionary) = (&self.kind, self.dictionary.as_deref());
+        let page = match self.wanted_rows(header) {
+            None => decode_page(kind, header, body, dictionary, &mut budget.levels)?,
+            Some(rows) => {
+                decode_some_rows(kind, header, body, rows, dictionary, &mut budget.windows)?
+            }
+        };
         // What a header says is an estimate; from here on the page's real size counts.
         budget.give_back(std::mem::take(&mut self.page_bytes));
         budget.take(page.memory_bytes())?;
@@ -382,5 +404,25 @@ impl ColumnStream {
         self.next_row += page.rows() as u64;
         self.page = Some(page);
         Ok(())
+    }
+
+    /// The rows of the next page that will be asked for, if they are few.
+    fn wanted_rows(&self, header: &PageHeader) -> Option<Rows> {
+        let (wanted, rows) = (self.wanted.as_ref()?, header.rows?);
+        let end = self.next_row.saturating_add(rows as u64);
+        let first = wanted.partition_point(|row| *row < self.next_row);
+        let behind = wanted.partition_point(|row| *row < end);
+        let within = wanted.get(first..behind)?;
+        if within.len() > rows / 4 {
+            return None;
+        }
+        let mut ranges: Vec<Range<usize>> = Vec::with_capacity(within.len());
+        for row in within.iter().map(|row| (row - self.next_row) as usize) {
+            match ranges.last_mut() {
+                Some(last) if last.end == row => last.end += 1,
+                _ => ranges.push(row..row + 1),
+            }
+        }
+        Some(Rc::from(ranges))
     }
 }

@@ -28,9 +28,9 @@ pub(crate) enum Physical {
 /// Strings as positions in shared bytes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ByteValues {
-    data: Bytes,
+    pub(super) data: Bytes,
     /// Start and end of each value.
-    spans: Vec<(u32, u32)>,
+    pub(super) spans: Vec<(u32, u32)>,
 }
 
 impl ByteValues {
@@ -151,14 +151,14 @@ impl Dictionary {
 }
 
 /// Encodings by their numbers in Parquet.
-mod encoding {
-    pub(super) const PLAIN: u8 = 0;
-    pub(super) const PLAIN_DICTIONARY: u8 = 2;
+pub(super) mod encoding {
+    pub(in crate::read) const PLAIN: u8 = 0;
+    pub(in crate::read) const PLAIN_DICTIONARY: u8 = 2;
     pub(super) const RLE: u8 = 3;
     pub(super) const DELTA_BINARY_PACKED: u8 = 5;
     pub(super) const DELTA_LENGTH_BYTE_ARRAY: u8 = 6;
     pub(super) const DELTA_BYTE_ARRAY: u8 = 7;
-    pub(super) const RLE_DICTIONARY: u8 = 8;
+    pub(in crate::read) const RLE_DICTIONARY: u8 = 8;
     pub(super) const BYTE_STREAM_SPLIT: u8 = 9;
 }
 
@@ -267,7 +267,11 @@ pub(crate) fn decode_code_list(body: &[u8], count: usize) -> Result<Vec<u32>, Ba
 }
 
 fn decode_codes(body: &[u8], count: usize, dictionary: &Dictionary) -> Result<Values, BadPage> {
-    let codes = decode_code_list(body, count)?;
+    look_up(decode_code_list(body, count)?, dictionary)
+}
+
+/// What codes stand for.
+pub(super) fn look_up(codes: Vec<u32>, dictionary: &Dictionary) -> Result<Values, BadPage> {
     let highest = codes.iter().max().map_or(0, |code| *code as usize + 1);
     let in_range = |len: usize| {
         if highest > len { Err(BadPage("code beyond the dictionary")) } else { Ok(()) }
@@ -443,10 +447,20 @@ fn mini_block<'a>(
     if bytes.len() < needed {
         return Err(BadPage("deltas are cut short"));
     }
-    unpack(bytes, width, values, |delta| {
-        *last = last.wrapping_add(min_delta).wrapping_add(delta as i64);
-        out.push(*last);
-    });
+    let start = out.len();
+    if width == 0 && min_delta == 0 {
+        // Lengths of what is all equally long.
+        out.resize(start + values, *last);
+    } else {
+        out.resize(start + values, 0);
+        let mut slots = out[start..].iter_mut();
+        unpack(bytes, width, values, |delta| {
+            *last = last.wrapping_add(min_delta).wrapping_add(delta as i64);
+            if let Some(slot) = slots.next() {
+                *slot = *last;
+            }
+        });
+    }
     // The padding of the last mini block may have been cut.
     Ok(&bytes[whole.min(bytes.len())..])
 }
