@@ -30,6 +30,9 @@ use crate::node::Node;
 use crate::shard::Shard;
 use crate::tenant::TenantId;
 
+/// Traces whose spans are found together: each waits for memory once a span, all at the same time.
+const TRACES_AT_ONCE: usize = 16;
+
 /// Encodes sealed segments, oldest first, until the end of the process.
 pub async fn run(node: Node) {
     let shard = Rc::clone(node.shard());
@@ -172,15 +175,16 @@ impl EncodeJob<'_> {
         let mut ids: Vec<TraceId> = self.index.trace_ids().copied().collect();
         ids.sort_unstable();
         let mut encoder = BlockEncoder::new(self.options(tenant, block_id, ids.len()));
-        let mut parts: Vec<SpanPart> = Vec::new();
-        for id in &ids {
-            parts.clear();
-            parts.extend(self.index.spans_of(id).map(|(_, part)| part));
-            encoder.add_trace(self.segment.chunks(), id, &parts)?;
-            charge.resize(encoder.memory_bytes() as u64);
-            yield_if_due().await;
-            while encoder.write_step()? {
+        let mut parts = vec![Vec::new(); TRACES_AT_ONCE];
+        for some in ids.chunks(TRACES_AT_ONCE) {
+            self.gather(some, &mut parts);
+            for (id, parts) in some.iter().zip(&parts) {
+                encoder.add_trace(self.segment.chunks(), id, parts)?;
+                charge.resize(encoder.memory_bytes() as u64);
                 yield_if_due().await;
+                while encoder.write_step()? {
+                    yield_if_due().await;
+                }
             }
         }
         // While the file is put together, parts of it are held twice.
@@ -192,6 +196,22 @@ impl EncodeJob<'_> {
                 return Ok(block);
             }
             yield_if_due().await;
+        }
+    }
+
+    /// The spans of some traces, one of each in turn.
+    fn gather(&self, ids: &[TraceId], parts: &mut [Vec<SpanPart>]) {
+        parts.iter_mut().for_each(Vec::clear);
+        let spans_of = |(id, parts)| (self.index.spans_of(id), parts);
+        let mut traces: Vec<_> = ids.iter().zip(parts).map(spans_of).collect();
+        let mut more = true;
+        while more {
+            more = false;
+            for (spans, parts) in &mut traces {
+                let next = spans.next().map(|(_, part)| part);
+                more |= next.is_some();
+                parts.extend(next);
+            }
         }
     }
 
