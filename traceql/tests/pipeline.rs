@@ -163,6 +163,33 @@ fn plans_say_whether_they_judge_whole_traces() {
 }
 
 #[test]
+fn spans_may_be_taken_that_meet_no_need_where_their_filter_says_nothing() {
+    let any = |query| compile_search(query).unwrap().may_take_any_span();
+    for open in [
+        "{} && { .a = 1 }",
+        "{} &>> { .a = 1 }",
+        "{ .a = 1 } &>> {}",
+        "{ .a = 1 } >> {}",
+        "{ .a = 1 } !>> {}",
+        "({ .a = 1 } || { .b = 1 }) && { .c = 1 }",
+        "({} | count() > 1) && ({ .a = 1 } | count() > 1)",
+        "({} | count() > 1) &>> ({ .a = 1 } | count() > 1)",
+    ] {
+        assert!(any(open), "{open}");
+    }
+    for closed in [
+        "{ .a = 1 } && { .b = 1 }",
+        "{} >> { .a = 1 }",
+        "{} !>> { .a = 1 }",
+        "{ .c = 1 } | {} && { .a = 1 }",
+        "{ .a = 1 } | count() > 1",
+        "({} | count() > 1) >> ({ .a = 1 } | count() > 1)",
+    ] {
+        assert!(!any(closed), "{closed}");
+    }
+}
+
+#[test]
 fn pruning_knows_what_stages_leave() {
     let needs = |query| {
         let plan = compile_search(query).unwrap();

@@ -38,13 +38,13 @@ pub struct Denial {
 }
 
 impl Denial {
-    /// For a plan.
-    pub fn of(plan: &SearchPlan) -> Self {
+    /// For a plan, and those of its needs of which a block must hold one.
+    pub fn of(plan: &SearchPlan, needs: &[Vec<Predicate>]) -> Self {
         let asks_of = |need: &Vec<Predicate>| -> Vec<Vec<Ask>> {
             let asks = need.iter().map(|test| asks(test, &plan.fields()[test.field()]));
             asks.filter(|asks| !asks.is_empty()).collect()
         };
-        let needs: Vec<_> = plan.needs().iter().map(asks_of).collect();
+        let needs: Vec<_> = needs.iter().map(asks_of).collect();
         match needs.iter().any(Vec::is_empty) {
             true => Self::default(),
             false => Self { needs },

@@ -3,14 +3,29 @@
 
 use stringendo_traceql::{Predicate, SearchPlan, SpanColumns};
 
+/// What a piece must hold, one of these, if spans of it are to be taken whose trace has other pieces,
+/// which a time range may leave out. Empty: anything.
+pub fn needs_of_pieces(plan: &SearchPlan) -> &[Vec<Predicate>] {
+    match plan.judges_whole_trace() && plan.may_take_any_span() {
+        true => &[],
+        false => plan.needs(),
+    }
+}
+
+/// Whether spans of this piece of a trace may be taken, though it does not match by itself.
+pub fn may_be_taken(plan: &SearchPlan, piece: &impl SpanColumns) -> bool {
+    plan.judges_whole_trace() && holds_some(plan, needs_of_pieces(plan), piece)
+}
+
 /// Whether the whole trace may match for what this piece of it holds, which does not match by
 /// itself. Of a trace that matches, at least one piece matches or touches.
 pub fn touches(plan: &SearchPlan, piece: &impl SpanColumns) -> bool {
     // Where spans are judged one by one, the matching ones match in their piece, too.
-    plan.judges_whole_trace() && {
-        let needs = plan.needs();
-        needs.is_empty() || needs.iter().any(|need| some_span_has(plan, need, piece))
-    }
+    plan.judges_whole_trace() && holds_some(plan, plan.needs(), piece)
+}
+
+fn holds_some(plan: &SearchPlan, needs: &[Vec<Predicate>], piece: &impl SpanColumns) -> bool {
+    needs.is_empty() || needs.iter().any(|need| some_span_has(plan, need, piece))
 }
 
 fn some_span_has(plan: &SearchPlan, need: &[Predicate], piece: &impl SpanColumns) -> bool {

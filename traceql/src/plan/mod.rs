@@ -129,6 +129,13 @@ impl SearchPlan {
         &self.needs.of_trace
     }
 
+    /// Whether spans may be taken that satisfy no need, as the left ones of `{} && { a }`. A piece
+    /// of a trace that satisfies none may then hold some; where others that do are not looked at,
+    /// needs must not leave it out.
+    pub fn may_take_any_span(&self) -> bool {
+        self.needs.may_take_any_span
+    }
+
     /// Whether nothing can match: `{ false }`.
     pub fn matches_nothing(&self) -> bool {
         self.needs.matches_nothing

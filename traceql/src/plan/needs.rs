@@ -22,6 +22,8 @@ pub(super) struct Needs {
     pub required: Conjuncts,
     /// See [`SearchPlan::needs`](super::SearchPlan::needs).
     pub of_trace: Vec<Conjuncts>,
+    /// See [`SearchPlan::may_take_any_span`](super::SearchPlan::may_take_any_span).
+    pub may_take_any_span: bool,
     /// See [`SearchPlan::judges_whole_trace`](super::SearchPlan::judges_whole_trace).
     pub judges_whole_trace: bool,
     /// See [`SearchPlan::matches_nothing`](super::SearchPlan::matches_nothing).
@@ -35,15 +37,17 @@ impl Needs {
             fields.iter().any(Field::is_of_whole_trace) || judges_several_spans(pipelines);
         let mut of_trace = Vec::new();
         let required = match pipelines {
-            Pipelines::One(stages) => scope.pipeline(stages, &mut of_trace),
+            Pipelines::One(stages) => scope.pipeline(stages, Role::Result, &mut of_trace),
             Pipelines::Combined { .. } => {
-                scope.pipelines(pipelines, &mut of_trace);
+                scope.pipelines(pipelines, Role::Result, &mut of_trace);
                 Vec::new()
             }
         };
+        let may_take_any_span = of_trace.iter().any(Vec::is_empty);
+        of_trace.retain(|conjuncts| !conjuncts.is_empty());
         let required = if judges_several_spans(pipelines) { Vec::new() } else { required };
         let matches_nothing = matches_nothing(pipelines);
-        Self { required, of_trace, judges_whole_trace, matches_nothing }
+        Self { required, of_trace, may_take_any_span, judges_whole_trace, matches_nothing }
     }
 }
 
@@ -80,34 +84,56 @@ fn matches_nothing(pipelines: &Pipelines) -> bool {
     }
 }
 
+/// What becomes of spans that are found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// They are taken. Each of them satisfies some need, be it one without predicates.
+    Result,
+    /// They must exist, or decide about others.
+    Condition,
+}
+
+impl Role {
+    /// Of the left side of an operator.
+    fn left_of(self, structure: &Structure) -> Self {
+        if structure.take == Take::Both { self } else { Self::Condition }
+    }
+}
+
 /// The plan's fields, which tell what predicates are about.
 struct Scope<'p> {
     fields: &'p [Field],
 }
 
 impl Scope<'_> {
-    fn pipelines(&self, pipelines: &Pipelines, needs: &mut Vec<Conjuncts>) {
+    fn pipelines(&self, pipelines: &Pipelines, role: Role, needs: &mut Vec<Conjuncts>) {
         match pipelines {
             Pipelines::One(stages) => {
-                self.pipeline(stages, needs);
+                self.pipeline(stages, role, needs);
             }
-            Pipelines::Combined { combination: Combination::Either, .. } => {}
-            Pipelines::Combined { combination, left, right } => {
-                let right_alone = matches!(
-                    combination,
-                    Combination::Structural(Structure { take: Take::RightUnrelated, .. })
-                );
-                if !right_alone {
-                    self.pipelines(left, needs);
+            Pipelines::Combined { combination: Combination::Either, .. } => {
+                push(Vec::new(), role, needs);
+            }
+            Pipelines::Combined { combination: Combination::Both, left, right } => {
+                self.pipelines(left, role, needs);
+                self.pipelines(right, role, needs);
+            }
+            Pipelines::Combined {
+                combination: Combination::Structural(structure),
+                left,
+                right,
+            } => {
+                if structure.needs_left() {
+                    self.pipelines(left, role.left_of(structure), needs);
                 }
-                self.pipelines(right, needs);
+                self.pipelines(right, role, needs);
             }
         }
     }
 
     /// Adds what a trace needs, and gives what all spans satisfy that are left at the end.
-    fn pipeline(&self, stages: &[Stage], needs: &mut Vec<Conjuncts>) -> Conjuncts {
-        let mut common = Vec::new();
+    fn pipeline(&self, stages: &[Stage], role: Role, needs: &mut Vec<Conjuncts>) -> Conjuncts {
+        let (mut common, before) = (Vec::new(), needs.len());
         let mut is_said = true;
         for stage in stages {
             let Stage::Spans(spans) = stage else { continue };
@@ -117,7 +143,7 @@ impl Scope<'_> {
                 continue;
             }
             let mut of_stage = Vec::new();
-            self.spans(spans, &mut of_stage);
+            self.spans(spans, role, &mut of_stage);
             // Later stages only see spans that earlier ones left.
             for conjuncts in &mut of_stage {
                 conjuncts.extend_from_slice(&common);
@@ -126,28 +152,25 @@ impl Scope<'_> {
             needs.append(&mut of_stage);
             common.append(&mut self.of_result(spans));
         }
-        if !is_said && !common.is_empty() {
+        if needs.len() == before {
+            push(common.clone(), role, needs);
+        } else if !is_said && !common.is_empty() {
             needs.push(common.clone());
         }
         common
     }
 
-    /// For each filter whose spans must exist: what such a span satisfies.
-    fn spans(&self, spans: &Spans, needs: &mut Vec<Conjuncts>) {
+    /// For each filter whose spans must exist or are taken: what such a span satisfies.
+    fn spans(&self, spans: &Spans, role: Role, needs: &mut Vec<Conjuncts>) {
         match spans {
-            Spans::Filter(_) => {
-                let conjuncts = self.of_result(spans);
-                if !conjuncts.is_empty() {
-                    needs.push(conjuncts);
-                }
-            }
-            Spans::All(parts) => parts.iter().for_each(|part| self.spans(part, needs)),
-            Spans::Any(_) => {}
+            Spans::Filter(_) => push(self.of_result(spans), role, needs),
+            Spans::All(parts) => parts.iter().for_each(|part| self.spans(part, role, needs)),
+            Spans::Any(_) => push(Vec::new(), role, needs),
             Spans::Structural { structure, left, right, .. } => {
                 if structure.needs_left() {
-                    self.spans(left, needs);
+                    self.spans(left, role.left_of(structure), needs);
                 }
-                self.spans(right, needs);
+                self.spans(right, role, needs);
             }
         }
     }
@@ -186,5 +209,12 @@ impl Scope<'_> {
         if !self.fields[predicate.field()].is_of_whole_trace() {
             conjuncts.push(predicate);
         }
+    }
+}
+
+/// Adds a need; one without predicates says something of spans that are taken alone.
+fn push(conjuncts: Conjuncts, role: Role, needs: &mut Vec<Conjuncts>) {
+    if role == Role::Result || !conjuncts.is_empty() {
+        needs.push(conjuncts);
     }
 }

@@ -34,7 +34,7 @@ use crate::query::elsewhere::{Elsewhere, Piece, Places};
 use crate::query::memory::{AnswerMemory, Charged};
 use crate::query::split::piece_in;
 use crate::query::tags;
-use crate::query::touch::touches;
+use crate::query::touch::{may_be_taken, needs_of_pieces};
 use crate::shard::Shard;
 
 /// A metrics query over some blocks.
@@ -154,7 +154,7 @@ impl<'a, 'n> BlockMetrics<'a, 'n> {
             block,
             bounds_unix_nanos,
             fields: field_map(leg, &[], bounds_unix_nanos),
-            denial: Denial::of(leg.search()),
+            denial: Denial::of(leg.search(), needs_of_pieces(leg.search())),
             attributes: Vec::new(),
             again: false,
             split_here: HashSet::new(),
@@ -370,7 +370,7 @@ impl<'a, 'n> BlockMetrics<'a, 'n> {
         }
         let columns = BlockColumns::judged(&self.fields, batch, trace, masks);
         let evaluated = search.spansets(&columns, &mut self.sets);
-        let matters = evaluated.is_err() || !self.sets.is_empty() || touches(search, &columns);
+        let matters = evaluated.is_err() || !self.sets.is_empty() || may_be_taken(search, &columns);
         Ok(matters.then(|| evaluated.map(|()| std::mem::take(&mut self.sets))))
     }
 
@@ -447,7 +447,7 @@ impl<'a, 'n> BlockMetrics<'a, 'n> {
 
 fn field_map(leg: &Leg, attributes: &[Field], (start, end): (u64, u64)) -> FieldMap {
     let fields = [leg.search().fields(), attributes].concat();
-    let map = FieldMap::of_fields(&fields, start, end).needing(leg.search().needs());
+    let map = FieldMap::of_fields(&fields, start, end).needing(needs_of_pieces(leg.search()));
     let map = map.with_span_starts();
     // Where spans are judged one by one, a piece must satisfy all that is needed.
     if leg.judges_whole_traces() { map } else { map.of_whole_traces() }

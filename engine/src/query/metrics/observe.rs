@@ -16,7 +16,7 @@ use crate::live::columns::{LiveColumns, LiveFields};
 use crate::live::span::{self, RESOURCE_ATTRIBUTES, SCOPE_ATTRIBUTES, SPAN_ATTRIBUTES, SpanView};
 use crate::query::collect::SearchCost;
 use crate::query::memory::AnswerMemory;
-use crate::query::touch::touches;
+use crate::query::touch::may_be_taken;
 use crate::shard::Shard;
 
 /// What became of the spans of a trace.
@@ -111,8 +111,9 @@ impl<'a> Observer<'a> {
         let columns = LiveColumns::read(id, spans, fields);
         let evaluated = plan.search().spansets(&columns, &mut self.sets);
         if plan.judges_whole_traces() {
-            let matters =
-                || evaluated.is_err() || !self.sets.is_empty() || touches(plan.search(), &columns);
+            let matters = || {
+                evaluated.is_err() || !self.sets.is_empty() || may_be_taken(plan.search(), &columns)
+            };
             match matters().then(is_split) {
                 Some(Some(false)) => {}
                 Some(Some(true)) => return Ok(Seen::Split),

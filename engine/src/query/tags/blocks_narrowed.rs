@@ -19,7 +19,7 @@ use crate::limits::TAG_VALUES_BYTES_MAX;
 use crate::query::SearchRequest;
 use crate::query::block_columns::{BlockColumns, FieldMap};
 use crate::query::block_read;
-use crate::query::touch::touches;
+use crate::query::touch::{may_be_taken, needs_of_pieces};
 use crate::shard::Shard;
 
 /// Adds what the job asks for.
@@ -196,7 +196,7 @@ impl Pass<'_, '_> {
             limit: usize::MAX,
             spans_per_span_set: 0,
         };
-        let fields = FieldMap::of(&request);
+        let fields = FieldMap::of(&request).needing(needs_of_pieces(self.plan));
         let mut row = 0;
         loop {
             if let Some(others) = self.others.as_mut().filter(|others| others.learns) {
@@ -271,7 +271,7 @@ impl Pass<'_, '_> {
                 if !sets.is_empty() {
                     taker.take(batch, at, &columns, &sets, gathered)?;
                 }
-            } else if evaluated.is_err() || !sets.is_empty() || touches(self.plan, &columns) {
+            } else if evaluated.is_err() || !sets.is_empty() || may_be_taken(self.plan, &columns) {
                 matching.push((at, evaluated.map(|()| sets)));
             }
         }

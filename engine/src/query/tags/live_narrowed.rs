@@ -27,7 +27,7 @@ use crate::node::Node;
 use crate::query::elsewhere::{Elsewhere, LiveTimes, Places};
 use crate::query::memory::grow;
 use crate::query::split::{LiveSplit, held_by_strays};
-use crate::query::touch::touches;
+use crate::query::touch::may_be_taken;
 use crate::shard::Shard;
 use crate::tenant::TenantId;
 
@@ -205,7 +205,7 @@ impl<'a> Look<'a> {
         let evaluated = self.plan.spansets(&columns, &mut self.sets);
         if let Some(split) = split {
             let matters =
-                evaluated.is_err() || !self.sets.is_empty() || touches(self.plan, &columns);
+                evaluated.is_err() || !self.sets.is_empty() || may_be_taken(self.plan, &columns);
             match matters.then(|| split.of(id)) {
                 None => return Ok(true),
                 Some(None) => return Ok(false),

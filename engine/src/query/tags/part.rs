@@ -18,6 +18,7 @@ use crate::query::block_denial::Denial;
 use crate::query::collect::SearchCost;
 use crate::query::elsewhere::{Elsewhere, LiveTimes, Places};
 use crate::query::memory::Charged;
+use crate::query::touch::needs_of_pieces;
 use crate::tenant::TenantId;
 
 /// What is asked for.
@@ -141,7 +142,8 @@ pub async fn blocks(node: &Node, part: &BlockTagsJob) -> Result<Charged<TagsFoun
     let mut meter = Meter::new(&part.allowance);
     let mut others = Others { elsewhere, learns: false };
     let mut gathered = Gathered::new(job.what.clone(), job.limits, shard.answer_memory());
-    let denial = job.plan.as_deref().map(Denial::of).unwrap_or_default();
+    let denial = job.plan.as_deref().map(|plan| Denial::of(plan, needs_of_pieces(plan)));
+    let denial = denial.unwrap_or_default();
     for block in &part.blocks {
         if gathered.is_enough() {
             break;
