@@ -3,8 +3,8 @@
 
 use stringendo_traceql::{Predicate, SearchPlan, SpanColumns};
 
-/// What a piece must hold, one of these, if spans of it are to be taken whose trace has other pieces,
-/// which a time range may leave out. Empty: anything.
+/// What a piece must hold, one of these, if spans of it are to be taken: its trace has other
+/// pieces, which a time range may leave out. Empty: anything.
 pub fn needs_of_pieces(plan: &SearchPlan) -> &[Vec<Predicate>] {
     match plan.judges_whole_trace() && plan.may_take_any_span() {
         true => &[],
