@@ -12,7 +12,7 @@ use stringendo_loadgen::WorkloadOptions;
 use stringendo_loadgen::template::{BATCHES_PER_GROUP, GRPC_PREFIX_BYTES, TemplateSet};
 use stringendo_ring::Clock;
 
-use crate::BASE_UNIX_NS;
+const BASE_UNIX_NS: u64 = 1_768_478_400_000_000_000;
 
 /// As the server's defaults, with the memory of a small machine.
 pub fn settings(path: PathBuf) -> EngineSettings {
@@ -38,7 +38,8 @@ pub fn settings(path: PathBuf) -> EngineSettings {
     }
 }
 
-/// Batches of the load generator with at least so many spans, as bodies of requests.
+/// Batches of the load generator with at least so many spans, as bodies of requests, and how many
+/// spans; those of other rounds are others.
 pub fn batches(round: u64, spans: usize) -> (VecDeque<Bytes>, usize) {
     let set = TemplateSet::build(&WorkloadOptions::default(), 7).expect("the workload is valid");
     let groups = set.templates.len() / BATCHES_PER_GROUP;

@@ -4,37 +4,18 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use stringendo_block::SpanPart;
-use stringendo_loadgen::WorkloadOptions;
-use stringendo_loadgen::template::{BATCHES_PER_GROUP, GRPC_PREFIX_BYTES, TemplateSet};
 use stringendo_proto::TraceId;
 use stringendo_proto::walk::{BatchIndex, WalkLimits, walk};
 
 pub mod engine;
 
-const BASE_UNIX_NS: u64 = 1_768_478_400_000_000_000;
+/// Batches of the load generator with at least so many spans.
+pub fn batches(spans: usize) -> Vec<Bytes> {
+    engine::batches(0, spans).0.into()
+}
 
 /// Where the spans of each trace are in batches.
 pub type Traces = BTreeMap<TraceId, Vec<SpanPart>>;
-
-/// Batches of the load generator with at least so many spans.
-pub fn batches(spans: usize) -> Vec<Bytes> {
-    let set = TemplateSet::build(&WorkloadOptions::default(), 7).expect("the workload is valid");
-    let groups = set.templates.len() / BATCHES_PER_GROUP;
-    let (mut chunks, mut have) = (Vec::new(), 0);
-    for use_of_group in 0u64.. {
-        let group = use_of_group as usize % groups * BATCHES_PER_GROUP;
-        let fill = set.fill_of(use_of_group, BASE_UNIX_NS + use_of_group * 100_000_000);
-        for template in &set.templates[group..group + BATCHES_PER_GROUP] {
-            let filled = template.fill(&fill, None, &mut Vec::new()).freeze();
-            chunks.push(filled.slice(GRPC_PREFIX_BYTES..));
-            have += template.spans;
-        }
-        if have >= spans {
-            break;
-        }
-    }
-    chunks
-}
 
 /// Finds the spans in batches.
 pub fn traces_of(chunks: &[Bytes]) -> Traces {

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use stringendo_benches::engine::settings;
 use stringendo_engine::budget::Use;
-use stringendo_engine::settings::BlockSettings;
-use stringendo_engine::{Durability, EngineSettings, IngestError, Node, TenantId, boot};
+use stringendo_engine::{EngineSettings, IngestError, Node, TenantId, boot};
 use stringendo_loadgen::WorkloadOptions;
 use stringendo_loadgen::template::{BATCHES_PER_GROUP, GRPC_PREFIX_BYTES, TemplateSet};
 use stringendo_ring::{Clock, RingOptions, run, sleep};
@@ -38,8 +38,11 @@ fn main() -> Result<(), Failure> {
     let seconds: u64 = args.next().map_or(Ok(20), |seconds| seconds.parse())?;
     let directory = args.next().map_or_else(|| PathBuf::from("."), PathBuf::from);
     let scratch = tempfile::tempdir_in(directory)?;
-    let settings =
-        Arc::new(settings(scratch.path().to_owned(), budget_mib << 20, segment_mib << 20));
+    let settings = Arc::new(EngineSettings {
+        budget_bytes_per_core: budget_mib << 20,
+        segment_bytes: segment_mib << 20,
+        ..settings(scratch.path().to_owned())
+    });
     let options = RingOptions { cores: 1, pin: true, mesh_lane_messages: 1024 };
     run(&options, move |context| {
         let settings = Arc::clone(&settings);
@@ -57,29 +60,6 @@ fn main() -> Result<(), Failure> {
 
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
-}
-
-fn settings(path: PathBuf, budget_bytes_per_core: u64, segment_bytes: u64) -> EngineSettings {
-    EngineSettings {
-        wal_path: path.join("wal"),
-        blocks_path: path.join("blocks"),
-        durability: Durability::Sync,
-        segment_bytes,
-        budget_bytes_per_core,
-        block_bytes_max: 500 << 20,
-        block_age_max: Duration::from_secs(3600),
-        attribute_bytes_max: 2048,
-        retry_after: None,
-        trace_bytes_max: 5_000_000,
-        blocklist_poll: Duration::from_secs(3600),
-        query_bytes_max: 0,
-        block: BlockSettings {
-            dedicated_columns: stringendo_block::meta::default_dedicated_columns(),
-            bloom_false_positive: 0.01,
-            bloom_shard_bytes: 102_400,
-            row_group_bytes: 100_000_000,
-        },
-    }
 }
 
 #[derive(Default)]

@@ -18,7 +18,9 @@ pub fn may_be_taken(plan: &SearchPlan, piece: &impl SpanColumns) -> bool {
 }
 
 /// Whether the whole trace may match for what this piece of it holds, which does not match by
-/// itself. Of a trace that matches, at least one piece matches or touches.
+/// itself. Of a trace that matches, at least one piece matches or touches. With a time range that
+/// leaves out that piece's block the trace is not found, though another piece may lie within: a
+/// search asks for traces, and asking every piece would cost what the needs spare.
 pub fn touches(plan: &SearchPlan, piece: &impl SpanColumns) -> bool {
     // Where spans are judged one by one, the matching ones match in their piece, too.
     plan.judges_whole_trace() && holds_some(plan, plan.needs(), piece)
