@@ -22,6 +22,7 @@ pub mod block_store;
 pub mod boot;
 pub mod budget;
 pub mod commit;
+pub mod compaction;
 pub mod encode_job;
 pub mod error;
 pub mod filter_job;
