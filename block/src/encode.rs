@@ -382,6 +382,7 @@ impl BlockEncoder {
             footer_size,
             dedicated_columns: self.options.dedicated_columns,
             replication_factor: 1,
+            inputs: Vec::new(),
         };
         let index = index::to_json(&self.last_ids);
         FinishedBlock { meta, data: data.into(), blooms, index, filters }

@@ -46,6 +46,10 @@ pub struct BlockMeta {
     /// 1 for everything that is written today; left out when 0.
     #[serde(skip_serializing_if = "is_zero_u32")]
     pub replication_factor: u32,
+    /// Blocks whose place this one takes: what it was merged from. A key of our own, which other
+    /// readers ignore; left out when empty.
+    #[serde(rename = "stringendoInputs", skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<uuid::Uuid>,
 }
 
 impl BlockMeta {
@@ -95,6 +99,7 @@ const KEYS: &[&str] = &[
     "footerSize",
     "dedicatedColumns",
     "replicationFactor",
+    "stringendoInputs",
 ];
 
 fn is_zero_u64(value: &u64) -> bool {

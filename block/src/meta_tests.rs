@@ -48,6 +48,17 @@ fn zero_size_and_replication_factor_are_left_out() {
 }
 
 #[test]
+fn what_a_block_was_merged_from_stands_at_the_end_and_comes_back() {
+    let mut meta = BlockMeta::parse(V4.as_bytes()).unwrap();
+    meta.inputs = vec![uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2)];
+    let json = String::from_utf8(meta.to_json()).unwrap();
+    let ids = r#"["00000000-0000-0000-0000-000000000001","00000000-0000-0000-0000-000000000002"]"#;
+    let expected = format!("{},\"stringendoInputs\":{ids}}}", V4.trim_end_matches('}'));
+    assert_eq!(json, expected);
+    assert_eq!(BlockMeta::parse(json.as_bytes()).unwrap(), meta);
+}
+
+#[test]
 fn times_have_as_many_digits_as_they_need() {
     assert_eq!(rfc3339(1_768_478_401_123_456_789), "2026-01-15T12:00:01.123456789Z");
     assert_eq!(rfc3339(1_768_478_401_500_000_000), "2026-01-15T12:00:01.5Z");

@@ -207,7 +207,8 @@ proptest! {
 
     #[test]
     fn a_plan_does_not_depend_on_the_order_of_the_list(
-        fakes in prop::collection::vec(any_fake(), 0..40), rules in any_rules(), turn in 0_usize..40,
+        fakes in prop::collection::vec(any_fake(), 0..40), rules in any_rules(),
+        turn in 0_usize..40,
     ) {
         let mut blocks = blocks(&fakes);
         let before = ids(&plan(&blocks, &rules, NOW));
