@@ -1,9 +1,32 @@
 //! Where blocks are kept. One variant per kind of store; names of objects are contract blocks.md
 //! §1.
+//!
+//! Objects of a block are written in any order, `meta.json` last ([`Backend::publish`]): until then
+//! the block is invisible. It is superseded by [`Backend::mark_compacted`], and goes with
+//! [`Backend::delete_block`]. Errors have the kind `NotFound` where something is gone. What the
+//! objects mean is not known here, but for `meta.json`.
 
+use std::io;
+use std::ops::Range;
+
+use bytes::Bytes;
+use stringendo_block::{BlockMeta, FinishedBlock};
+use uuid::Uuid;
+
+use crate::block_list::{BlockEntry, BlockList};
+use crate::tenant::TenantId;
+
+mod data;
+pub mod listing;
 pub mod local;
+mod ranges;
 
+pub use data::{BlockData, DataUpload};
+pub use listing::Listing;
 pub use local::LocalBackend;
+pub use ranges::coalesce;
+
+use listing::FoundBlock;
 
 /// Objects of a block beside `bloom-<n>`.
 pub mod object {
@@ -17,4 +40,254 @@ pub mod object {
     pub const META: &str = "meta.json";
     /// A superseded block has it instead.
     pub const META_COMPACTED: &str = "meta.compacted.json";
+    /// Empty; the block must not be compacted yet.
+    pub const NO_COMPACT: &str = "nocompact.flg";
+
+    /// A Bloom filter.
+    pub fn bloom(shard: u32) -> String {
+        format!("bloom-{shard}")
+    }
 }
+
+/// Largest Bloom filter object that is read (the setting's own limit is far below).
+pub const BLOOM_BYTES_MAX: u64 = 64 << 20;
+
+/// The store of blocks.
+#[derive(Clone, Debug)]
+pub enum Backend {
+    /// A directory.
+    Local(LocalBackend),
+}
+
+impl Backend {
+    /// Opens a block's rows.
+    ///
+    /// # Errors
+    /// From the store; `NotFound` if the block is gone.
+    pub async fn open_data(&self, block: &BlockEntry) -> io::Result<BlockData> {
+        match self {
+            Self::Local(local) => local.open_data(block).await.map(BlockData::Local),
+        }
+    }
+
+    /// Reads an object of a block whole.
+    ///
+    /// # Errors
+    /// From the store; `NotFound` if it is not there, `InvalidData` if it is larger than
+    /// `bytes_max`.
+    pub async fn read_object(
+        &self,
+        tenant: &TenantId,
+        block_id: &Uuid,
+        name: &str,
+        bytes_max: u64,
+    ) -> io::Result<Bytes> {
+        match self {
+            Self::Local(local) => local.read_object(tenant, block_id, name, bytes_max).await,
+        }
+    }
+
+    /// Reads a range of an object of a block; shorter at the end of the object.
+    ///
+    /// # Errors
+    /// From the store; `NotFound` if it is not there.
+    pub async fn read_object_range(
+        &self,
+        tenant: &TenantId,
+        block_id: &Uuid,
+        name: &str,
+        range: Range<u64>,
+    ) -> io::Result<Bytes> {
+        match self {
+            Self::Local(local) => local.read_object_range(tenant, block_id, name, range).await,
+        }
+    }
+
+    /// Reads a Bloom filter object.
+    ///
+    /// # Errors
+    /// As [`Backend::read_object`].
+    pub async fn read_bloom(&self, block: &BlockEntry, shard: u32) -> io::Result<Bytes> {
+        let name = object::bloom(shard);
+        self.read_object(&block.tenant, &block.meta.block_id, &name, BLOOM_BYTES_MAX).await
+    }
+
+    /// Writes an object of a block, whole or not at all, and makes it durable.
+    ///
+    /// # Errors
+    /// From the store.
+    pub async fn write_object(
+        &self,
+        tenant: &TenantId,
+        block_id: &Uuid,
+        name: &str,
+        data: Bytes,
+    ) -> io::Result<()> {
+        match self {
+            Self::Local(local) => local.write_object(tenant, block_id, name, data).await,
+        }
+    }
+
+    /// Begins to write a block's rows, in place of any that an earlier try left.
+    ///
+    /// # Errors
+    /// From the store.
+    pub async fn begin_data(&self, tenant: &TenantId, block_id: &Uuid) -> io::Result<DataUpload> {
+        match self {
+            Self::Local(local) => local.begin_data(tenant, block_id).await.map(DataUpload::Local),
+        }
+    }
+
+    /// Makes a block visible: writes `meta.json`. All other objects must be there.
+    ///
+    /// # Errors
+    /// From the store, or the meta's tenant is no tenant's name.
+    pub async fn publish(&self, meta: &BlockMeta) -> io::Result<()> {
+        let tenant = tenant_of(meta)?;
+        let json = Bytes::from(meta.to_json());
+        self.write_object(&tenant, &meta.block_id, object::META, json).await
+    }
+
+    /// Writes all objects of a block, `meta.json` last.
+    ///
+    /// # Errors
+    /// From the store; what was written is invisible and is overwritten by the next try.
+    pub async fn write_block(&self, block: &FinishedBlock) -> io::Result<()> {
+        let (tenant, id) = (tenant_of(&block.meta)?, &block.meta.block_id);
+        let mut upload = self.begin_data(&tenant, id).await?;
+        match upload.append(block.data.clone()).await {
+            Ok(()) => upload.finish().await?,
+            Err(error) => {
+                upload.abort().await;
+                return Err(error);
+            }
+        }
+        for (number, bloom) in block.blooms.iter().enumerate() {
+            let name = object::bloom(number as u32);
+            self.write_object(&tenant, id, &name, bloom.clone()).await?;
+        }
+        self.write_object(&tenant, id, object::INDEX, block.index.clone()).await?;
+        self.write_object(&tenant, id, object::FILTERS, block.filters.clone()).await?;
+        self.publish(&block.meta).await
+    }
+
+    /// Whether the block is there, live or compacted.
+    ///
+    /// # Errors
+    /// From the store.
+    pub async fn has_block(&self, tenant: &TenantId, block_id: &Uuid) -> io::Result<bool> {
+        match self {
+            Self::Local(local) => local.has_block(tenant, block_id).await,
+        }
+    }
+
+    /// Marks a block as superseded: `meta.json` becomes `meta.compacted.json`. Doing it again
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// From the store; `NotFound` if the block is not there.
+    pub async fn mark_compacted(&self, tenant: &TenantId, block_id: &Uuid) -> io::Result<()> {
+        match self {
+            Self::Local(local) => local.mark_compacted(tenant, block_id).await,
+        }
+    }
+
+    /// Removes all objects of a block. It becomes invisible first, and what a crash leaves is still
+    /// listed as a compacted block, so that it is found and removed again. A missing block is no
+    /// error.
+    ///
+    /// # Errors
+    /// From the store.
+    pub async fn delete_block(&self, tenant: &TenantId, block_id: &Uuid) -> io::Result<()> {
+        match self.mark_compacted(tenant, block_id).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        match self {
+            Self::Local(local) => local.delete_compacted(tenant, block_id).await,
+        }
+    }
+
+    /// All live and compacted blocks.
+    ///
+    /// # Errors
+    /// When the tenants cannot be listed.
+    pub async fn list(&self) -> io::Result<Listing> {
+        self.list_knowing(&BlockList::default()).await
+    }
+
+    /// The same; of blocks that are on `known` no meta is read again, since blocks do not change.
+    ///
+    /// # Errors
+    /// When the tenants cannot be listed.
+    pub async fn list_knowing(&self, known: &BlockList) -> io::Result<Listing> {
+        listing::list(self, known).await
+    }
+
+    /// Names of tenants that may have blocks.
+    async fn tenants(&self) -> io::Result<Vec<TenantId>> {
+        match self {
+            Self::Local(local) => local.tenants().await,
+        }
+    }
+
+    /// Which blocks a tenant has.
+    async fn find_blocks(&self, tenant: &TenantId) -> io::Result<Vec<FoundBlock>> {
+        match self {
+            Self::Local(local) => local.find_blocks(tenant).await,
+        }
+    }
+
+    /// Reads an object that belongs to no block; `path` is relative, with `/`.
+    ///
+    /// # Errors
+    /// From the store; `NotFound` if it is not there, `InvalidData` if it is larger than
+    /// `bytes_max`, `InvalidInput` if the path leaves the store.
+    pub async fn read_root_object(&self, path: &str, bytes_max: u64) -> io::Result<Bytes> {
+        check_root_path(path)?;
+        match self {
+            Self::Local(local) => local.read_root_object(path, bytes_max).await,
+        }
+    }
+
+    /// Writes an object that belongs to no block, whole or not at all, and makes it durable.
+    ///
+    /// # Errors
+    /// From the store; `InvalidInput` if the path leaves it.
+    pub async fn write_root_object(&self, path: &str, data: Bytes) -> io::Result<()> {
+        check_root_path(path)?;
+        match self {
+            Self::Local(local) => local.write_root_object(path, data).await,
+        }
+    }
+
+    /// Removes an object that belongs to no block; a missing one is no error.
+    ///
+    /// # Errors
+    /// From the store; `InvalidInput` if the path leaves it.
+    pub async fn delete_root_object(&self, path: &str) -> io::Result<()> {
+        check_root_path(path)?;
+        match self {
+            Self::Local(local) => local.delete_root_object(path).await,
+        }
+    }
+}
+
+fn tenant_of(meta: &BlockMeta) -> io::Result<TenantId> {
+    TenantId::parse(&meta.tenant_id)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
+}
+
+/// Parts of a path must be names.
+fn check_root_path(path: &str) -> io::Result<()> {
+    let is_name = |part: &str| !part.is_empty() && part != "." && part != "..";
+    if path.split('/').all(is_name) && !path.contains(['\\', '\0']) {
+        return Ok(());
+    }
+    let text = format!("{path:?} is not a path below the store");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+}
+
+#[cfg(test)]
+#[path = "backend_tests.rs"]
+mod tests;

@@ -1,11 +1,16 @@
-//! Which blocks there are. Core 0 is the only writer; every core holds the same immutable snapshot.
+//! Which blocks there are. Core 0 is the only writer ([`crate::block_changes`],
+//! [`crate::block_poll`]); every core holds the same immutable snapshot.
+//!
+//! A snapshot shares with the one before it all tenants that did not change.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use stringendo_block::BlockMeta;
 use uuid::Uuid;
 
+use crate::backend::Listing;
 use crate::tenant::TenantId;
 
 /// A live block.
@@ -19,18 +24,15 @@ pub struct BlockEntry {
     pub start_unix_nanos: u64,
     /// Latest end of a span.
     pub end_unix_nanos: u64,
+    /// It has `nocompact.flg`: whoever wrote it wants it to stay as it is.
+    pub no_compact: bool,
 }
 
 impl BlockEntry {
     /// An entry for a block's meta.
     pub fn new(tenant: TenantId, meta: BlockMeta) -> Self {
         let (start_unix_nanos, end_unix_nanos) = meta.time_range_unix_nanos();
-        Self { tenant, meta, start_unix_nanos, end_unix_nanos }
-    }
-
-    /// A copy of a block may be another tenant's.
-    fn key(&self) -> (&TenantId, &Uuid) {
-        (&self.tenant, &self.meta.block_id)
+        Self { tenant, meta, start_unix_nanos, end_unix_nanos, no_compact: false }
     }
 
     /// Whether a trace within the given time may be here. Metas of Tempo hold whole seconds with
@@ -41,11 +43,61 @@ impl BlockEntry {
     }
 }
 
+/// A block that was superseded or has expired, and whose objects are still there.
+#[derive(Clone, Debug)]
+pub struct CompactedBlock {
+    /// What it was.
+    pub entry: Arc<BlockEntry>,
+    /// Since when, nanoseconds since the Unix epoch.
+    pub compacted_unix_nanos: u64,
+    /// By this process: what takes its place came on the list in the same step.
+    pub replaced_here: bool,
+}
+
+impl CompactedBlock {
+    /// A block that was live until then, as found in the backend.
+    pub fn found(entry: Arc<BlockEntry>, compacted_unix_nanos: u64) -> Arc<Self> {
+        Arc::new(Self { entry, compacted_unix_nanos, replaced_here: false })
+    }
+
+    fn here(entry: Arc<BlockEntry>, compacted_unix_nanos: u64) -> Arc<Self> {
+        Arc::new(Self { entry, compacted_unix_nanos, replaced_here: true })
+    }
+}
+
+/// What changes on the list.
+#[derive(Clone, Debug)]
+pub enum BlockChange {
+    /// A block is there, durable.
+    Added(Arc<BlockEntry>),
+    /// A block was superseded or has expired (since when, nanoseconds since the Unix epoch).
+    Compacted(TenantId, Uuid, u64),
+    /// A block's objects were removed.
+    Removed(TenantId, Uuid),
+}
+
+impl BlockChange {
+    fn tenant(&self) -> &TenantId {
+        match self {
+            Self::Added(entry) => &entry.tenant,
+            Self::Compacted(tenant, ..) | Self::Removed(tenant, _) => tenant,
+        }
+    }
+}
+
+/// The blocks of a tenant.
+#[derive(Clone, Debug, Default)]
+struct TenantBlocks {
+    /// Newest first, so that searches find the newest traces first, and the same on every run.
+    live: Vec<Arc<BlockEntry>>,
+    compacted: Vec<Arc<CompactedBlock>>,
+}
+
 /// All blocks of all tenants.
 #[derive(Clone, Debug, Default)]
 pub struct BlockList {
     version: u64,
-    tenants: HashMap<TenantId, Vec<Arc<BlockEntry>>>,
+    tenants: HashMap<TenantId, Arc<TenantBlocks>>,
 }
 
 impl BlockList {
@@ -54,63 +106,216 @@ impl BlockList {
         self.version
     }
 
-    /// What a poll makes of this list: the blocks that it found, those that were added since it
-    /// began (they are not in `before`), and those that it `doubts` but cannot deny.
-    pub fn polled(
-        &self,
-        before: &Self,
-        found: Vec<Arc<BlockEntry>>,
-        doubts: impl Fn(&BlockEntry) -> bool,
-    ) -> Self {
-        let known: HashSet<_> = before.entries().map(|entry| entry.key()).collect();
-        let kept = self.entries().filter(|entry| !known.contains(&entry.key()) || doubts(entry));
-        let all = found.iter().chain(kept);
-        let unique: HashMap<_, _> = all.map(|entry| (entry.key(), entry)).collect();
-        let tenants = self.tenants.keys().map(|tenant| (tenant.clone(), Vec::new())).collect();
-        let mut list = Self { version: self.version + 1, tenants };
-        for entry in unique.into_values() {
-            list.tenants.entry(entry.tenant.clone()).or_default().push(Arc::clone(entry));
-        }
-        list.sort();
-        list
-    }
-
-    fn entries(&self) -> impl Iterator<Item = &Arc<BlockEntry>> {
-        self.tenants.values().flatten()
-    }
-
     /// The same list with one block more (or replaced).
     pub fn with(&self, entry: Arc<BlockEntry>) -> Self {
+        self.changed(vec![BlockChange::Added(entry)])
+    }
+
+    /// The list after some changes. Takes time for each tenant that they touch, not for each
+    /// change: changes that come together are best made together.
+    pub fn changed(&self, changes: Vec<BlockChange>) -> Self {
         let mut list = self.clone();
         list.version += 1;
-        list.insert(entry);
-        list.sort();
+        let mut by_tenant: HashMap<TenantId, Vec<BlockChange>> = HashMap::new();
+        for change in changes {
+            by_tenant.entry(change.tenant().clone()).or_default().push(change);
+        }
+        for (tenant, changes) in by_tenant {
+            let blocks = list.tenants.entry(tenant).or_default();
+            *blocks = Arc::new(blocks.changed(changes));
+        }
         list
     }
 
-    fn insert(&mut self, entry: Arc<BlockEntry>) {
-        let blocks = self.tenants.entry(entry.tenant.clone()).or_default();
-        blocks.retain(|block| block.meta.block_id != entry.meta.block_id);
-        blocks.push(entry);
+    /// What a poll makes of this list, if it began when the list was `before`: what was found, but
+    /// for what has changed here meanwhile. Blocks that the poll could not look at stay.
+    pub fn polled(&self, before: &Self, listing: &Listing) -> Self {
+        let doubts = listing.doubts();
+        let mut found: HashMap<&TenantId, Found<'_>> = HashMap::new();
+        for entry in &listing.blocks {
+            found.entry(&entry.tenant).or_default().live.push(entry);
+        }
+        for block in &listing.compacted {
+            found.entry(&block.entry.tenant).or_default().compacted.push(block);
+        }
+        let mut tenants: HashSet<&TenantId> = self.tenants.keys().collect();
+        tenants.extend(found.keys());
+        let polled = tenants.into_iter().map(|tenant| {
+            let found = found.get(tenant).cloned().unwrap_or_default();
+            let (now, before) = (self.blocks(tenant), before.blocks(tenant));
+            (tenant.clone(), now.polled(before, &found, &doubts))
+        });
+        Self { version: self.version + 1, tenants: polled.collect() }
     }
 
-    /// Newest first, so that searches find the newest traces first, and the same on every run.
-    fn sort(&mut self) {
-        for blocks in self.tenants.values_mut() {
-            blocks.sort_by_key(|block| {
-                (std::cmp::Reverse(block.end_unix_nanos), block.meta.block_id)
-            });
-        }
+    /// Whether both name the same blocks.
+    pub fn same_blocks(&self, other: &Self) -> bool {
+        self.tenants.len() == other.tenants.len()
+            && self.tenants.iter().all(|(tenant, blocks)| {
+                other
+                    .tenants
+                    .get(tenant)
+                    .is_some_and(|others| Arc::ptr_eq(blocks, others) || blocks.same_blocks(others))
+            })
     }
 
     /// Blocks of a tenant, newest first.
     pub fn of(&self, tenant: &TenantId) -> &[Arc<BlockEntry>] {
-        self.tenants.get(tenant).map_or(&[], Vec::as_slice)
+        &self.blocks(tenant).live
+    }
+
+    /// Compacted blocks of a tenant whose objects are still there.
+    pub fn compacted_of(&self, tenant: &TenantId) -> &[Arc<CompactedBlock>] {
+        &self.blocks(tenant).compacted
+    }
+
+    /// Blocks of a tenant that may hold what no live one on this list does: the live ones, and
+    /// those that others have compacted since the given time, for what took their place may have
+    /// come too late for the last poll (contract blocks.md §19).
+    pub fn with_pieces(
+        &self,
+        tenant: &TenantId,
+        compacted_since_unix_nanos: u64,
+    ) -> impl Iterator<Item = &Arc<BlockEntry>> + use<'_> {
+        let is_recent = move |block: &&Arc<CompactedBlock>| {
+            !block.replaced_here && block.compacted_unix_nanos >= compacted_since_unix_nanos
+        };
+        let recent = self.compacted_of(tenant).iter().filter(is_recent);
+        self.of(tenant).iter().chain(recent.map(|block| &block.entry))
     }
 
     /// Tenants that have or had blocks, and their blocks.
     pub fn tenants(&self) -> impl Iterator<Item = (&TenantId, &[Arc<BlockEntry>])> {
-        self.tenants.iter().map(|(tenant, blocks)| (tenant, blocks.as_slice()))
+        self.tenants.iter().map(|(tenant, blocks)| (tenant, blocks.live.as_slice()))
+    }
+
+    fn blocks(&self, tenant: &TenantId) -> &TenantBlocks {
+        static NONE: TenantBlocks = TenantBlocks { live: Vec::new(), compacted: Vec::new() };
+        self.tenants.get(tenant).map_or(&NONE, |blocks| blocks)
+    }
+}
+
+/// What a poll found of a tenant.
+#[derive(Clone, Default)]
+struct Found<'a> {
+    live: Vec<&'a Arc<BlockEntry>>,
+    compacted: Vec<&'a Arc<CompactedBlock>>,
+}
+
+impl TenantBlocks {
+    fn changed(&self, changes: Vec<BlockChange>) -> Self {
+        // The last word on each block.
+        let last: HashMap<Uuid, BlockChange> =
+            changes.into_iter().map(|change| (change.block_id(), change)).collect();
+        let mut next = Self::default();
+        for entry in &self.live {
+            match last.get(&entry.meta.block_id) {
+                None => next.live.push(Arc::clone(entry)),
+                Some(BlockChange::Compacted(_, _, since)) => {
+                    next.compacted.push(CompactedBlock::here(Arc::clone(entry), *since));
+                }
+                Some(_) => {}
+            }
+        }
+        let stays = |block: &&Arc<CompactedBlock>| {
+            let change = last.get(&block.entry.meta.block_id);
+            matches!(change, None | Some(BlockChange::Compacted(..)))
+        };
+        next.compacted.extend(self.compacted.iter().filter(stays).cloned());
+        next.live.extend(last.into_values().filter_map(|change| match change {
+            BlockChange::Added(entry) => Some(entry),
+            _ => None,
+        }));
+        next.sorted()
+    }
+
+    fn polled(
+        &self,
+        before: &Self,
+        found: &Found<'_>,
+        doubts: &impl Fn(&BlockEntry) -> bool,
+    ) -> Arc<Self> {
+        let (now, before) = (Ids::of(self), Ids::of(before));
+        let found_ids = Ids::found(found);
+        let mut next = Self::default();
+        // A block that was superseded here stays so: its mark may still be on its way. One that
+        // went here while the poll looked does not come back.
+        let is_live = |entry: &&&Arc<BlockEntry>| {
+            let id = &entry.meta.block_id;
+            !now.compacted.contains(id) && (now.live.contains(id) || !before.has(id))
+        };
+        next.live.extend(found.live.iter().filter(is_live).map(|entry| Arc::clone(entry)));
+        let stays_live = |entry: &&Arc<BlockEntry>| {
+            let id = &entry.meta.block_id;
+            !found_ids.has(id) && (!before.live.contains(id) || doubts(entry))
+        };
+        next.live.extend(self.live.iter().filter(stays_live).cloned());
+        let is_compacted = |block: &&&Arc<CompactedBlock>| {
+            let id = &block.entry.meta.block_id;
+            !now.compacted.contains(id) && (now.live.contains(id) || !before.has(id))
+        };
+        let compacted = found.compacted.iter().filter(is_compacted);
+        next.compacted.extend(compacted.map(|block| Arc::clone(block)));
+        let stays_compacted = |block: &&Arc<CompactedBlock>| {
+            let id = &block.entry.meta.block_id;
+            found_ids.has(id) || !before.compacted.contains(id) || doubts(&block.entry)
+        };
+        next.compacted.extend(self.compacted.iter().filter(stays_compacted).cloned());
+        Arc::new(next.sorted())
+    }
+
+    fn sorted(mut self) -> Self {
+        self.live.sort_by_key(|block| (Reverse(block.end_unix_nanos), block.meta.block_id));
+        self.compacted.sort_by_key(|block| (block.compacted_unix_nanos, block.entry.meta.block_id));
+        self
+    }
+
+    fn same_blocks(&self, other: &Self) -> bool {
+        let same_live = |(a, b): (&Arc<BlockEntry>, &Arc<BlockEntry>)| {
+            a.meta.block_id == b.meta.block_id && a.no_compact == b.no_compact
+        };
+        let same_compacted = |(a, b): (&Arc<CompactedBlock>, &Arc<CompactedBlock>)| {
+            a.entry.meta.block_id == b.entry.meta.block_id
+        };
+        self.live.len() == other.live.len()
+            && self.compacted.len() == other.compacted.len()
+            && self.live.iter().zip(&other.live).all(same_live)
+            && self.compacted.iter().zip(&other.compacted).all(same_compacted)
+    }
+}
+
+impl BlockChange {
+    fn block_id(&self) -> Uuid {
+        match self {
+            Self::Added(entry) => entry.meta.block_id,
+            Self::Compacted(_, id, _) | Self::Removed(_, id) => *id,
+        }
+    }
+}
+
+/// Ids of a tenant's blocks.
+struct Ids<'a> {
+    live: HashSet<&'a Uuid>,
+    compacted: HashSet<&'a Uuid>,
+}
+
+impl<'a> Ids<'a> {
+    fn of(blocks: &'a TenantBlocks) -> Self {
+        Self {
+            live: blocks.live.iter().map(|entry| &entry.meta.block_id).collect(),
+            compacted: blocks.compacted.iter().map(|block| &block.entry.meta.block_id).collect(),
+        }
+    }
+
+    fn found(found: &Found<'a>) -> Self {
+        Self {
+            live: found.live.iter().map(|entry| &entry.meta.block_id).collect(),
+            compacted: found.compacted.iter().map(|block| &block.entry.meta.block_id).collect(),
+        }
+    }
+
+    fn has(&self, id: &Uuid) -> bool {
+        self.live.contains(id) || self.compacted.contains(id)
     }
 }
 

@@ -9,13 +9,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use stringendo_ring::sleep;
+use stringendo_ring::{offload, sleep};
 use uuid::Uuid;
 
-use crate::backend::local::{Listing, SkippedBlock, Unreadable};
+use crate::backend::listing::{Listing, SkippedBlock, Unreadable};
+use crate::block_changes::publish;
 use crate::block_list::BlockList;
-use crate::message::Message;
 use crate::metrics::families as family;
 use crate::node::Node;
 use crate::tenant::TenantId;
@@ -45,16 +44,41 @@ impl BlockPoll {
         let shard = self.node.shard();
         let begun = shard.now();
         let before = Arc::clone(&shard.blocks.borrow());
-        let mut listing = shard.store.backend().list().await?;
-        let found = std::mem::take(&mut listing.blocks);
-        let now = Arc::clone(&shard.blocks.borrow());
-        let list = Arc::new(now.polled(&before, found, listing.doubts()));
-        shard.blocks.replace(Arc::clone(&list));
-        publish(&self.node, list).await;
+        let listing = Arc::new(shard.store.backend().list_knowing(&before).await?);
+        if let Some(list) = self.merge(&before, &listing).await? {
+            publish(&self.node, list).await;
+        }
         let took = shard.now().saturating_sub(begun);
         shard.metrics.observe(&family::BLOCKLIST_POLL_DURATION, &[], took.as_secs_f64());
         self.report(&listing);
         Ok(())
+    }
+
+    /// The list with what was found; `None` if that changes nothing. It is made aside, since that
+    /// takes some milliseconds for tens of thousands of blocks.
+    async fn merge(
+        &self,
+        before: &Arc<BlockList>,
+        listing: &Arc<Listing>,
+    ) -> io::Result<Option<Arc<BlockList>>> {
+        let shard = self.node.shard();
+        loop {
+            let now = Arc::clone(&shard.blocks.borrow());
+            let work = (Arc::clone(&now), Arc::clone(before), Arc::clone(listing));
+            let polled = offload(move || {
+                let (now, before, listing) = work;
+                let list = now.polled(&before, &listing);
+                (!list.same_blocks(&now)).then(|| Arc::new(list))
+            });
+            let polled = polled.await?;
+            // Changes that came meanwhile are on no list but the current one.
+            if shard.blocks.borrow().version() == now.version() {
+                if let Some(list) = &polled {
+                    shard.blocks.replace(Arc::clone(list));
+                }
+                return Ok(polled);
+            }
+        }
     }
 
     /// Polls as often as configured.
@@ -108,13 +132,4 @@ fn log_skipped(block: &SkippedBlock) {
              listed before. Restore the file, or move the block's directory away"
         ),
     }
-}
-
-/// Gives the list to every core.
-pub async fn publish(node: &Node, list: Arc<BlockList>) {
-    let tell = |core| {
-        let list = Arc::clone(&list);
-        node.ask(core, |answer| Message::SetBlocks(list, answer))
-    };
-    join_all(node.cores().map(tell)).await;
 }

@@ -15,11 +15,9 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use stringendo_block::filters::Directory;
 use stringendo_block::id_filter::IdFilter;
 use stringendo_block::{BlockReader, Fetched, KnownDictionaries, PinnedDictionaries, ReadError};
-use stringendo_ring::file::BlockFile;
 use uuid::Uuid;
 
-use crate::backend::LocalBackend;
-use crate::backend::local::coalesce;
+use crate::backend::{Backend, BlockData, coalesce};
 use crate::block_list::BlockEntry;
 use crate::budget::{Budget, Charge, Use};
 use crate::error::QueryError;
@@ -84,7 +82,7 @@ pub struct Reads {
 /// A block's footer, decoded, and its open file.
 pub struct OpenBlock {
     reader: BlockReader,
-    data: BlockFile,
+    data: BlockData,
     dictionaries: Rc<BlockDictionaries>,
 }
 
@@ -102,7 +100,7 @@ type Key = (Uuid, Option<u32>);
 
 /// The blocks that this core reads.
 pub struct BlockStore {
-    backend: LocalBackend,
+    backend: Backend,
     cache: RefCell<ByteCache<Key, Cached>>,
     id_filters: RefCell<ByteCache<Uuid, Arc<IdFilter>>>,
     /// Filters beside blocks.
@@ -113,7 +111,7 @@ pub struct BlockStore {
 
 impl BlockStore {
     /// A store over `backend` with an empty cache, charged to `budget`.
-    pub fn new(backend: LocalBackend, budget: &Rc<Budget>) -> Self {
+    pub fn new(backend: Backend, budget: &Rc<Budget>) -> Self {
         // A small budget gets a small cache.
         let limit = BLOCK_CACHE_BYTES.min(budget.limit() as usize / 16);
         Self {
@@ -127,7 +125,7 @@ impl BlockStore {
     }
 
     /// Where the blocks are.
-    pub fn backend(&self) -> &LocalBackend {
+    pub fn backend(&self) -> &Backend {
         &self.backend
     }
 
@@ -261,7 +259,7 @@ fn ensure(memory: &mut Charge, bytes: u64) -> Result<(), QueryError> {
 
 async fn read_footer(
     block: &BlockEntry,
-    data: &BlockFile,
+    data: &BlockData,
     memory: &mut Charge,
     reads: &mut Reads,
 ) -> Result<BlockReader, StoreError> {
@@ -284,7 +282,7 @@ async fn read_footer(
 async fn read_page_indexes(
     mut reader: BlockReader,
     footer: Range<u64>,
-    data: &BlockFile,
+    data: &BlockData,
     memory: &mut Charge,
     reads: &mut Reads,
 ) -> Result<BlockReader, StoreError> {

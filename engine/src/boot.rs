@@ -8,9 +8,10 @@ use std::sync::Arc;
 use stringendo_ring::{Class, Clock, CoreContext, JoinHandle, Notify, spawn, spawn_detached};
 use uuid::Uuid;
 
-use crate::backend::LocalBackend;
-use crate::block_list::{BlockEntry, BlockList};
-use crate::block_poll::{self, BlockPoll};
+use crate::backend::{Backend, LocalBackend};
+use crate::block_changes;
+use crate::block_list::{BlockChange, BlockList};
+use crate::block_poll::BlockPoll;
 use crate::block_store::BlockStore;
 use crate::budget::{Budget, Use};
 use crate::commit::Committer;
@@ -98,7 +99,7 @@ async fn new_shard(
     clock: Clock,
 ) -> Result<Rc<Shard>, BootError> {
     let budget = Budget::new(settings.budget_bytes_per_core);
-    let backend = LocalBackend::open(&settings.blocks_path).await?;
+    let backend = Backend::Local(LocalBackend::open(&settings.blocks_path).await?);
     let segment_bytes = settings.segment_bytes;
     let wal = WalDir::open(&settings.wal_path, segment_bytes, context.id, context.cores).await?;
     let nothing = LiveSegment::new(Uuid::nil(), Default::default(), budget.charge(Use::Live, 0));
@@ -114,6 +115,7 @@ async fn new_shard(
         filter_work: Default::default(),
         tags: TagSummaries::new(&budget),
         blocks: RefCell::default(),
+        block_changes: Default::default(),
         gathering: RefCell::new(empty_gathering(&budget, Uuid::nil(), 0)),
         commit_work: Notify::new(),
         active: RefCell::new(nothing),
@@ -175,7 +177,10 @@ fn serve(node: &Node, message: Message) {
         Message::BlockTags(job, answer) => {
             query(node, answer, async move { tags::blocks(&asked, &job).await });
         }
-        Message::AddBlock(entry, answer) => add_block(asked, entry, answer),
+        Message::AddBlock(entry, answer) => {
+            block_changes::change(node, vec![BlockChange::Added(entry)], answer);
+        }
+        Message::ChangeBlocks(changes, answer) => block_changes::change(node, changes, answer),
         Message::SetBlocks(list, answer) => set_blocks(&shard, list, answer),
         Message::Flush(tenant, answer) => request_flush(&shard, tenant.as_ref(), answer),
         Message::Metrics(answer) => {
@@ -224,16 +229,6 @@ fn reply<T: 'static>(
                 shard.metrics.add(&family::CANCELLED_PARTS, &[], 1.0);
             }
         }
-    });
-}
-
-/// Core 0: the list changes in one step; then every core gets the new one.
-fn add_block(node: Node, entry: Arc<BlockEntry>, answer: Answer<()>) {
-    let list = Arc::new(node.shard().blocks.borrow().with(entry));
-    node.shard().blocks.replace(Arc::clone(&list));
-    spawn_detached(Class::Flush, async move {
-        block_poll::publish(&node, list).await;
-        let _ = answer.send(());
     });
 }
 

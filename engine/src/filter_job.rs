@@ -17,6 +17,7 @@ use stringendo_proto::TraceId;
 use stringendo_ring::{Notify, yield_if_due};
 use uuid::Uuid;
 
+use crate::backend::object;
 use crate::block_list::BlockEntry;
 use crate::block_store::{OpenBlock, Reads, StoreError};
 use crate::metrics::families as family;
@@ -95,7 +96,8 @@ pub async fn run(shard: Rc<Shard>) {
 async fn remake(shard: &Shard, block: &BlockEntry) -> Result<(), StoreError> {
     let mut memory = shard.answer_memory();
     let filters = make(shard, block, &mut memory).await?;
-    Ok(shard.store.backend().write_filters(block, filters).await?)
+    let (tenant, id) = (&block.tenant, &block.meta.block_id);
+    Ok(shard.store.backend().write_object(tenant, id, object::FILTERS, filters).await?)
 }
 
 async fn make(

@@ -16,6 +16,7 @@
 
 pub mod affinity;
 pub mod backend;
+pub mod block_changes;
 pub mod block_list;
 pub mod block_poll;
 pub mod block_store;

@@ -112,6 +112,10 @@ pub const PASS_BYTES_MAX: u64 = 16 << 20;
 /// Reads of one query in flight on one core, within the memory that it was given.
 pub const FETCHES_MAX: usize = 16;
 
+/// Metas of blocks that are read at a time when blocks are listed: enough for an object store's
+/// latency not to add up.
+pub const META_READS_MAX: usize = 16;
+
 /// A core that did not answer for so long is not ready.
 pub const HEARTBEAT_MAX: Duration = Duration::from_secs(5);
 

@@ -8,7 +8,7 @@ use stringendo_proto::cut::SubBatch;
 use stringendo_ring::oneshot;
 use uuid::Uuid;
 
-use crate::block_list::{BlockEntry, BlockList};
+use crate::block_list::{BlockChange, BlockEntry, BlockList};
 use crate::error::{IngestError, QueryError};
 use crate::metrics::Series;
 use crate::query::block_search::BlockSearchJob;
@@ -57,6 +57,8 @@ pub enum Message {
     BlockTags(BlockTagsJob, PartAnswer<TagsFound>),
     /// To core 0: a block is durable; list it everywhere, then answer.
     AddBlock(Arc<BlockEntry>, Answer<()>),
+    /// To core 0: make these changes of the list everywhere, all in one step, then answer.
+    ChangeBlocks(Vec<BlockChange>, Answer<()>),
     /// From core 0: the block list from now on.
     SetBlocks(Arc<BlockList>, Answer<()>),
     /// Seal, encode and flush what is live now, then answer.

@@ -15,6 +15,7 @@ use stringendo_ring::{Clock, CoreId, Notify, oneshot};
 use stringendo_wal::{AlignedBuf, FrameHeader, FrameKind, FramePos, Group};
 use uuid::Uuid;
 
+use crate::block_changes::PendingChanges;
 use crate::block_list::BlockList;
 use crate::block_store::BlockStore;
 use crate::budget::{Budget, Charge, Use};
@@ -59,6 +60,8 @@ pub struct Shard {
     pub tags: TagSummaries,
     /// The block list from core 0.
     pub blocks: RefCell<Arc<BlockList>>,
+    /// Core 0: changes of the block list that wait for the next snapshot.
+    pub block_changes: PendingChanges,
     /// What gathers for the next commit.
     pub gathering: RefCell<Gathering>,
     /// Wakes the commit loop.

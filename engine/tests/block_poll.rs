@@ -94,32 +94,55 @@ fn blocks_that_cannot_be_read_are_left_out_and_counted_once() {
 }
 
 #[test]
-fn a_listed_block_whose_meta_is_damaged_stays_and_is_told_again_after_it_was_mended() {
+fn a_listed_block_stays_as_it_is_and_one_that_was_mended_is_listed() {
     let dir = Arc::new(tempfile::tempdir().expect("a directory"));
     let root = dir.path().to_owned();
     put_meta(&root, ID[0], meta_of(ID[0]));
-    put_meta(&root, ID[1], meta_of(ID[1]));
+    put_meta(&root, ID[1], "{");
     with_engine(1, settings(&root), move |node| {
         let root = root.clone();
         async move {
             let mut poll = BlockPoll::new(node.clone());
-            for damages in [1.0, 2.0] {
-                put_meta(&root, ID[0], "{");
-                for _ in 0..2 {
-                    poll.poll().await.expect("listed");
-                    assert_eq!(listed(&node), ID[..2]);
-                }
-                let reason = "unreadable_meta";
-                assert_eq!(counted(&node, &family::BLOCKLIST_SKIPPED, reason).await, damages);
-                put_meta(&root, ID[0], meta_of(ID[0]));
+            // Blocks do not change: the meta of a listed one is not read again.
+            put_meta(&root, ID[0], "{");
+            let version = node.shard().blocks.borrow().version();
+            for _ in 0..2 {
                 poll.poll().await.expect("listed");
-                assert_eq!(listed(&node), ID[..2]);
+                assert_eq!(listed(&node), ID[..1]);
             }
-            // One that says to be of another version is not doubtful, and one that is gone is gone.
-            put_meta(&root, ID[0], meta_of(ID[0]).replace("vParquet5", "vParquet4"));
+            assert_eq!(node.shard().blocks.borrow().version(), version, "nothing has changed");
+            assert_eq!(counted(&node, &family::BLOCKLIST_SKIPPED, "unreadable_meta").await, 2.0);
+            put_meta(&root, ID[1], meta_of(ID[1]));
+            poll.poll().await.expect("listed");
+            assert_eq!(listed(&node), ID[..2]);
+            put_meta(&root, ID[2], "{");
+            poll.poll().await.expect("listed");
+            assert_eq!(counted(&node, &family::BLOCKLIST_SKIPPED, "unreadable_meta").await, 3.0);
             std::fs::remove_dir_all(tenant_dir(&root).join(ID[1].to_string())).expect("removed");
             poll.poll().await.expect("listed");
-            assert!(listed(&node).is_empty());
+            assert_eq!(listed(&node), ID[..1]);
+        }
+    });
+}
+
+#[test]
+fn compacted_blocks_leave_the_list_of_live_ones_and_are_remembered() {
+    let dir = Arc::new(tempfile::tempdir().expect("a directory"));
+    let root = dir.path().to_owned();
+    put_meta(&root, ID[0], meta_of(ID[0]));
+    put_meta(&root, ID[1], meta_of(ID[1]));
+    with_engine(2, settings(&root), move |node| {
+        let root = root.clone();
+        async move {
+            let dir = tenant_dir(&root).join(ID[0].to_string());
+            let compacted = dir.join("meta.compacted.json");
+            std::fs::rename(dir.join("meta.json"), compacted).expect("renamed");
+            BlockPoll::new(node.clone()).poll().await.expect("listed");
+            assert_eq!(listed(&node), ID[1..2]);
+            let list = Arc::clone(&node.shard().blocks.borrow());
+            let compacted: Vec<_> = list.compacted_of(&TenantId::single()).iter().collect();
+            assert_eq!(compacted.len(), 1);
+            assert_eq!(compacted[0].entry.meta.block_id, ID[0]);
         }
     });
 }

@@ -8,11 +8,13 @@
 use std::io;
 use std::path::Path;
 
+pub use append::AppendFile;
 pub use block::BlockFile;
 pub use wal::WalFile;
 
 use crate::offload;
 
+mod append;
 mod block;
 pub mod direct;
 mod wal;

@@ -16,6 +16,7 @@ use stringendo_block::id_filter::{self, IdFilter};
 use stringendo_block::tags::{TagField, TagNames, TagValues};
 use stringendo_proto::TraceId;
 
+use crate::backend::object;
 use crate::block_list::BlockEntry;
 use crate::block_store::Reads;
 use crate::block_store::filters::{Known, Section};
@@ -173,7 +174,9 @@ async fn read(
 ) -> Result<Bytes, Unread> {
     let memory = range.end - range.start + more_memory;
     let _memory = shard.memory_to_read(memory).await.map_err(|_| Unread::Failed)?;
-    match shard.store.backend().read_filters(block, range).await {
+    let (tenant, id) = (&block.tenant, &block.meta.block_id);
+    let backend = shard.store.backend();
+    match backend.read_object_range(tenant, id, object::FILTERS, range).await {
         Ok(bytes) => {
             reads.add(bytes.len());
             Ok(bytes)

@@ -125,7 +125,9 @@ impl Node {
             })
         };
         let list = Arc::clone(&self.shard().blocks.borrow());
-        let blocks = list.of(tenant).iter();
+        let poll = self.settings().blocklist_poll.as_nanos() as u64;
+        let since = self.clock().unix_nanos().saturating_sub(poll.saturating_mul(2));
+        let blocks = list.with_pieces(tenant, since);
         blocks.filter(|block| in_range(&block.meta.block_id) && in_time(block)).cloned().collect()
     }
 }

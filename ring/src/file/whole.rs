@@ -4,8 +4,10 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
 
 use super::{aside, parent_of, sync_dir_now};
 
@@ -121,4 +123,67 @@ fn unless_missing<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         outcome => outcome.map(Some),
     }
+}
+
+/// A directory below another one, and what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subdirectory {
+    /// Its name; others than UTF-8 are left out.
+    pub name: String,
+    /// Names of the files in it.
+    pub files: Vec<FileEntry>,
+}
+
+/// A file in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileEntry {
+    /// Its name; others than UTF-8 are left out.
+    pub name: String,
+    /// When it was last written, nanoseconds since the Unix epoch.
+    pub modified_unix_nanos: u64,
+}
+
+/// The directories below `path` and the files in each of them, in one go; empty if `path` does not
+/// exist. Only files that `wanted` names are listed.
+///
+/// # Errors
+/// From the operating system.
+pub async fn list_subdirectories(
+    path: &Path,
+    wanted: &'static [&'static str],
+) -> io::Result<Vec<Subdirectory>> {
+    aside("list directory", path, move |path| {
+        let mut listed = Vec::new();
+        for (path, directory) in list_dir_now(path)? {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let Some(name) = name.filter(|_| directory) else { continue };
+            listed.push(Subdirectory { name: name.to_owned(), files: list_files(&path, wanted)? });
+        }
+        Ok(listed)
+    })
+    .await
+}
+
+fn list_files(path: &Path, wanted: &[&str]) -> io::Result<Vec<FileEntry>> {
+    let mut files = Vec::new();
+    for name in wanted {
+        let Some(metadata) = unless_missing(fs::metadata(path.join(name)))? else { continue };
+        let since = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let modified_unix_nanos = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
+        files.push(FileEntry { name: (*name).to_owned(), modified_unix_nanos });
+    }
+    Ok(files)
+}
+
+/// Sets the time of last writing to now.
+///
+/// # Errors
+/// From the operating system.
+pub async fn touch(path: &Path) -> io::Result<()> {
+    aside("touch", path, |path| {
+        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+        let times = Timestamps { last_access: now, last_modification: now };
+        Ok(utimensat(CWD, path, &times, AtFlags::empty())?)
+    })
+    .await
 }

@@ -1,0 +1,89 @@
+//! A block's rows, open for reading or being written.
+
+use std::io;
+use std::ops::Range;
+
+use bytes::Bytes;
+use stringendo_ring::file::{AppendFile, BlockFile};
+
+/// A block's rows, open for reading. Any number of reads may be in flight.
+pub enum BlockData {
+    /// In a file.
+    Local(BlockFile),
+}
+
+impl BlockData {
+    /// Bytes of the object.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Local(file) => file.len(),
+        }
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes of `range`; shorter only at the end of the object.
+    ///
+    /// # Errors
+    /// From the store; `NotFound` if the object is gone.
+    pub async fn read_at(&self, range: Range<u64>) -> io::Result<Bytes> {
+        match self {
+            Self::Local(file) => file.read_at(range).await,
+        }
+    }
+}
+
+/// A block's rows on their way into the store. They are there when [`DataUpload::finish`] has
+/// returned; after an error the upload must be given up.
+pub enum DataUpload {
+    /// Into a file.
+    Local(AppendFile),
+}
+
+impl DataUpload {
+    /// Bytes written so far.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Local(file) => file.len(),
+        }
+    }
+
+    /// Whether nothing was written yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Writes the next bytes.
+    ///
+    /// # Errors
+    /// From the store.
+    pub async fn append(&mut self, data: Bytes) -> io::Result<()> {
+        match self {
+            Self::Local(file) => file.append(data).await,
+        }
+    }
+
+    /// Makes the object durable.
+    ///
+    /// # Errors
+    /// From the store.
+    pub async fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Local(file) => file.finish().await,
+        }
+    }
+
+    /// Gives up, and removes what was written. What cannot be removed is logged: the block has no
+    /// meta, so nobody reads it.
+    pub async fn abort(self) {
+        let removed = match self {
+            Self::Local(file) => file.abort().await,
+        };
+        if let Err(error) = removed {
+            tracing::warn!(%error, "rows of a block that was given up could not be removed");
+        }
+    }
+}
