@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use stringendo_block::filters::Directory;
+use stringendo_block::filters::{Directory, Part};
 use stringendo_block::id_filter::IdFilter;
 use stringendo_block::{BlockReader, Fetched, KnownDictionaries, PinnedDictionaries, ReadError};
 use uuid::Uuid;
@@ -33,7 +33,7 @@ pub mod filters;
 
 use cache::ByteCache;
 use dictionaries::{BlockDictionaries, Dictionaries};
-use filters::{FilterCache, Known, Section};
+use filters::{FilterCache, Known};
 
 /// Why an object of a block could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -221,13 +221,8 @@ impl BlockStore {
     }
 
     /// Keeps a part of a block's filters.
-    pub fn keep_filter_part(
-        &self,
-        block_id: &Uuid,
-        (section, number): (Section, usize),
-        part: Bytes,
-    ) {
-        self.filters.keep_part((*block_id, section, number), part);
+    pub fn keep_filter_part(&self, block_id: &Uuid, part: Part, bytes: Bytes) {
+        self.filters.keep_part((*block_id, part), bytes);
         self.recharge();
     }
 

@@ -12,7 +12,7 @@ use stringendo_engine::query::tags::TagScope;
 use stringendo_engine::{Node, TagLimits, TagNamesRequest, TenantId};
 use stringendo_traceql::narrow::Narrowing;
 
-const QUERIES: [&str; 12] = [
+const QUERIES: [&str; 17] = [
     "{ }",
     "{ name = `no such name` }",
     "{ .no.such.key = 1 }",
@@ -25,6 +25,11 @@ const QUERIES: [&str; 12] = [
     "{ .no.such.key = nil }",
     "{ event:name = `exception` }",
     "{ trace:id = `1` }",
+    "{ span.http.status_code >= 500 }",
+    "{ .http.status_code > 1e9 } || { .http.status_code < 201.5 }",
+    "{ name =~ `.*o.*` }",
+    "{ event.exception.type =~ `.*Err.*` }",
+    "{ .no.such.key > 5 || resource.service.name =~ `f.*` }",
 ];
 
 async fn flushed(node: &Node, parts: usize) {
@@ -92,8 +97,16 @@ fn blocks_that_cannot_match_are_left_out_without_reading_their_rows() {
             flushed(&node, 4).await;
             let blocks = objects(&root).len() as f64;
             assert!(blocks >= 4.0);
-            for (number, query) in
-                ["{ .nobody.has.this = 5 }", "{ name = `nobody` } >> { }"].into_iter().enumerate()
+            for (number, query) in [
+                "{ .nobody.has.this = 5 }",
+                "{ name = `nobody` } >> { }",
+                "{ span.http.status_code > 1e9 }",
+                "{ .http.status_code < -5 && kind = server }",
+                "{ name =~ `nobody.*` }",
+                "{ event.exception.type =~ `Nothing.*` } | count() > 3",
+            ]
+            .into_iter()
+            .enumerate()
             {
                 let request = search_request(query);
                 let found =

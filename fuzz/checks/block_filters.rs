@@ -62,7 +62,7 @@ fn object(object: Bytes) {
     let key = KeyHash::of(Place::Span, b"k");
     for (entry, value_of) in [(key.present(), None), (key.string(b"a"), Some(key))] {
         let probe = Probe { entry, value_of };
-        if let Some((_, part)) = directory.page_for(&probe)
+        if let Some(part) = directory.page_for(&probe)
             && let Some(Ok(page)) = slice(part.range()).map(|bytes| part.check(bytes))
         {
             directory.may_hold(&probe, &page);

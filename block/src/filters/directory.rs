@@ -23,7 +23,7 @@ const DIRECTORY_BYTES_MAX: u32 = 16 << 20;
 pub const PART_RAW_BYTES_MAX: u32 = 64 << 20;
 
 /// A part of the object.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Part {
     offset: u32,
     bytes: u32,
@@ -220,13 +220,13 @@ impl Directory {
         shards.chain(chunks).chain(names).for_each(|part| part.offset += by);
     }
 
-    /// The page to ask: its number, and where it is. `None`: it may be there, whatever a page says.
-    pub fn page_for(&self, probe: &Probe) -> Option<(usize, Part)> {
+    /// The page to ask. `None`: it may be there, whatever a page says.
+    pub fn page_for(&self, probe: &Probe) -> Option<Part> {
         if probe.value_of.is_some_and(|key| self.left_out.binary_search(&key).is_ok()) {
             return None;
         }
         let number = split::page_of(probe.entry, self.blocks()?);
-        self.entries.get(number).map(|part| (number, *part))
+        self.entries.get(number).copied()
     }
 
     /// Whether the block may hold it, by the bytes of [`Directory::page_for`], which were checked;
@@ -241,10 +241,10 @@ impl Directory {
     }
 
     /// The shard of the filter over trace ids to ask about an entry
-    /// ([`crate::id_filter::entry`]): its number, and where it is. `None`: nothing is known.
-    pub fn ids_shard_for(&self, entry: u64) -> Option<(usize, Part)> {
+    /// ([`crate::id_filter::entry`]). `None`: nothing is known.
+    pub fn ids_shard_for(&self, entry: u64) -> Option<Part> {
         let number = fuse::shard_of(entry, self.ids.len() as u32);
-        self.ids.get(number).map(|part| (number, *part))
+        self.ids.get(number).copied()
     }
 
     /// Where the filter over trace ids is, if it is there.

@@ -19,7 +19,7 @@ fn assembled(gathered: Gathered) -> Object {
 impl Object {
     fn may_hold(&self, entry: u64, value_of: Option<KeyHash>) -> bool {
         let probe = Probe { entry, value_of };
-        let Some((_, part)) = self.directory.page_for(&probe) else { return true };
+        let Some(part) = self.directory.page_for(&probe) else { return true };
         let range = part.range();
         let bytes = self.bytes.slice(range.start as usize..range.end as usize);
         self.directory.may_hold(&probe, &part.check(bytes).unwrap())

@@ -48,6 +48,11 @@ impl Place {
         Self::RootService,
     ];
 
+    /// Whether keys of attributes are here, which are entries themselves.
+    pub fn is_of_attributes(self) -> bool {
+        self <= Self::Instrumentation
+    }
+
     /// The place of attributes of a scope.
     pub fn of_scope(scope: TagScope) -> Self {
         match scope {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use stringendo_block::filters::Directory;
+use stringendo_block::filters::{Directory, Part};
 use uuid::Uuid;
 
 use super::cache::ByteCache;
@@ -19,16 +19,9 @@ pub enum Known {
     Missing,
 }
 
-/// Which of a block's filters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Section {
-    /// Over keys and values.
-    Entries,
-    /// Over trace ids.
-    Ids,
-}
-
-type PartKey = (Uuid, Section, usize);
+/// Of which block, and which: its checksum tells it from one at the same place of an object that
+/// was made again.
+type PartKey = (Uuid, Part);
 
 /// Filters that were read.
 pub struct FilterCache {
@@ -50,9 +43,9 @@ impl FilterCache {
         self.known.borrow_mut().get(block_id)
     }
 
-    /// A part that was read, and checked.
-    pub fn part(&self, block_id: &Uuid, (section, number): (Section, usize)) -> Option<Bytes> {
-        self.parts.borrow_mut().get(&(*block_id, section, number))
+    /// A part that was read, checked, and unpacked.
+    pub fn part(&self, block_id: &Uuid, part: &Part) -> Option<Bytes> {
+        self.parts.borrow_mut().get(&(*block_id, *part))
     }
 
     /// Something has changed: what is known of a block's filters is forgotten.
@@ -74,9 +67,9 @@ impl FilterCache {
         self.known.borrow_mut().insert(block_id, known, ENTRY_BYTES + bytes);
     }
 
-    pub(super) fn keep_part(&self, key: PartKey, part: Bytes) {
+    pub(super) fn keep_part(&self, key: PartKey, bytes: Bytes) {
         const ENTRY_BYTES: usize = 96;
-        let bytes = ENTRY_BYTES + part.len();
-        self.parts.borrow_mut().insert(key, part, bytes);
+        let held = ENTRY_BYTES + bytes.len();
+        self.parts.borrow_mut().insert(key, bytes, held);
     }
 }

@@ -7,6 +7,7 @@
 use stringendo_block::filters::directory::Probe;
 use stringendo_block::filters::{KeyHash, Place};
 use stringendo_block::id_filter;
+use stringendo_block::tags::TagValues;
 use stringendo_proto::TraceId;
 use stringendo_traceql::ast::Static;
 use stringendo_traceql::{
@@ -20,12 +21,23 @@ use crate::metrics::families as family;
 use crate::shard::Shard;
 
 /// Something that a block may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Ask {
     /// A key or a value.
     Entry(Probe),
     /// A trace, by the entry of its id.
     Id(u64),
+    /// Some value that passes a test.
+    Value(Box<ValueAsk>),
+}
+
+/// A question to the lists of values: for tests that more values pass than could be asked for.
+#[derive(Clone, Debug)]
+struct ValueAsk {
+    place: Place,
+    /// Empty for intrinsics.
+    key: Vec<u8>,
+    predicate: Predicate,
 }
 
 /// What a block must hold.
@@ -86,12 +98,36 @@ async fn denies_all(filters: &BlockFilters<'_>, asks: &[Ask], reads: &mut Reads)
         let may_hold = match ask {
             Ask::Entry(probe) => filters.may_hold(probe, reads).await,
             Ask::Id(entry) => filters.may_hold_id(*entry, reads).await.unwrap_or(true),
+            Ask::Value(ask) => ask.may_be_in(filters, reads).await,
         };
         if may_hold {
             return false;
         }
     }
     true
+}
+
+impl ValueAsk {
+    async fn may_be_in(&self, filters: &BlockFilters<'_>, reads: &mut Reads) -> bool {
+        let Self { place, key, predicate } = self;
+        if place.is_of_attributes() {
+            let present = Probe { entry: KeyHash::of(*place, key).present(), value_of: None };
+            if !filters.may_hold(&present, reads).await {
+                return false;
+            }
+        }
+        let listed = filters.values_at(*place, key, reads).await;
+        listed.is_none_or(|values| some_passes(predicate, &values))
+    }
+}
+
+/// Whether one of the values passes. Of an array that passes, an element does.
+fn some_passes(predicate: &Predicate, values: &TagValues) -> bool {
+    let passes = |value| predicate.accepts(value);
+    values.ints.iter().any(|value| passes(ValueRef::Int(*value)))
+        || values.floats.iter().any(|value| passes(ValueRef::Float(*value)))
+        || values.bools.iter().any(|value| passes(ValueRef::Bool(*value)))
+        || values.strings.iter().any(|text| passes(ValueRef::Str(text)))
 }
 
 /// Where a value that passes the predicate must be found; nothing if it may be anywhere.
@@ -101,22 +137,40 @@ fn asks(predicate: &Predicate, field: &Field) -> Vec<Ask> {
         return Vec::new();
     }
     let is_equal = predicate.op() == PredicateOp::Equal;
-    let literal = predicate.literal();
     match field {
         Field::Attribute { scope, name } => {
-            let value = literal_entry(literal).filter(|_| is_equal);
-            let ask = |place: &Place| ask(KeyHash::of(*place, name.as_bytes()), value.as_deref());
+            let ask = |place: &Place| {
+                let key = KeyHash::of(*place, name.as_bytes());
+                let present = Ask::Entry(Probe { entry: key.present(), value_of: None });
+                ask_value(*place, name.as_bytes(), predicate).unwrap_or(present)
+            };
             places(*scope).iter().map(ask).collect()
         }
         Field::Intrinsic(Intrinsic::TraceId) if is_equal => {
-            id_entry(literal).map(Ask::Id).into_iter().collect()
+            id_entry(predicate.literal()).map(Ask::Id).into_iter().collect()
         }
         Field::Intrinsic(intrinsic) => {
-            let text = matches!(literal, Static::Str(_)) && is_equal;
-            let value = literal_entry(literal).filter(|_| text);
-            let key = intrinsic_place(*intrinsic).map(|place| KeyHash::of(place, &[]));
-            let asked = key.zip(value).map(|(key, value)| ask(key, Some(&*value)));
-            asked.into_iter().collect()
+            let is_text = matches!(predicate.literal(), Static::Str(_));
+            let place = intrinsic_place(*intrinsic).filter(|_| is_text);
+            place.and_then(|place| ask_value(place, &[], predicate)).into_iter().collect()
+        }
+    }
+}
+
+/// Which value must be at a place; `None` if that need not be asked.
+fn ask_value(place: Place, key: &[u8], predicate: &Predicate) -> Option<Ask> {
+    use PredicateOp as Op;
+    match predicate.op() {
+        Op::Equal => {
+            let (value, key) = (literal_entry(predicate.literal())?, KeyHash::of(place, key));
+            Some(Ask::Entry(Probe { entry: value(key), value_of: Some(key) }))
+        }
+        // Few blocks have the key and nothing that passes.
+        Op::NotEqual | Op::NotMatches | Op::Exists | Op::Absent => None,
+        _ if predicate.accepts(ValueRef::Unsupported) => None,
+        _ => {
+            let (key, predicate) = (key.to_vec(), predicate.clone());
+            Some(Ask::Value(Box::new(ValueAsk { place, key, predicate })))
         }
     }
 }
@@ -153,14 +207,6 @@ fn literal_entry(literal: &Static) -> Option<Entry<'_>> {
         Static::Bool(value) => Some(Box::new(move |key| key.bool(*value))),
         _ => None,
     }
-}
-
-/// The value if there is one, else the key alone.
-fn ask(key: KeyHash, value: Option<&dyn Fn(KeyHash) -> u64>) -> Ask {
-    Ask::Entry(match value {
-        Some(value) => Probe { entry: value(key), value_of: Some(key) },
-        None => Probe { entry: key.present(), value_of: None },
-    })
 }
 
 /// The id that hexadecimal digits without leading zeros stand for, if they can be one.

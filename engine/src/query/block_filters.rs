@@ -19,7 +19,7 @@ use stringendo_proto::TraceId;
 use crate::backend::object;
 use crate::block_list::BlockEntry;
 use crate::block_store::Reads;
-use crate::block_store::filters::{Known, Section};
+use crate::block_store::filters::Known;
 use crate::metrics::families as family;
 use crate::shard::Shard;
 
@@ -64,15 +64,15 @@ impl<'a> BlockFilters<'a> {
 
     /// Whether the block may hold it; `false` is certain.
     pub async fn may_hold(&self, probe: &Probe, reads: &mut Reads) -> bool {
-        let Some((number, part)) = self.directory.page_for(probe) else { return true };
-        let page = self.part((Section::Entries, number), part, reads).await;
+        let Some(part) = self.directory.page_for(probe) else { return true };
+        let page = self.part(part, reads).await;
         page.is_none_or(|page| self.directory.may_hold(probe, &page))
     }
 
     /// Whether the block may hold the trace, by the entry of its id; `None` if nothing is known.
     pub async fn may_hold_id(&self, entry: u64, reads: &mut Reads) -> Option<bool> {
-        let (number, part) = self.directory.ids_shard_for(entry)?;
-        let bytes = self.part((Section::Ids, number), part, reads).await?;
+        let part = self.directory.ids_shard_for(entry)?;
+        let bytes = self.part(part, reads).await?;
         let shard = self.usable(FuseShard::decode(&bytes).map_err(Unread::from))?;
         Some(shard.may_hold(entry))
     }
@@ -92,18 +92,44 @@ impl<'a> BlockFilters<'a> {
     /// The values of a field, if they are listed.
     pub async fn values(&self, field: &TagField, reads: &mut Reads) -> Option<TagValues> {
         let (place, key) = Place::of_field(field)?;
-        let raw = self.unpack(&self.directory.chunk_of(place, key)?.packed, reads).await?;
+        self.values_at(place, key, reads).await
+    }
+
+    /// The values of a key, if they are listed.
+    pub async fn values_at(
+        &self,
+        place: Place,
+        key: &[u8],
+        reads: &mut Reads,
+    ) -> Option<TagValues> {
+        let chunk = self.directory.chunk_of(place, key)?;
+        let raw = self.chunk(&chunk.packed, reads).await?;
         self.usable(listing::read_values(&raw, place, key).map_err(Unread::from)).flatten()
     }
 
-    async fn part(&self, key: (Section, usize), part: Part, reads: &mut Reads) -> Option<Bytes> {
+    /// An unpacked chunk of values. They are kept unless they are large, which is when one key has
+    /// very many.
+    async fn chunk(&self, packed: &Packed, reads: &mut Reads) -> Option<Bytes> {
+        const KEPT_BYTES_MAX: u64 = 256 << 10;
         let (store, id) = (&self.shard.store, &self.block.meta.block_id);
-        if let Some(bytes) = store.filters.part(id, key) {
+        if let Some(raw) = store.filters.part(id, &packed.part) {
+            return Some(raw);
+        }
+        let raw = Bytes::from(self.unpack(packed, reads).await?);
+        if packed.raw_bytes() <= KEPT_BYTES_MAX {
+            store.keep_filter_part(id, packed.part, raw.clone());
+        }
+        Some(raw)
+    }
+
+    async fn part(&self, part: Part, reads: &mut Reads) -> Option<Bytes> {
+        let (store, id) = (&self.shard.store, &self.block.meta.block_id);
+        if let Some(bytes) = store.filters.part(id, &part) {
             return Some(bytes);
         }
         let bytes = self.usable(self.read(part.range(), 0, reads).await)?;
         let bytes = self.usable(part.check(bytes).map_err(Unread::from))?;
-        store.keep_filter_part(id, key, bytes.clone());
+        store.keep_filter_part(id, part, bytes.clone());
         Some(bytes)
     }
 
