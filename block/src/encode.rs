@@ -10,7 +10,7 @@
 
 mod any;
 mod attributes;
-mod column;
+pub(crate) mod column;
 mod columns;
 mod compress;
 mod dedicated;
@@ -18,7 +18,7 @@ mod delta;
 pub(crate) mod dictionary;
 mod file;
 mod guesses;
-mod levels;
+pub(crate) mod levels;
 mod note_pairs;
 mod notes;
 mod numbers;
@@ -26,9 +26,10 @@ mod prepared;
 mod resource;
 pub(crate) mod rle;
 mod span;
+pub(crate) mod splice;
 mod thrift;
 mod trace;
-mod values;
+pub(crate) mod values;
 
 use bytes::Bytes;
 use stringendo_proto::TraceId;
@@ -155,6 +156,7 @@ pub struct BlockEncoder {
     last_ids: Vec<TraceId>,
     row_group_rows: u64,
     row_group_estimate: u64,
+    row_group_memory_max: usize,
     page_read_bytes: u64,
     /// Memory held when the last page was written.
     memory_at_page: usize,
@@ -188,6 +190,7 @@ impl BlockEncoder {
             last_ids: Vec::new(),
             row_group_rows: 0,
             row_group_estimate: 0,
+            row_group_memory_max: ROW_GROUP_MEMORY_MAX,
             page_read_bytes: 0,
             memory_at_page: 0,
             writing: None,
@@ -241,8 +244,8 @@ impl BlockEncoder {
 
     fn begin_writing_if_due(&mut self) {
         let held = self.memory_at_page.saturating_sub(self.file.memory_bytes());
-        let is_group_full =
-            self.row_group_estimate > self.options.row_group_bytes || held > ROW_GROUP_MEMORY_MAX;
+        let is_group_full = self.row_group_estimate > self.options.row_group_bytes
+            || held > self.row_group_memory_max;
         let is_page_full =
             self.columns.spans >= PAGE_SPANS_MAX || self.page_read_bytes >= PAGE_READ_BYTES_MAX;
         if is_group_full || is_page_full {
@@ -296,7 +299,8 @@ impl BlockEncoder {
             let Some(chunk) = column.close_step(&mut self.scratch)? else {
                 return Ok(Some(Stage::Close(at)));
             };
-            self.file.append(chunk);
+            let leaf = column.leaf();
+            self.file.append(chunk, &self.columns.schema.leaves[leaf]);
             return Ok(Some(Stage::Close(at + 1)));
         }
         self.shredder.begin_row_group();
@@ -360,7 +364,7 @@ impl BlockEncoder {
 
     fn into_block(self, filters: Bytes) -> FinishedBlock {
         let row_groups = self.file.row_groups() as u32;
-        let (data, footer_size) =
+        let (data, size, footer_size) =
             self.file.finish(&self.columns.schema, &format!("{CREATED_BY}{VERSION}"));
         let blooms = self.bloom.finish();
         let time = |nanos| match self.traces {
@@ -374,7 +378,7 @@ impl BlockEncoder {
             start_time: time(self.total.start),
             end_time: time(self.total.end),
             total_objects: self.traces,
-            size: data.len() as u64,
+            size,
             compaction_level: 0,
             index_page_size: 0,
             total_records: row_groups,
@@ -420,6 +424,23 @@ pub struct Finishing {
 }
 
 impl Finishing {
+    /// Spans of the block so far.
+    pub(crate) fn spans(&self) -> u64 {
+        self.encoder.as_ref().map_or(0, BlockEncoder::spans)
+    }
+
+    /// Takes what was written of the file since the last time, if it is so much.
+    pub(crate) fn take_made(&mut self, bytes_min: usize) -> Option<Bytes> {
+        let encoder = self.encoder.as_mut().filter(|encoder| encoder.untaken() >= bytes_min)?;
+        Some(encoder.take())
+    }
+
+    /// Bytes of memory held, about.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let encoder = self.encoder.as_ref().map_or(0, BlockEncoder::memory_bytes);
+        encoder + self.assembly.as_ref().map_or(0, Assembly::memory_bytes)
+    }
+
     /// Does some work; `Some` when all is done.
     ///
     /// # Errors

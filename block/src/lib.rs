@@ -4,6 +4,7 @@
 //! bytes, straight into columns; [`encode::FinishedBlock`] holds every object of the block.
 //! Reading: [`read::BlockReader`] is made from `meta.json` and the footer, says which byte ranges
 //! it needs, and decodes what was fetched.
+//! Merging: [`merge::Merge`] reads several blocks from end to end and writes one.
 //!
 //! This crate does no I/O, knows no runtime and no query text.
 
@@ -13,6 +14,7 @@ pub mod encode;
 pub mod filters;
 pub mod id_filter;
 pub mod index;
+pub mod merge;
 pub mod meta;
 mod murmur;
 pub mod nested_set;

@@ -31,6 +31,7 @@ pub(crate) mod parts;
 mod ranges;
 mod rle;
 mod rows;
+pub(crate) mod sequence;
 mod some_values;
 pub(crate) mod stream;
 mod thrift;

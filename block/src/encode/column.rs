@@ -3,12 +3,14 @@
 //! From: shredding, which pushes values. To: [`super::file`], which takes closed chunks.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use super::EncodeError;
 use super::compress::{Frames, LEVEL_OF_VALUES, put_stored};
 use super::levels::{List, Lists, PageLevels, Placement};
 use super::thrift::Struct;
-use super::values::{Bounds, Encoded, Values};
+use super::values::{Bounds, CodeMap, Encoded, Values};
+use crate::read::values::Values as Decoded;
 use crate::schema::{Leaf, LeafCompression, LeafEncoding, LeafType};
 
 /// Parquet's numbers of encodings and page types.
@@ -177,7 +179,7 @@ impl<V: Values> Column<V> {
 }
 
 /// A column without regard to its type.
-pub trait AnyColumn {
+pub(crate) trait AnyColumn {
     /// Number of the leaf.
     fn leaf(&self) -> usize;
     /// Writes the gathered values as a page, and forgets them.
@@ -194,6 +196,16 @@ pub trait AnyColumn {
     fn written_bytes(&self) -> usize;
     /// Bytes of memory held.
     fn memory_bytes(&self) -> usize;
+    /// The list that it lies in.
+    fn list(&self) -> List;
+    /// Whether it has one value per element of the list.
+    fn is_required(&self) -> bool;
+    /// Values on the page under way.
+    fn len(&self) -> usize;
+    /// See [`Values::append`].
+    fn append(&mut self, from: &Decoded, range: Range<usize>, codes: &mut CodeMap) -> bool;
+    /// Places values that were appended: each belongs to the element so many behind the one given.
+    fn place_behind(&mut self, elements: &[u32], shift: u32);
 }
 
 impl<V: Values> AnyColumn for Column<V> {
@@ -241,6 +253,26 @@ impl<V: Values> AnyColumn for Column<V> {
         };
         let pages = self.chunk.pages.capacity() * size_of::<PageEntry>();
         self.values.memory_bytes() + elements * 4 + self.chunk.data.capacity() + pages
+    }
+
+    fn list(&self) -> List {
+        self.list
+    }
+
+    fn is_required(&self) -> bool {
+        matches!(self.placement, Placement::Required)
+    }
+
+    fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    fn append(&mut self, from: &Decoded, range: Range<usize>, codes: &mut CodeMap) -> bool {
+        self.values.append(from, range, codes)
+    }
+
+    fn place_behind(&mut self, elements: &[u32], shift: u32) {
+        self.place_all(elements.iter().map(|element| element.wrapping_add(shift)));
     }
 }
 

@@ -22,8 +22,16 @@ const CHUNK_BOUND_BYTES: usize = 1024;
 
 /// A file that grows by row groups.
 pub struct File {
+    /// What was written and not taken.
     out: Vec<u8>,
+    /// Bytes that were taken.
+    taken: u64,
+    /// Whether what is written is soon taken.
+    is_streamed: bool,
     row_groups: Vec<RowGroup>,
+    /// Column indexes and offset indexes of all chunks, which come before the footer.
+    column_indexes: Vec<u8>,
+    offset_indexes: Vec<u8>,
 }
 
 struct RowGroup {
@@ -34,46 +42,93 @@ struct RowGroup {
 
 /// A chunk that has been written, without its pages.
 struct ColumnMeta {
-    chunk: Chunk,
     /// Where the chunk begins.
     offset: u64,
     /// Where its data pages begin.
     data_offset: u64,
     /// Compressed bytes of the whole chunk.
     bytes: u64,
-    /// Position and length of the page indexes, once written.
-    column_index: (u64, u64),
-    offset_index: (u64, u64),
+    entries: u64,
+    nulls: u64,
+    uncompressed_bytes: u64,
+    bounds: Option<Bounds>,
+    /// Data pages that are encoded as planned, and PLAIN.
+    pages: [i32; 2],
+    /// Lengths of the page indexes.
+    column_index_bytes: u64,
+    offset_index_bytes: u64,
 }
 
 impl File {
     /// A file without row groups.
     pub fn new() -> Self {
-        Self { out: MAGIC.to_vec(), row_groups: Vec::new() }
+        Self {
+            out: MAGIC.to_vec(),
+            taken: 0,
+            is_streamed: false,
+            row_groups: Vec::new(),
+            column_indexes: Vec::new(),
+            offset_indexes: Vec::new(),
+        }
+    }
+
+    /// The same, which will be taken piece by piece.
+    pub fn streamed() -> Self {
+        Self { is_streamed: true, ..Self::new() }
     }
 
     /// Begins a row group of so many rows, whose pages take so many bytes.
     pub fn begin_row_group(&mut self, rows: u64, page_bytes: usize) {
-        // Dictionaries and indexes come on top.
-        self.out.reserve(page_bytes / 8 * 9);
-        let offset = self.out.len() as u64;
+        if !self.is_streamed {
+            // Dictionaries and indexes come on top.
+            self.out.reserve(page_bytes / 8 * 9);
+        }
+        let offset = self.len();
         self.row_groups.push(RowGroup { columns: Vec::new(), rows, offset });
     }
 
-    /// Adds the next column's chunk to the row group that was begun last.
-    pub fn append(&mut self, mut chunk: Chunk) {
-        let offset = self.out.len() as u64;
+    /// Adds the chunk of `leaf`, which is the next one of the row group that was begun last.
+    pub fn append(&mut self, mut chunk: Chunk, leaf: &Leaf) {
+        let offset = self.len();
         self.out.append(&mut chunk.dictionary);
-        let data_offset = self.out.len() as u64;
+        let data_offset = self.len();
         self.out.append(&mut chunk.data);
-        chunk.data = Vec::new();
-        chunk.dictionary = Vec::new();
-        let bytes = self.out.len() as u64 - offset;
-        let (column_index, offset_index) = ((0, 0), (0, 0));
-        let meta = ColumnMeta { chunk, offset, data_offset, bytes, column_index, offset_index };
+        let before = (self.column_indexes.len(), self.offset_indexes.len());
+        put_column_index(&mut self.column_indexes, &chunk, leaf);
+        put_offset_index(&mut self.offset_indexes, &chunk, data_offset);
+        let pages_of = |encoded| chunk.pages.iter().filter(|page| page.encoded == encoded).count();
+        let meta = ColumnMeta {
+            offset,
+            data_offset,
+            bytes: self.len() - offset,
+            entries: chunk.entries,
+            nulls: chunk.pages.iter().map(|page| page.nulls).sum(),
+            uncompressed_bytes: chunk.uncompressed_bytes,
+            bounds: chunk_bounds(&chunk, leaf.kind),
+            pages: [Encoded::AsPlanned, Encoded::Plain].map(|encoded| pages_of(encoded) as i32),
+            column_index_bytes: (self.column_indexes.len() - before.0) as u64,
+            offset_index_bytes: (self.offset_indexes.len() - before.1) as u64,
+        };
         if let Some(row_group) = self.row_groups.last_mut() {
             row_group.columns.push(meta);
         }
+    }
+
+    /// Takes what was written since the last time.
+    pub fn take(&mut self) -> Vec<u8> {
+        let out = std::mem::take(&mut self.out);
+        self.taken += out.len() as u64;
+        out
+    }
+
+    /// Bytes that could be taken.
+    pub fn untaken(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Bytes written so far, taken or not.
+    fn len(&self) -> u64 {
+        self.taken + self.out.len() as u64
     }
 
     /// Row groups begun.
@@ -83,23 +138,31 @@ impl File {
 
     /// Bytes of memory held.
     pub fn memory_bytes(&self) -> usize {
-        self.out.capacity()
+        let columns: usize = self.row_groups.iter().map(|group| group.columns.capacity()).sum();
+        let indexes = self.column_indexes.capacity() + self.offset_indexes.capacity();
+        self.out.capacity() + indexes + columns * size_of::<ColumnMeta>()
     }
 
-    /// Writes indexes and footer: the file, and the footer's length without the last 8 bytes.
-    pub fn finish(mut self, schema: &Schema, created_by: &str) -> (Vec<u8>, u32) {
-        self.write_indexes(schema);
+    /// Writes indexes and footer: what was not taken yet, the bytes of the whole file, and of them
+    /// the footer's without the last 8.
+    pub fn finish(mut self, schema: &Schema, created_by: &str) -> (Vec<u8>, u64, u32) {
+        let mut places = IndexPlaces { column: self.len(), offset: 0 };
+        self.out.append(&mut self.column_indexes);
+        places.offset = self.len();
+        self.out.append(&mut self.offset_indexes);
         let start = self.out.len();
         let mut elements = Vec::new();
         flatten(&schema.root, &mut schema.leaves.iter(), &mut elements);
-        let row_groups: Vec<_> = self.row_groups.iter().enumerate().collect();
+        let row_groups = self.row_groups.iter().enumerate();
+        let row_groups: Vec<_> =
+            row_groups.map(|(number, group)| (number, group, places.of_next(group))).collect();
         let rows: u64 = self.row_groups.iter().map(|row_group| row_group.rows).sum();
         Struct::write(&mut self.out, |file| {
             file.i32(1, 2);
             file.list(2, &elements, put_element);
             file.i64(3, rows as i64);
-            file.list(4, &row_groups, |out, (ordinal, row_group)| {
-                put_row_group(out, *ordinal, row_group, schema);
+            file.list(4, &row_groups, |out, (ordinal, row_group, places)| {
+                put_row_group(out, *ordinal, row_group, schema, *places);
             });
             file.bytes(6, created_by.as_bytes());
             file.list(7, &schema.leaves, |order, _| order.inner(1, |_| {}));
@@ -107,26 +170,16 @@ impl File {
         let footer = (self.out.len() - start) as u32;
         self.out.extend_from_slice(&footer.to_le_bytes());
         self.out.extend_from_slice(MAGIC);
-        (self.out, footer)
+        let size = self.len();
+        (self.out, size, footer)
     }
+}
 
-    fn write_indexes(&mut self, schema: &Schema) {
-        let out = &mut self.out;
-        for row_group in &mut self.row_groups {
-            for (column, leaf) in row_group.columns.iter_mut().zip(&schema.leaves) {
-                let start = out.len();
-                put_column_index(out, &column.chunk, leaf);
-                column.column_index = (start as u64, (out.len() - start) as u64);
-            }
-        }
-        for row_group in &mut self.row_groups {
-            for column in &mut row_group.columns {
-                let start = out.len();
-                put_offset_index(out, column);
-                column.offset_index = (start as u64, (out.len() - start) as u64);
-            }
-        }
-    }
+/// Where page indexes are.
+#[derive(Clone, Copy)]
+struct IndexPlaces {
+    column: u64,
+    offset: u64,
 }
 
 /// A blob's pages have empty bounds, as Tempo writes them: not an order to search by.
@@ -142,10 +195,10 @@ fn put_column_index(out: &mut Vec<u8>, chunk: &Chunk, leaf: &Leaf) {
     });
 }
 
-fn put_offset_index(out: &mut Vec<u8>, column: &ColumnMeta) {
+fn put_offset_index(out: &mut Vec<u8>, chunk: &Chunk, data_offset: u64) {
     Struct::write(out, |index| {
-        index.list(1, &column.chunk.pages, |location, page| {
-            location.i64(1, (column.data_offset + page.offset) as i64);
+        index.list(1, &chunk.pages, |location, page| {
+            location.i64(1, (data_offset + page.offset) as i64);
             location.i32(2, page.bytes as i32);
             location.i64(3, page.first_row as i64);
         });
@@ -190,11 +243,18 @@ fn boundary_order(chunk: &Chunk, kind: LeafType) -> i32 {
     }
 }
 
-fn put_row_group(out: &mut Struct<'_>, ordinal: usize, row_group: &RowGroup, schema: &Schema) {
-    let columns: Vec<_> = row_group.columns.iter().zip(&schema.leaves).collect();
-    let uncompressed: u64 = columns.iter().map(|(meta, _)| meta.chunk.uncompressed_bytes).sum();
-    let compressed: u64 = columns.iter().map(|(meta, _)| meta.bytes).sum();
-    out.list(1, &columns, |out, (meta, leaf)| put_chunk(out, meta, leaf));
+fn put_row_group(
+    out: &mut Struct<'_>,
+    ordinal: usize,
+    row_group: &RowGroup,
+    schema: &Schema,
+    mut places: IndexPlaces,
+) {
+    let columns = || row_group.columns.iter().zip(&schema.leaves);
+    let uncompressed: u64 = columns().map(|(meta, _)| meta.uncompressed_bytes).sum();
+    let compressed: u64 = columns().map(|(meta, _)| meta.bytes).sum();
+    let columns: Vec<_> = columns().map(|column| (column, places.behind(column.0))).collect();
+    out.list(1, &columns, |out, ((meta, leaf), places)| put_chunk(out, meta, leaf, places));
     out.i64(2, uncompressed as i64);
     out.i64(3, row_group.rows as i64);
     out.i64(5, row_group.offset as i64);
@@ -202,13 +262,30 @@ fn put_row_group(out: &mut Struct<'_>, ordinal: usize, row_group: &RowGroup, sch
     out.i16(7, i16::try_from(ordinal).unwrap_or(i16::MAX));
 }
 
-fn put_chunk(out: &mut Struct<'_>, meta: &ColumnMeta, leaf: &Leaf) {
+impl IndexPlaces {
+    /// The place of this row group's; the next group's are behind.
+    fn of_next(&mut self, row_group: &RowGroup) -> Self {
+        let place = *self;
+        row_group.columns.iter().for_each(|column| _ = self.behind(column));
+        place
+    }
+
+    /// The place of this chunk's; the next chunk's are behind.
+    fn behind(&mut self, meta: &ColumnMeta) -> Self {
+        let place = *self;
+        self.column += meta.column_index_bytes;
+        self.offset += meta.offset_index_bytes;
+        place
+    }
+}
+
+fn put_chunk(out: &mut Struct<'_>, meta: &ColumnMeta, leaf: &Leaf, places: &IndexPlaces) {
     out.i64(2, meta.offset as i64);
     out.inner(3, |out| put_column_meta(out, meta, leaf));
-    out.i64(4, meta.offset_index.0 as i64);
-    out.i32(5, meta.offset_index.1 as i32);
-    out.i64(6, meta.column_index.0 as i64);
-    out.i32(7, meta.column_index.1 as i32);
+    out.i64(4, places.offset as i64);
+    out.i32(5, meta.offset_index_bytes as i32);
+    out.i64(6, places.column as i64);
+    out.i32(7, meta.column_index_bytes as i32);
 }
 
 fn put_column_meta(out: &mut Struct<'_>, meta: &ColumnMeta, leaf: &Leaf) {
@@ -220,22 +297,27 @@ fn put_column_meta(out: &mut Struct<'_>, meta: &ColumnMeta, leaf: &Leaf) {
     let path: Vec<_> = leaf.path.split('.').map(str::as_bytes).collect();
     out.byte_lists(3, path.into_iter());
     out.i32(4, codec(leaf.compression));
-    out.i64(5, meta.chunk.entries as i64);
-    out.i64(6, meta.chunk.uncompressed_bytes as i64);
+    out.i64(5, meta.entries as i64);
+    out.i64(6, meta.uncompressed_bytes as i64);
     out.i64(7, meta.bytes as i64);
     out.i64(9, meta.data_offset as i64);
     if has_dictionary {
         out.i64(11, meta.offset as i64);
     }
-    out.inner(12, |out| put_statistics(out, &meta.chunk, leaf.kind));
+    out.inner(12, |out| {
+        out.i64(3, meta.nulls as i64);
+        if let Some(Bounds { min, max }) = &meta.bounds {
+            out.bytes(5, max);
+            out.bytes(6, min);
+        }
+    });
     let mut stats = Vec::with_capacity(3);
     if has_dictionary {
         stats.push((code::DICTIONARY_PAGE, code::PLAIN, 1));
     }
-    for encoded in [Encoded::AsPlanned, Encoded::Plain] {
-        let pages = meta.chunk.pages.iter().filter(|page| page.encoded == encoded).count();
+    for (encoded, pages) in [Encoded::AsPlanned, Encoded::Plain].into_iter().zip(meta.pages) {
         if pages > 0 {
-            stats.push((code::DATA_PAGE, page_encoding(leaf, encoded), pages as i32));
+            stats.push((code::DATA_PAGE, page_encoding(leaf, encoded), pages));
         }
     }
     out.list(13, &stats, |out, &(page_type, encoding, count)| {
@@ -245,17 +327,13 @@ fn put_column_meta(out: &mut Struct<'_>, meta: &ColumnMeta, leaf: &Leaf) {
     });
 }
 
-fn put_statistics(out: &mut Struct<'_>, chunk: &Chunk, kind: LeafType) {
-    out.i64(3, chunk.pages.iter().map(|page| page.nulls).sum::<u64>() as i64);
+/// Bounds of a whole chunk, unless they are long.
+fn chunk_bounds(chunk: &Chunk, kind: LeafType) -> Option<Bounds> {
     let bounds = || chunk.pages.iter().filter_map(|page| page.bounds.as_ref());
-    let min = bounds().map(|bounds| &bounds.min).min_by(|a, b| compare(kind, a, b));
-    let max = bounds().map(|bounds| &bounds.max).max_by(|a, b| compare(kind, a, b));
-    if let (Some(min), Some(max)) = (min, max)
-        && min.len().max(max.len()) <= CHUNK_BOUND_BYTES
-    {
-        out.bytes(5, max);
-        out.bytes(6, min);
-    }
+    let min = bounds().map(|bounds| &bounds.min).min_by(|a, b| compare(kind, a, b))?;
+    let max = bounds().map(|bounds| &bounds.max).max_by(|a, b| compare(kind, a, b))?;
+    let is_short = min.len().max(max.len()) <= CHUNK_BOUND_BYTES;
+    is_short.then(|| Bounds { min: min.clone(), max: max.clone() })
 }
 
 /// A node of the schema in the footer's flat form.

@@ -65,6 +65,28 @@ pub struct Levels {
     entries: Vec<u32>,
 }
 
+impl List {
+    /// All but the rows, parents first.
+    pub const NESTED: [Self; TREE.len()] = {
+        let (mut all, mut at) = ([Self::Rows; TREE.len()], 0);
+        while at < TREE.len() {
+            all[at] = TREE[at].0;
+            at += 1;
+        }
+        all
+    };
+
+    /// What it is a list in.
+    pub fn parent(self) -> Self {
+        TREE.iter().find(|(list, ..)| *list == self).map_or(Self::Rows, |(_, parent, _)| *parent)
+    }
+
+    /// Level of its elements.
+    pub fn level(self) -> u8 {
+        TREE.iter().find(|(list, ..)| *list == self).map_or(0, |(.., level)| *level)
+    }
+}
+
 impl Levels {
     fn clear(&mut self, max: u8) {
         self.rep.clear();
@@ -205,6 +227,11 @@ impl Lists {
     #[inline]
     pub fn push(&mut self, list: List, count: u32) {
         self.counts[list as usize].push(count);
+    }
+
+    /// The next parents have so many elements each in `list`.
+    pub fn extend(&mut self, list: List, counts: &[u32]) {
+        self.counts[list as usize].extend_from_slice(counts);
     }
 
     /// Computes all levels of the page.

@@ -7,11 +7,14 @@
 //! Codes are looked up page by page, not number by number: such look-ups wait for memory, and one
 //! after the other they wait together.
 
+use std::ops::Range;
+
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::rle;
-use super::values::{Bounds, Encoded, Values};
+use super::values::{Bounds, CodeMap, Encoded, Values};
+use crate::read::values::Values as Decoded;
 
 /// So many values are coded before it is asked whether that pays: about what four pages of spans
 /// hold at the least.
@@ -142,6 +145,19 @@ impl Values for NumberValues {
 
     fn len(&self) -> usize {
         self.numbers.len()
+    }
+
+    fn append(&mut self, from: &Decoded, range: Range<usize>, _codes: &mut CodeMap) -> bool {
+        match from {
+            Decoded::Int(values) if !self.is_double => {
+                self.numbers.extend(values[range].iter().map(|value| *value as u64));
+            }
+            Decoded::Float(values) if self.is_double => {
+                self.numbers.extend(values[range].iter().map(|value| value.to_bits()));
+            }
+            _ => return false,
+        }
+        true
     }
 
     fn encode(&self, out: &mut Vec<u8>) -> Encoded {

@@ -1,8 +1,11 @@
 //! A column's values of one page, by type and encoding.
 
+use std::ops::Range;
+
 use super::delta;
 use super::dictionary::Dictionary;
 use super::rle;
+use crate::read::values::{ByteValues, Values as Decoded};
 use crate::schema::{LeafEncoding, LeafType};
 
 /// Smallest and greatest value of a page, as statistics hold them (PLAIN without lengths).
@@ -47,12 +50,34 @@ impl Bounds {
     }
 }
 
+/// What the codes of another block's dictionary became, as far as they came.
+#[derive(Debug, Default)]
+pub struct CodeMap(Vec<u32>);
+
+impl CodeMap {
+    /// A code that did not come yet.
+    const NONE: u32 = u32::MAX;
+
+    /// None came yet.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Bytes of memory held.
+    pub fn memory_bytes(&self) -> usize {
+        self.0.capacity() * 4
+    }
+}
+
 /// The values of one page of a column.
-pub trait Values {
+pub(crate) trait Values {
     /// How many.
     fn len(&self) -> usize;
     /// The page is complete: to be called before its codes are looked at or encoded.
     fn settle(&mut self) {}
+    /// Adds decoded values of another block; `codes` says what became of the codes of their
+    /// dictionary. False if they are of another type.
+    fn append(&mut self, from: &Decoded, range: Range<usize>, codes: &mut CodeMap) -> bool;
     /// Appends the page's value section.
     fn encode(&self, out: &mut Vec<u8>) -> Encoded;
     /// Smallest and greatest, or what bounds them; `None` without values, or where they have no
@@ -102,9 +127,37 @@ impl DictValues {
     }
 }
 
+impl DictValues {
+    /// Adds codes of another dictionary.
+    fn append_codes(&mut self, codes: &[u32], of: &ByteValues, map: &mut CodeMap) {
+        if map.0.len() < of.len() {
+            map.0.resize(of.len(), CodeMap::NONE);
+        }
+        let (dictionary, map) = (&mut self.dictionary, map.0.as_mut_slice());
+        self.codes.extend(codes.iter().map(|code| {
+            let known = &mut map[*code as usize];
+            if *known == CodeMap::NONE {
+                *known = dictionary.intern(of.get(*code as usize));
+            }
+            *known
+        }));
+    }
+}
+
 impl Values for DictValues {
     fn len(&self) -> usize {
         self.codes.len()
+    }
+
+    fn append(&mut self, from: &Decoded, range: Range<usize>, codes: &mut CodeMap) -> bool {
+        match from {
+            Decoded::Codes { codes: given, dictionary } => {
+                self.append_codes(&given[range], dictionary, codes);
+            }
+            Decoded::Bytes(strings) => range.for_each(|at| _ = self.push(strings.get(at))),
+            _ => return false,
+        }
+        true
     }
 
     fn encode(&self, out: &mut Vec<u8>) -> Encoded {
@@ -169,6 +222,21 @@ impl BytesValues {
 impl Values for BytesValues {
     fn len(&self) -> usize {
         self.lengths.len()
+    }
+
+    fn append(&mut self, from: &Decoded, range: Range<usize>, _codes: &mut CodeMap) -> bool {
+        match from {
+            Decoded::Bytes(strings) => match strings.in_a_row(range.clone()) {
+                Some((data, spans)) => {
+                    self.data.extend_from_slice(data);
+                    self.lengths.extend(spans.iter().map(|(start, end)| (end - start) as i32));
+                }
+                None => range.for_each(|at| self.push(strings.get(at))),
+            },
+            Decoded::Codes { .. } => range.for_each(|at| self.push(from.byte_slice(at))),
+            _ => return false,
+        }
+        true
     }
 
     fn encode(&self, out: &mut Vec<u8>) -> Encoded {
@@ -262,6 +330,12 @@ macro_rules! int_values {
                 self.values.len()
             }
 
+            fn append(&mut self, from: &Decoded, range: Range<usize>, _: &mut CodeMap) -> bool {
+                let Decoded::Int(values) = from else { return false };
+                self.values.extend(values[range].iter().map(|value| *value as $signed));
+                true
+            }
+
             fn encode(&self, out: &mut Vec<u8>) -> Encoded {
                 if self.plain {
                     out.extend(self.values.iter().flat_map(|value| value.to_le_bytes()));
@@ -306,6 +380,12 @@ pub struct BoolValues(pub Vec<bool>);
 impl Values for BoolValues {
     fn len(&self) -> usize {
         self.0.len()
+    }
+
+    fn append(&mut self, from: &Decoded, range: Range<usize>, _codes: &mut CodeMap) -> bool {
+        let Decoded::Bool(values) = from else { return false };
+        self.0.extend_from_slice(&values[range]);
+        true
     }
 
     fn encode(&self, out: &mut Vec<u8>) -> Encoded {

@@ -73,14 +73,14 @@ impl<'a> RowCursors<'a> {
     /// Cursors at the beginning of `row`, to which all streams were moved.
     pub(crate) fn new(
         leaves: usize,
-        streams: &'a [(Column, ColumnStream)],
+        streams: impl Iterator<Item = (Column, &'a ColumnStream)>,
         row: u64,
     ) -> Result<Self, BadRow> {
         let mut cursors: Vec<Option<Cursor<'a>>> = Vec::new();
         cursors.resize_with(leaves, || None);
         for (column, stream) in streams {
             let slice = stream.row(row).ok_or_else(|| bad(stream.name(), "row is missing"))?;
-            cursors[*column] = Some(Cursor {
+            cursors[column] = Some(Cursor {
                 slice,
                 name: stream.name(),
                 max_def: stream.max_def(),

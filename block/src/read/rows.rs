@@ -23,7 +23,7 @@ use super::{
 
 /// What a value that is present may add to the structures of a decoded trace: at most an attribute
 /// with its value.
-const ENTRY_BYTES: usize = size_of::<stringendo_proto::otlp::KeyValue>() / 2;
+pub(super) const ENTRY_BYTES: usize = size_of::<stringendo_proto::otlp::KeyValue>() / 2;
 
 impl BlockReader {
     /// The row of `trace_id` in the probed row group.
@@ -196,7 +196,8 @@ impl RowPass<'_> {
             self.taken_bytes += bytes;
         }
         let (columns, row_group) = (&self.reader.columns, self.row_group);
-        RowCursors::new(self.reader.footer.leaves.len(), &self.streams, row)
+        let streams = self.streams.iter().map(|(column, stream)| (*column, stream));
+        RowCursors::new(self.reader.footer.leaves.len(), streams, row)
             .and_then(|cursors| assemble(columns, (self.content, &self.groups), cursors))
             .map_err(|BadRow(what)| {
                 damaged(format!("data.parquet: row group {row_group}, row {row}: {what}"))

@@ -42,6 +42,11 @@ impl DecodeBudget {
         Self { limit_bytes, used_bytes: 0, peak_bytes: 0, read_bytes: 0, levels, windows }
     }
 
+    /// Bytes that are held.
+    pub(crate) fn used_bytes(&self) -> u64 {
+        self.used_bytes
+    }
+
     /// Bytes that were held at most.
     pub(crate) fn peak_bytes(&self) -> u64 {
         self.peak_bytes
@@ -124,6 +129,14 @@ impl RowSlice<'_> {
         same_place && self.rep.len() == other.rep.len()
             || self.rep == other.rep && self.def == other.def
     }
+}
+
+/// The page that a stream is at.
+#[derive(Clone, Copy)]
+pub(crate) struct PageView<'a> {
+    pub(crate) first_row: u64,
+    pub(crate) levels: &'a Arc<Levels>,
+    pub(crate) values: &'a Values,
 }
 
 /// Whole pages in file order, not all of a chunk.
@@ -226,6 +239,27 @@ impl ColumnStream {
     pub(crate) fn with_dictionary(mut self, dictionary: Option<Arc<Dictionary>>) -> Self {
         self.dictionary = dictionary;
         self
+    }
+
+    /// Has pages follow those given so far; see [`Parts`].
+    pub(crate) fn extend(
+        &mut self,
+        first_row: Option<u64>,
+        bytes: Bytes,
+        rows: impl Iterator<Item = usize>,
+    ) {
+        self.parts.push(first_row, bytes);
+        self.parts.push_rows(rows);
+    }
+
+    /// The current page, all of whose rows are decoded.
+    pub(crate) fn page(&self) -> Option<PageView<'_>> {
+        let page = self.page.as_ref()?;
+        Some(PageView {
+            first_row: self.page_first_row,
+            levels: &page.levels,
+            values: &page.values,
+        })
     }
 
     /// Name of the column, for messages.

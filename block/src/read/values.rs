@@ -5,6 +5,7 @@
 //! positions in the page's bytes, shared, never copied. Input is not trusted: `count` was limited
 //! by the caller, everything else is checked here.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,12 +26,15 @@ pub(crate) enum Physical {
     ByteArray,
 }
 
+/// Start and end of a value.
+type Span = (u32, u32);
+
 /// Strings as positions in shared bytes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ByteValues {
     pub(super) data: Bytes,
-    /// Start and end of each value.
-    pub(super) spans: Vec<(u32, u32)>,
+    /// Of each value.
+    pub(super) spans: Vec<Span>,
 }
 
 impl ByteValues {
@@ -41,6 +45,15 @@ impl ByteValues {
     pub(crate) fn get(&self, at: usize) -> &[u8] {
         let (start, end) = self.spans[at];
         &self.data[start as usize..end as usize]
+    }
+
+    /// Some values' bytes and where each begins and ends, if they lie one right after the other.
+    pub(crate) fn in_a_row(&self, range: Range<usize>) -> Option<(&[u8], &[Span])> {
+        let spans = &self.spans[range];
+        let (first, last) = (spans.first()?, spans.last()?);
+        let bytes: u64 = spans.iter().map(|(start, end)| u64::from(end - start)).sum();
+        let data = self.data.get(first.0 as usize..last.1 as usize)?;
+        (data.len() as u64 == bytes).then_some((data, spans))
     }
 
     pub(crate) fn bytes(&self, at: usize) -> Bytes {

@@ -1,0 +1,129 @@
+//! Rows of other blocks, added to the columns as they are.
+//!
+//! From: [`crate::merge`], which appends decoded values and the counts of lists. To: the same pages
+//! as those of traces that are shredded; both may come in turn.
+
+use bytes::Bytes;
+use stringendo_proto::TraceId;
+
+use super::column::AnyColumn;
+use super::file::File;
+use super::levels::{List, Lists};
+use super::{BlockEncoder, EncodeError};
+
+/// How many elements of each list were appended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Appended {
+    counts: [u64; List::NESTED.len() + 1],
+    /// Bytes of strings that are not in a dictionary, about.
+    pub string_bytes: u64,
+}
+
+impl Appended {
+    /// Adds elements.
+    pub(crate) fn add(&mut self, list: List, count: u64) {
+        self.counts[list as usize] += count;
+    }
+
+    /// Elements of a list.
+    pub(crate) fn of(&self, list: List) -> u64 {
+        self.counts[list as usize]
+    }
+
+    /// Bytes by Tempo's estimate (contract blocks.md §6).
+    fn estimate_bytes(&self) -> u64 {
+        const ESTIMATES: [(List, u64); 9] = [
+            (List::Rows, 23),
+            (List::Resources, 31),
+            (List::ResourceAttributes, 7),
+            (List::Scopes, 6),
+            (List::ScopeAttributes, 7),
+            (List::Spans, 61),
+            (List::SpanAttributes, 7),
+            (List::Events, 14),
+            (List::Links, 29),
+        ];
+        ESTIMATES.iter().map(|(list, bytes)| self.of(*list) * bytes).sum()
+    }
+
+    /// Bytes of the spans as they were sent, about.
+    fn read_bytes(&self) -> u64 {
+        self.of(List::Spans) * 64 + self.of(List::SpanAttributes) * 24 + self.string_bytes
+    }
+}
+
+impl BlockEncoder {
+    /// Has the file taken piece by piece ([`BlockEncoder::take`]), and ends row groups that take so
+    /// much memory.
+    #[must_use]
+    pub(crate) fn streamed(mut self, row_group_memory_max: usize) -> Self {
+        self.file = File::streamed();
+        self.row_group_memory_max = row_group_memory_max.min(super::ROW_GROUP_MEMORY_MAX);
+        self
+    }
+
+    /// Takes what was written of the file since the last time.
+    pub(crate) fn take(&mut self) -> Bytes {
+        self.file.take().into()
+    }
+
+    /// Bytes that could be taken.
+    pub(crate) fn untaken(&self) -> usize {
+        self.file.untaken()
+    }
+
+    /// Row groups that are ended: with each, codes begin anew.
+    pub(crate) fn row_groups(&self) -> usize {
+        self.file.row_groups()
+    }
+
+    /// The tree.
+    pub(crate) fn schema(&self) -> &crate::schema::Schema {
+        &self.columns.schema
+    }
+
+    /// How many spans may be appended before it is asked whether the page or the row group ends.
+    pub(crate) fn spans_wanted(&self) -> u32 {
+        /// What a span of the usual form is by Tempo's estimate.
+        const ESTIMATE_PER_SPAN: u64 = 200;
+        let left = self.options.row_group_bytes.saturating_sub(self.row_group_estimate);
+        let of_page = super::PAGE_SPANS_MAX.saturating_sub(self.columns.spans);
+        u64::from(of_page).min(left / ESTIMATE_PER_SPAN).max(1) as u32
+    }
+
+    /// The columns, one per leaf, and the lists, to append rows to. Nothing may be half written.
+    pub(crate) fn columns(&mut self) -> (Vec<&mut dyn AnyColumn>, &mut Lists) {
+        self.columns.all()
+    }
+
+    /// Counts rows that were appended to all columns.
+    ///
+    /// # Errors
+    /// Ids out of order.
+    pub(crate) fn count_appended(
+        &mut self,
+        ids: &[TraceId],
+        appended: &Appended,
+    ) -> Result<(), EncodeError> {
+        for id in ids {
+            if let Some(last) = self.last_id.filter(|last| last >= id) {
+                return Err(EncodeError::Order { last, next: *id });
+            }
+            self.last_id = Some(*id);
+            self.bloom.add(id);
+            self.notes.gathered.id(id);
+        }
+        let columns = &mut self.columns;
+        columns.lists.rows += ids.len();
+        columns.resources += appended.of(List::Resources) as u32;
+        columns.spans += appended.of(List::Spans) as u32;
+        columns.events += appended.of(List::Events) as u32;
+        self.traces += ids.len() as u64;
+        self.total.spans += appended.of(List::Spans);
+        self.row_group_rows += ids.len() as u64;
+        self.row_group_estimate += appended.estimate_bytes();
+        self.page_read_bytes += appended.read_bytes();
+        self.begin_writing_if_due();
+        Ok(())
+    }
+}
