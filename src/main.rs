@@ -13,6 +13,7 @@ mod logging;
 mod resident;
 mod server;
 mod stop;
+mod tenant_limits;
 mod wiring;
 
 use std::process::ExitCode;

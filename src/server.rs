@@ -44,7 +44,7 @@ pub fn run(settings: &Settings) -> Result<(), String> {
     preflight::check(cores).map_err(text)?;
     let (lines, podium) = stop::arrange(settings.shutdown_delay).map_err(text)?;
     let plan = Plan {
-        engine: Arc::new(wiring::engine(settings)),
+        engine: Arc::new(wiring::engine(settings)?),
         api: wiring::api(settings, cores).map_err(text)?,
         receivers: wiring::receivers(settings).map_err(text)?,
         pages: Arc::new(wiring::status_pages(settings)),

@@ -16,17 +16,20 @@ use stringendo_engine::settings::BlockSettings;
 use stringendo_engine::{Durability, EngineSettings};
 use stringendo_net::{
     ApiSettings, Cors, GrpcReceiver, HttpReceiver, MetricsSettings, QueryGrpc, ReceiverSettings,
-    SearchSettings, SpanLog, StatusPages, TagSettings, TenantSettings,
+    SearchSettings, SpanLog, StatusPages, TenantSettings,
 };
 
 use crate::addresses::to_bind;
 use crate::build_info::build_info;
+use crate::tenant_limits;
 
 /// For the engine.
-pub fn engine(settings: &Settings) -> EngineSettings {
+///
+/// # Errors
+/// The overrides file cannot be taken.
+pub fn engine(settings: &Settings) -> Result<EngineSettings, String> {
     let trace = &settings.storage.trace;
-    let limits = &settings.overrides.defaults;
-    EngineSettings {
+    Ok(EngineSettings {
         wal_path: settings.stringendo.wal.path.clone(),
         blocks_path: trace.local.path.clone(),
         durability: durability(&settings.stringendo.wal),
@@ -34,13 +37,12 @@ pub fn engine(settings: &Settings) -> EngineSettings {
         budget_bytes_per_core: settings.stringendo.memory_budget_per_core_bytes,
         block_bytes_max: settings.live_store.max_block_bytes,
         block_age_max: settings.live_store.max_block_duration,
-        attribute_bytes_max: attribute_bytes_max(settings),
         retry_after: retry_after(settings),
-        trace_bytes_max: limits.global.max_bytes_per_trace,
+        limits: tenant_limits::source(settings)?,
         blocklist_poll: trace.blocklist_poll,
         query_bytes_max: settings.stringendo.query.max_read_bytes,
         block: block(&trace.block),
-    }
+    })
 }
 
 fn durability(wal: &config::Wal) -> Durability {
@@ -51,19 +53,9 @@ fn durability(wal: &config::Wal) -> Durability {
     }
 }
 
-/// The tenant's limit goes before the distributor's; larger than 4 GiB is as good as none.
-fn attribute_bytes_max(settings: &Settings) -> u32 {
-    let bytes = match settings.overrides.defaults.ingestion.max_attribute_bytes {
-        0 => settings.distributor.max_attribute_bytes,
-        tenant => tenant,
-    };
-    u32::try_from(bytes).unwrap_or(u32::MAX)
-}
-
 fn retry_after(settings: &Settings) -> Option<Duration> {
     let hint = settings.distributor.retry_after_on_resource_exhausted;
-    let wanted = settings.overrides.defaults.ingestion.retry_info_enabled;
-    (wanted && !hint.is_zero()).then_some(hint)
+    (!hint.is_zero()).then_some(hint)
 }
 
 fn block(block: &config::Block) -> BlockSettings {
@@ -75,7 +67,8 @@ fn block(block: &config::Block) -> BlockSettings {
     }
 }
 
-fn dedicated_column(column: &DedicatedColumn) -> meta::DedicatedColumn {
+/// An attribute with a column of its own, as blocks have it.
+pub fn dedicated_column(column: &DedicatedColumn) -> meta::DedicatedColumn {
     let options = [(column.array, DedicatedOption::Array), (column.blob, DedicatedOption::Blob)];
     meta::DedicatedColumn {
         scope: match column.scope {
@@ -109,7 +102,6 @@ pub fn api(settings: &Settings, cores: u16) -> io::Result<ApiSettings> {
         grpc_over_http: settings.stream_over_http_enabled,
         search: search(settings),
         metrics: metrics(settings),
-        tags: tags(settings),
         connections_max: usize_of(server.http_listen_conn_limit).div_ceil(usize::from(cores)),
         read_timeout: if head.is_zero() { server.http_server_read_timeout } else { head },
         idle_timeout: server.http_server_idle_timeout,
@@ -135,15 +127,13 @@ fn query_grpc(settings: &Settings, cores: u16) -> io::Result<QueryGrpc> {
 
 fn search(settings: &Settings) -> SearchSettings {
     let frontend = &settings.query_frontend;
-    let (search, read) = (&frontend.search, &settings.overrides.defaults.read);
-    let of_tenant = read.max_search_duration;
+    let search = &frontend.search;
     SearchSettings {
         default_limit: search.default_result_limit,
         limit_max: search.max_result_limit,
-        range_max: if of_tenant.is_zero() { search.max_duration } else { of_tenant },
+        range_max: search.max_duration,
         default_spans_per_span_set: search.default_spans_per_span_set,
         spans_per_span_set_max: search.max_spans_per_span_set,
-        pads_trace_ids: read.left_pad_trace_ids,
         query_bytes_max: usize_of(frontend.max_query_expression_size_bytes),
         ..SearchSettings::default()
     }
@@ -151,24 +141,14 @@ fn search(settings: &Settings) -> SearchSettings {
 
 fn metrics(settings: &Settings) -> MetricsSettings {
     let frontend = &settings.query_frontend;
-    let (metrics, of_tenant) =
-        (&frontend.metrics, settings.overrides.defaults.read.max_metrics_duration);
+    let metrics = &frontend.metrics;
     MetricsSettings {
-        range_max: if of_tenant.is_zero() { metrics.max_duration } else { of_tenant },
+        range_max: metrics.max_duration,
         intervals_max: metrics.max_intervals,
         exemplars_max: usize_of(metrics.max_exemplars),
         series_max: usize_of(metrics.max_response_series),
         end_cutoff: frontend.query_end_cutoff,
         query_bytes_max: usize_of(frontend.max_query_expression_size_bytes),
-    }
-}
-
-fn tags(settings: &Settings) -> TagSettings {
-    let limits = &settings.overrides.defaults.read;
-    TagSettings {
-        bytes_max: usize_of(limits.max_bytes_per_tag_values_query),
-        blocks_max: usize_of(limits.max_blocks_per_tag_values_query),
-        alternatives_max: usize_of(limits.max_condition_groups_per_tag_query),
     }
 }
 
@@ -235,7 +215,7 @@ pub fn status_pages(settings: &Settings) -> StatusPages {
 }
 
 /// The server runs where a `usize` has 64 bits.
-fn usize_of(bytes: u64) -> usize {
+pub fn usize_of(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 

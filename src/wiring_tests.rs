@@ -1,27 +1,28 @@
-use super::{
-    attribute_bytes_max, engine, metrics, retry_after, search, span_log, status_pages, tags,
-};
+use super::{engine, retry_after, search, span_log, status_pages};
 use std::path::Path;
 use std::time::Duration;
 use stringendo_block::meta::{DedicatedOption, default_dedicated_columns};
 use stringendo_config::Settings;
 use stringendo_config::settings::{Durability as Promise, SpanLog};
 use stringendo_engine::Durability;
-use stringendo_net::{SearchSettings, TagSettings};
+use stringendo_net::SearchSettings;
 
 #[test]
 fn the_engine_gets_the_directories_limits_and_block_form_of_the_configuration() {
     let mut settings = Settings::for_demo(Path::new("d"), 2);
     settings.stringendo.wal.durability = Promise::Interval;
     settings.stringendo.wal.interval = Duration::from_millis(7);
-    let engine = engine(&settings);
+    let engine = engine(&settings).unwrap();
     assert_eq!(
         (engine.wal_path.to_str(), engine.blocks_path.to_str()),
         (Some("d/wal"), Some("d/blocks"))
     );
     assert_eq!(engine.durability, Durability::Interval(Duration::from_millis(7)));
     assert_eq!((engine.segment_bytes, engine.budget_bytes_per_core), (64 << 20, 512 << 20));
-    assert_eq!((engine.block_bytes_max, engine.trace_bytes_max), (52_428_800, 5_000_000));
+    assert_eq!(
+        (engine.block_bytes_max, engine.limits.initial.defaults.trace_bytes_max),
+        (52_428_800, 5_000_000)
+    );
     assert_eq!(engine.block.dedicated_columns, default_dedicated_columns());
 }
 
@@ -30,29 +31,16 @@ fn options_of_dedicated_columns_are_handed_on() {
     let mut settings = Settings::default();
     let columns = &mut settings.storage.trace.block.parquet_dedicated_columns;
     (columns[0].array, columns[1].blob) = (true, true);
-    let columns = engine(&settings).block.dedicated_columns;
+    let columns = engine(&settings).unwrap().block.dedicated_columns;
     assert_eq!(columns[0].options, [DedicatedOption::Array]);
     assert_eq!(columns[1].options, [DedicatedOption::Blob]);
     assert_eq!(columns[2].options, []);
 }
 
 #[test]
-fn a_tenants_limit_of_attributes_goes_before_the_distributors() {
-    let mut settings = Settings::default();
-    assert_eq!(attribute_bytes_max(&settings), 2048);
-    settings.overrides.defaults.ingestion.max_attribute_bytes = 10;
-    assert_eq!(attribute_bytes_max(&settings), 10);
-    settings.overrides.defaults.ingestion.max_attribute_bytes = u64::MAX;
-    assert_eq!(attribute_bytes_max(&settings), u32::MAX);
-}
-
-#[test]
-fn a_retry_hint_is_sent_unless_it_is_zero_or_switched_off() {
+fn a_retry_hint_is_sent_unless_it_is_zero() {
     let mut settings = Settings::default();
     assert_eq!(retry_after(&settings), Some(Duration::from_secs(5)));
-    settings.overrides.defaults.ingestion.retry_info_enabled = false;
-    assert_eq!(retry_after(&settings), None);
-    settings.overrides.defaults.ingestion.retry_info_enabled = true;
     settings.distributor.retry_after_on_resource_exhausted = Duration::ZERO;
     assert_eq!(retry_after(&settings), None);
 }
@@ -78,22 +66,4 @@ fn the_log_of_received_spans_is_handed_on() {
     let log = SpanLog { enabled: true, filter_by_status_error: true, ..SpanLog::default() };
     let log = span_log(&log);
     assert!(log.enabled && log.filter_by_status_error && !log.include_all_attributes);
-}
-
-#[test]
-fn limits_of_autocompletion_are_those_of_the_default_tenant() {
-    let (ours, theirs) = (tags(&Settings::default()), TagSettings::default());
-    assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
-    let mut settings = Settings::default();
-    let limits = &mut settings.overrides.defaults.read;
-    (limits.max_bytes_per_tag_values_query, limits.max_blocks_per_tag_values_query) = (5, 6);
-    limits.max_condition_groups_per_tag_query = 7;
-    limits.max_search_duration = Duration::from_secs(8);
-    limits.max_metrics_duration = Duration::from_secs(9);
-    let ours = tags(&settings);
-    assert_eq!((ours.bytes_max, ours.blocks_max, ours.alternatives_max), (5, 6, 7));
-    assert_eq!(search(&settings).range_max, Duration::from_secs(8));
-    assert_eq!(metrics(&settings).range_max, Duration::from_secs(9));
-    settings.overrides.defaults.read.left_pad_trace_ids = true;
-    assert!(search(&settings).pads_trace_ids);
 }

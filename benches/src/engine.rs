@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rustix::time::{ClockId, clock_gettime};
 use stringendo_engine::settings::BlockSettings;
-use stringendo_engine::{Durability, EngineSettings};
+use stringendo_engine::{Durability, EngineSettings, Limits, LimitsSource, TenantLimits};
 use stringendo_loadgen::WorkloadOptions;
 use stringendo_loadgen::template::{BATCHES_PER_GROUP, GRPC_PREFIX_BYTES, TemplateSet};
 use stringendo_ring::Clock;
@@ -24,9 +24,8 @@ pub fn settings(path: PathBuf) -> EngineSettings {
         budget_bytes_per_core: 1 << 30,
         block_bytes_max: 500 << 20,
         block_age_max: Duration::from_secs(3600),
-        attribute_bytes_max: 2048,
         retry_after: None,
-        trace_bytes_max: 5_000_000,
+        limits: LimitsSource::fixed(Limits::of_all(TenantLimits::default())),
         blocklist_poll: Duration::from_secs(3600),
         query_bytes_max: 0,
         block: BlockSettings {

@@ -11,6 +11,7 @@ use crate::settings::{Durability, LogFormat, LogLevel, RateStrategy, Settings, S
 use crate::value::FromNode;
 use crate::warning::{ConfigError, Warning};
 
+pub(crate) mod overrides;
 mod receivers;
 mod storage;
 
@@ -28,7 +29,7 @@ pub fn settings(raw: &Raw, warnings: &mut Vec<Warning>) -> Result<Settings, Conf
     live_store(raw, &mut settings)?;
     query_frontend(raw, &mut settings)?;
     storage::read(raw, &mut settings.storage.trace, warnings)?;
-    overrides(raw, &mut settings)?;
+    overrides::read(raw, &mut settings.overrides, warnings)?;
     stringendo(raw, &mut settings)?;
     Ok(settings)
 }
@@ -115,6 +116,7 @@ fn distributor(raw: &Raw, settings: &mut Settings, warnings: &mut Vec<Warning>) 
     span_log(raw, "distributor.log_discarded_spans", &mut d.log_discarded_spans)?;
     let retry_after = &mut d.retry_after_on_resource_exhausted;
     raw.read("distributor.retry_after_on_resource_exhausted", retry_after)?;
+    raw.read("distributor.artificial_delay", &mut d.artificial_delay)?;
     raw.read("distributor.max_attribute_bytes", &mut d.max_attribute_bytes)
 }
 
@@ -186,31 +188,6 @@ fn query_frontend(raw: &Raw, settings: &mut Settings) -> Done {
     raw.read("query_frontend.metrics.max_intervals", &mut m.max_intervals)?;
     raw.read("query_frontend.metrics.max_exemplars", &mut m.max_exemplars)?;
     raw.read("query_frontend.metrics.max_response_series", &mut m.max_response_series)
-}
-
-fn overrides(raw: &Raw, settings: &mut Settings) -> Done {
-    let o = &mut settings.overrides;
-    raw.read("overrides.per_tenant_override_config", &mut o.per_tenant_override_config)?;
-    raw.read("overrides.per_tenant_override_period", &mut o.per_tenant_override_period)?;
-    let i = &mut o.defaults.ingestion;
-    raw.read("overrides.defaults.ingestion.rate_strategy", &mut i.rate_strategy)?;
-    raw.read("overrides.defaults.ingestion.rate_limit_bytes", &mut i.rate_limit_bytes)?;
-    raw.read("overrides.defaults.ingestion.burst_size_bytes", &mut i.burst_size_bytes)?;
-    raw.read("overrides.defaults.ingestion.max_traces_per_user", &mut i.max_traces_per_user)?;
-    raw.read("overrides.defaults.ingestion.max_attribute_bytes", &mut i.max_attribute_bytes)?;
-    raw.read("overrides.defaults.ingestion.retry_info_enabled", &mut i.retry_info_enabled)?;
-    let r = &mut o.defaults.read;
-    let bytes_max = &mut r.max_bytes_per_tag_values_query;
-    raw.read("overrides.defaults.read.max_bytes_per_tag_values_query", bytes_max)?;
-    let blocks_max = &mut r.max_blocks_per_tag_values_query;
-    raw.read("overrides.defaults.read.max_blocks_per_tag_values_query", blocks_max)?;
-    let groups_max = &mut r.max_condition_groups_per_tag_query;
-    raw.read("overrides.defaults.read.max_condition_groups_per_tag_query", groups_max)?;
-    raw.read("overrides.defaults.read.max_search_duration", &mut r.max_search_duration)?;
-    raw.read("overrides.defaults.read.max_metrics_duration", &mut r.max_metrics_duration)?;
-    raw.read("overrides.defaults.read.left_pad_trace_ids", &mut r.left_pad_trace_ids)?;
-    let trace_max = &mut o.defaults.global.max_bytes_per_trace;
-    raw.read("overrides.defaults.global.max_bytes_per_trace", trace_max)
 }
 
 fn stringendo(raw: &Raw, settings: &mut Settings) -> Done {

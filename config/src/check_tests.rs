@@ -97,7 +97,8 @@ fn keys_without_meaning_here_are_silent() {
 fn aliases_move_to_their_paths_and_misplaced_ones_warn() {
     let (tree, warnings) = checked(
         "auth_enabled: true\nstorage:\n  trace:\n    bloom_filter_shard_size_bytes: 5\n\
-         limits:\n  per_tenant_override_config: /x\n",
+         limits:\n  per_tenant_override_config: /x\n\
+         overrides:\n  metrics_generator_ring_size: 3\n",
     );
     assert_eq!(text(&tree, "multitenancy_enabled"), "true");
     assert_eq!(text(&tree, "storage.trace.block.bloom_filter_shard_size_bytes"), "5");
@@ -105,7 +106,7 @@ fn aliases_move_to_their_paths_and_misplaced_ones_warn() {
     assert!(tree.at("storage.trace.bloom_filter_shard_size_bytes").is_none());
     let kinds: Vec<_> = warnings.iter().map(|warning| warning.kind).collect();
     use WarningKind::{Deprecated, NotYetServed};
-    assert_eq!(kinds, [Deprecated, Deprecated, NotYetServed]);
+    assert_eq!(kinds, [Deprecated, Deprecated, Deprecated, NotYetServed]);
 }
 
 #[test]

@@ -129,6 +129,20 @@ pub fn as_text<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::O
     serializer.serialize_str(&format(*duration))
 }
 
+/// The same for one that need not be there.
+///
+/// # Errors
+/// Those of the serialiser.
+pub fn as_optional_text<S: Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => as_text(duration, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
 #[cfg(test)]
 #[path = "duration_tests.rs"]
 mod tests;

@@ -10,6 +10,8 @@
 //! [`Settings`]: typed units, every default filled in. Next stop is the binary's wiring, which
 //! hands parts of [`Settings`] to the other crates.
 //!
+//! The file with limits of single tenants has a way of its own: [`overrides_file`].
+//!
 //! This crate does not open files, read the environment, resolve names or log: files and
 //! environment are passed in, and warnings are values.
 
@@ -23,6 +25,7 @@ pub mod flags;
 pub mod known_keys;
 pub mod load;
 pub mod node;
+pub mod overrides_file;
 pub mod raw;
 pub mod rules;
 pub mod settings;

@@ -47,7 +47,8 @@ pub fn load(
     let mut warnings = check::check(&mut tree, options.strict)?;
     let raw = Raw::new(tree);
     rules::refuse(&raw)?;
-    let settings = build::settings(&raw, &mut warnings)?;
+    let mut settings = build::settings(&raw, &mut warnings)?;
+    settings.overrides.expand_env = options.expand_env;
     rules::warn(&raw, &settings, &mut warnings)?;
     warnings.sort_by_key(|warning| match warning.place {
         Some(Place::Line(line)) => line,

@@ -19,7 +19,10 @@ mod stringendo;
 
 pub use distributor::{Cors, Distributor, OtlpGrpc, OtlpHttp, Receivers, SpanLog};
 pub use live_store::LiveStore;
-pub use overrides::{GlobalLimits, IngestionLimits, Overrides, RateStrategy, TenantLimits};
+pub use overrides::{
+    CompactionLimits, GlobalLimits, IngestionLimits, Overrides, RateStrategy, ReadLimits,
+    StorageLimits, TenantLimits,
+};
 pub use query_frontend::{QueryFrontend, QueryMetrics, Search};
 pub use server::{LogFormat, LogLevel, Server};
 pub use storage::{

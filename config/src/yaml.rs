@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use std::fmt::Write as _;
 
 use crate::duration;
-use crate::settings::Settings;
+use crate::settings::{Settings, TenantLimits};
 
 /// Keys whose values never leave the process.
 const SECRETS: [&str; 12] = [
@@ -23,6 +23,14 @@ const SECRETS: [&str; 12] = [
     "credentials",
     "client_secret",
 ];
+
+impl TenantLimits {
+    /// The limits as YAML.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        document(&serde_json::to_value(self).expect("limits have text keys, finite numbers"))
+    }
+}
 
 impl Settings {
     /// The settings as YAML (`/status/config`).

@@ -31,8 +31,9 @@ use crate::recovery::{self, RecoveryError};
 use crate::settings::EngineSettings;
 use crate::shard::{FlushRequest, Shard, empty_gathering};
 use crate::tenant::TenantId;
+use crate::tenant_limits::Limits;
 use crate::wal_dir::WalDir;
-use crate::{encode_job, filter_job};
+use crate::{encode_job, filter_job, limits_reload};
 
 /// Why a core did not start.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +84,7 @@ pub async fn recover(node: &Node) -> Result<(), BootError> {
         let mut poll = BlockPoll::new(node.clone());
         poll.poll().await?;
         spawn_detached(Class::Background, poll.run());
+        spawn_detached(Class::Background, limits_reload::run(node.clone()));
     }
     let shard = node.shard();
     let segments = shard.wal.segments().await?;
@@ -116,6 +118,7 @@ async fn new_shard(
         tags: TagSummaries::new(&budget),
         blocks: RefCell::default(),
         block_changes: Default::default(),
+        limits: RefCell::new(Arc::clone(&settings.limits.initial)),
         gathering: RefCell::new(empty_gathering(&budget, Uuid::nil(), 0)),
         commit_work: Notify::new(),
         active: RefCell::new(nothing),
@@ -182,6 +185,7 @@ fn serve(node: &Node, message: Message) {
         }
         Message::ChangeBlocks(changes, answer) => block_changes::change(node, changes, answer),
         Message::SetBlocks(list, answer) => set_blocks(&shard, list, answer),
+        Message::SetLimits(limits, answer) => set_limits(&shard, limits, answer),
         Message::Flush(tenant, answer) => request_flush(&shard, tenant.as_ref(), answer),
         Message::Metrics(answer) => {
             refresh_gauges(&shard);
@@ -240,6 +244,14 @@ fn set_blocks(shard: &Shard, list: Arc<BlockList>, answer: Answer<()>) {
     let _ = answer.send(());
 }
 
+/// As with blocks, the newest wins.
+fn set_limits(shard: &Shard, limits: Arc<Limits>, answer: Answer<()>) {
+    if limits.version >= shard.limits.borrow().version {
+        shard.limits.replace(limits);
+    }
+    let _ = answer.send(());
+}
+
 fn request_flush(shard: &Shard, tenant: Option<&TenantId>, answer: Answer<bool>) {
     if tenant.is_some_and(|tenant| !shard.knows(tenant)) {
         let _ = answer.send(false);
@@ -264,6 +276,7 @@ fn refresh_gauges(shard: &Shard) {
         shard.metrics.set(&family::LIVE_TRACE_BYTES, &[tenant.as_str()], bytes as f64);
     }
     if shard.core.0 == 0 {
+        shard.limits().show(&shard.metrics);
         for (tenant, blocks) in shard.blocks.borrow().tenants() {
             let length = blocks.len() as f64;
             shard.metrics.set(&family::BLOCKLIST_LENGTH, &[tenant.as_str()], length);

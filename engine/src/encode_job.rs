@@ -220,7 +220,7 @@ impl EncodeJob<'_> {
         EncodeOptions {
             block_id,
             tenant: tenant.as_str().to_owned(),
-            dedicated_columns: block.dedicated_columns.clone(),
+            dedicated_columns: self.shard.dedicated_columns(tenant),
             bloom_false_positive: block.bloom_false_positive,
             bloom_shard_bytes: block.bloom_shard_bytes,
             row_group_bytes: block.row_group_bytes,

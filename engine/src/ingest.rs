@@ -58,7 +58,7 @@ impl Node {
     fn walked(&self, tenant: &TenantId, body: Bytes) -> Result<(Bytes, BatchIndex), IngestError> {
         let limits = WalkLimits {
             value_depth_max: VALUE_DEPTH_MAX,
-            attribute_bytes_max: self.shard().settings.attribute_bytes_max,
+            attribute_bytes_max: self.limits_of(tenant).attribute_bytes_max,
         };
         let mut index = BatchIndex::default();
         let walked = walk(&body, &limits, &mut index);

@@ -24,6 +24,7 @@ use crate::query::metrics::whole::WholeMetricsJob;
 use crate::query::tags::part::{BlockTagsJob, LiveTagsJob, TagsFound};
 use crate::query::trace::TracePieces;
 use crate::tenant::TenantId;
+use crate::tenant_limits::Limits;
 
 /// A message to another core. Answers come through the oneshot inside.
 pub enum Message {
@@ -61,6 +62,8 @@ pub enum Message {
     ChangeBlocks(Vec<BlockChange>, Answer<()>),
     /// From core 0: the block list from now on.
     SetBlocks(Arc<BlockList>, Answer<()>),
+    /// From core 0: the limits of tenants from now on.
+    SetLimits(Arc<Limits>, Answer<()>),
     /// Seal, encode and flush what is live now, then answer.
     Flush(Option<TenantId>, Answer<bool>),
     /// The core's counters.

@@ -89,6 +89,11 @@ impl Metrics {
         });
     }
 
+    /// Forgets all series of a family.
+    pub fn clear(&self, family: &'static Family) {
+        self.series.borrow_mut().retain(|(name, _), _| *name != family.name);
+    }
+
     /// All series of this core.
     pub fn snapshot(&self) -> Vec<Series> {
         self.series.borrow().values().cloned().collect()

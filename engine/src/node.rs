@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use stringendo_proto::walk::SpanPos;
@@ -17,6 +18,7 @@ use crate::metrics::{self, Metrics, Series, families as family};
 use crate::settings::EngineSettings;
 use crate::shard::Shard;
 use crate::tenant::TenantId;
+use crate::tenant_limits::TenantLimits;
 use crate::trace_count::TraceCounter;
 
 /// The handle; clones share it on their core.
@@ -111,6 +113,11 @@ impl Node {
     /// Settings.
     pub fn settings(&self) -> &EngineSettings {
         &self.inner.shard.settings
+    }
+
+    /// The limits of a tenant now.
+    pub fn limits_of(&self, tenant: &TenantId) -> Arc<TenantLimits> {
+        self.inner.shard.limits_of(tenant)
     }
 
     /// Time.

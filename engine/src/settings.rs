@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use stringendo_block::DedicatedColumn;
 
+use crate::limits_reload::LimitsSource;
+
 /// Settings of the engine; the root package makes them from the configuration.
 #[derive(Clone, Debug)]
 pub struct EngineSettings {
@@ -22,12 +24,10 @@ pub struct EngineSettings {
     pub block_bytes_max: u64,
     /// …or this old.
     pub block_age_max: Duration,
-    /// Attribute keys and string values are cut to this; 0 = off.
-    pub attribute_bytes_max: u32,
-    /// Hint in refusals; `None` sends none.
+    /// Hint in refusals, for tenants that get one; `None` sends none.
     pub retry_after: Option<Duration>,
-    /// Largest answer to a trace by id; 0 = no limit.
-    pub trace_bytes_max: u64,
+    /// Limits of tenants.
+    pub limits: LimitsSource,
     /// How often the block list is read again.
     pub blocklist_poll: Duration,
     /// Bytes that a query may read of blocks; 0 = no limit.

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use stringendo_block::DedicatedColumn;
 use stringendo_proto::TraceId;
 use stringendo_proto::cut::SubBatch;
 use stringendo_proto::walk::BatchIndex;
@@ -30,6 +31,7 @@ use crate::query::tags::summaries::TagSummaries;
 use crate::settings::EngineSettings;
 use crate::spare::Images;
 use crate::tenant::TenantId;
+use crate::tenant_limits::{Limits, TenantLimits};
 use crate::wal_dir::WalDir;
 
 /// Everything that one core owns.
@@ -62,6 +64,8 @@ pub struct Shard {
     pub blocks: RefCell<Arc<BlockList>>,
     /// Core 0: changes of the block list that wait for the next snapshot.
     pub block_changes: PendingChanges,
+    /// The limits of tenants from core 0.
+    pub limits: RefCell<Arc<Limits>>,
     /// What gathers for the next commit.
     pub gathering: RefCell<Gathering>,
     /// Wakes the commit loop.
@@ -156,6 +160,25 @@ impl Shard {
         gathering.pending.push(Pending { tenant: tenant.clone(), place, index, done });
         self.commit_work.notify();
         receiver
+    }
+
+    /// The limits of tenants now.
+    pub fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.limits.borrow())
+    }
+
+    /// The limits of a tenant now.
+    pub fn limits_of(&self, tenant: &TenantId) -> Arc<TenantLimits> {
+        Arc::clone(self.limits.borrow().of(tenant))
+    }
+
+    /// The attributes of a tenant that have a column of their own in new blocks.
+    pub fn dedicated_columns(&self, tenant: &TenantId) -> Vec<DedicatedColumn> {
+        let limits = self.limits_of(tenant);
+        match limits.dedicated_columns.as_slice() {
+            [] => self.settings.block.dedicated_columns.clone(),
+            own => own.to_vec(),
+        }
     }
 
     fn admit(&self, part: &IngestPart) -> Result<(), IngestError> {

@@ -39,6 +39,7 @@ mod search_params;
 mod status_pages;
 pub mod tags;
 mod tags_params;
+mod tenant_settings;
 mod time_range;
 pub mod trace;
 mod trace_filter;

@@ -56,6 +56,14 @@ impl Intake {
         self.tenants.of(headers)
     }
 
+    /// A refusal as this tenant is told it: not all want to know when to try again.
+    pub fn told(&self, tenant: &TenantId, refusal: Refusal) -> Refusal {
+        match self.node.limits_of(tenant).retry_info {
+            true => refusal,
+            false => Refusal { retry_after: None, ..refusal },
+        }
+    }
+
     /// Stores a batch and returns when it is durable.
     ///
     /// # Errors

@@ -36,6 +36,6 @@ mod warnings;
 pub use servers::{ApiServer, ReceiverServer, ShutdownRequest};
 pub use settings::{
     ApiSettings, BuildInfo, Cors, GrpcReceiver, HttpReceiver, MetricsSettings, QueryGrpc,
-    ReceiverSettings, SearchSettings, SpanLog, StatusPages, TagSettings, TenantSettings,
+    ReceiverSettings, SearchSettings, SpanLog, StatusPages, TenantSettings,
 };
 pub use stop::{StopSignal, StopTrigger, stop_signal};

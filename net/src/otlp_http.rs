@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use prost::Message;
+use stringendo_engine::TenantId;
 use stringendo_proto::otlp_json;
 use stringendo_proto::rpc;
 use stringendo_ring::offload;
@@ -85,10 +86,20 @@ impl OtlpHttpServer {
         encoding: Encoding,
         request: Request<RequestBody>,
     ) -> Result<(), Refusal> {
-        let bytes_max = self.settings.body_bytes_max;
         let coding = coding_of(request.headers())?;
         let tenant = self.intake.tenant(request.headers())?;
-        let node = self.intake.node();
+        let stored = self.receive(&tenant, coding, encoding, request).await;
+        stored.map_err(|refusal| self.intake.told(&tenant, refusal))
+    }
+
+    async fn receive(
+        &self,
+        tenant: &TenantId,
+        coding: Coding,
+        encoding: Encoding,
+        request: Request<RequestBody>,
+    ) -> Result<(), Refusal> {
+        let (node, bytes_max) = (self.intake.node(), self.settings.body_bytes_max);
         let mut memory = RequestMemory::new(node);
         let body = http1::collect(request, bytes_max, &mut memory, node.clock()).await?;
         let body = inflate(coding, body, bytes_max, &mut memory).await.map_err(named_as_in_go)?;
@@ -96,7 +107,7 @@ impl OtlpHttpServer {
             Encoding::Protobuf => body,
             Encoding::Json => to_protobuf(body, &mut memory).await?,
         };
-        self.intake.store(&tenant, body).await
+        self.intake.store(tenant, body).await
     }
 }
 

@@ -104,8 +104,6 @@ pub struct ApiSettings {
     pub search: SearchSettings,
     /// Limits of metrics queries.
     pub metrics: MetricsSettings,
-    /// Limits of autocompletion.
-    pub tags: TagSettings,
     /// Connections at once per core; 0 = our own limit.
     pub connections_max: usize,
     /// How long a new connection may take until its first request; zero = no limit.
@@ -166,8 +164,6 @@ pub struct SearchSettings {
     pub default_spans_per_span_set: u32,
     /// `max_spans_per_span_set`; 0 = off.
     pub spans_per_span_set_max: u32,
-    /// `left_pad_trace_ids`: trace ids are shown with 32 digits.
-    pub pads_trace_ids: bool,
     /// `max_query_expression_size_bytes`.
     pub query_bytes_max: usize,
     /// Range of a search that names none, back from now (`query_backend_after`).
@@ -182,7 +178,6 @@ impl Default for SearchSettings {
             range_max: Duration::from_secs(168 * 3600),
             default_spans_per_span_set: 3,
             spans_per_span_set_max: 100,
-            pads_trace_ids: false,
             query_bytes_max: 131_072,
             default_range: Duration::from_secs(15 * 60),
         }
@@ -219,7 +214,7 @@ impl Default for MetricsSettings {
     }
 }
 
-/// Limits of autocompletion (contract http-api.md §5).
+/// Limits of autocompletion for one request (contract http-api.md §5); all of them are tenants'.
 #[derive(Clone, Debug)]
 pub struct TagSettings {
     /// `max_bytes_per_tag_values_query`: texts of an answer, which is cut; 0 = off.

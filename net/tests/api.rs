@@ -6,7 +6,7 @@ mod common;
 use std::io::Read;
 
 use common::grpc::Client;
-use common::{Server, Settings, http, spans, with_server};
+use common::{Server, Settings, http, limits, spans, with_server};
 use prost::Message;
 use stringendo_proto::otlp::TracesData;
 use stringendo_proto::tempopb::{SearchResponse, TraceByIdResponse};
@@ -91,7 +91,7 @@ fn bad_parameters_of_a_trace_are_refused_with_a_text() {
 fn a_trace_beyond_its_limit_is_422_in_v1_and_partial_in_v2() {
     with_server(
         1,
-        |settings| settings.engine.trace_bytes_max = 20,
+        |settings| settings.engine.limits = limits(|all| all.trace_bytes_max = 20),
         |server| async move {
             sent(&server).await;
             let (status, text) = status_and_text(&server, &format!("/api/traces/{ID}")).await;
@@ -167,7 +167,7 @@ fn searches_of_blocks_tell_what_they_read_and_what_they_skipped() {
 fn trace_ids_of_searches_are_padded_where_that_is_switched_on() {
     with_server(
         1,
-        |settings: &mut Settings| settings.api.search.pads_trace_ids = true,
+        |settings: &mut Settings| settings.engine.limits = limits(|all| all.pads_trace_ids = true),
         |server| async move {
             let client = Client::connect(server.grpc).await;
             let mut id = [0; 16];

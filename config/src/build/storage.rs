@@ -58,7 +58,11 @@ fn block(raw: &Raw, block: &mut Block, warnings: &mut Vec<Warning>) -> Result<()
     if block.parquet_row_group_size_bytes == 0 {
         return Err(raw.error(path, "must not be 0"));
     }
-    columns(raw, block, warnings)
+    let path = "storage.trace.block.parquet_dedicated_columns";
+    if let Some(columns) = columns(raw, path, warnings)? {
+        block.parquet_dedicated_columns = columns;
+    }
+    Ok(())
 }
 
 fn version(raw: &Raw, warnings: &mut Vec<Warning>) -> Result<(), ConfigError> {
@@ -78,9 +82,13 @@ fn version(raw: &Raw, warnings: &mut Vec<Warning>) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn columns(raw: &Raw, block: &mut Block, warnings: &mut Vec<Warning>) -> Result<(), ConfigError> {
-    let path = "storage.trace.block.parquet_dedicated_columns";
-    let Some(node) = raw.at(path) else { return Ok(()) };
+/// Attributes with columns of their own, if the file says which.
+pub(super) fn columns(
+    raw: &Raw,
+    path: &str,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<Vec<DedicatedColumn>>, ConfigError> {
+    let Some(node) = raw.at(path) else { return Ok(None) };
     let Value::List(items) = &node.value else {
         return Err(raw.error(path, "expected a list"));
     };
@@ -94,8 +102,7 @@ fn columns(raw: &Raw, block: &mut Block, warnings: &mut Vec<Warning>) -> Result<
         }
         columns.push(column);
     }
-    block.parquet_dedicated_columns = within_spare_columns(columns, path, raw, warnings);
-    Ok(())
+    Ok(Some(within_spare_columns(columns, path, raw, warnings)))
 }
 
 fn column(item: &Node) -> Result<DedicatedColumn, String> {

@@ -6,13 +6,16 @@ use super::{
     served, storage,
 };
 
+mod generator;
+
 pub(super) const ROWS: &[Row] = &[
     served("defaults", Block(DEFAULTS)),
-    later("per_tenant_override_config", TEXT),
-    // Says something only beside a file, which is spoken of above.
-    later("per_tenant_override_period", SPAN),
+    served("per_tenant_override_config", TEXT),
+    served("per_tenant_override_period", SPAN),
     later("user_configurable_overrides", Block(USER_CONFIGURABLE)),
     none("enable_legacy_overrides", BOOL),
+    misplaced("forwarders", TEXTS, "overrides.defaults.forwarders"),
+    later("cost_attribution", Block(COST_ATTRIBUTION)),
     Row::Of(FLAT),
 ];
 
@@ -37,24 +40,25 @@ const DEFAULTS: &[Row] = &[
     served("ingestion", Block(INGESTION)),
     served("global", Block(&[served("max_bytes_per_trace", SIZE)])),
     served("read", Block(READ)),
-    later("compaction", Block(COMPACTION)),
-    later("storage", Block(&[DEDICATED])),
+    served("compaction", Block(COMPACTION)),
+    served("storage", Block(&[DEDICATED])),
+    later("forwarders", TEXTS),
     later("cost_attribution", Block(COST_ATTRIBUTION)),
     later("metrics_generator", Block(GENERATOR)),
     Row::Of(FLAT),
 ];
 
-const DEDICATED: Row = later("parquet_dedicated_columns", List(&Block(storage::DEDICATED_COLUMN)));
+const DEDICATED: Row = served("parquet_dedicated_columns", List(&Block(storage::DEDICATED_COLUMN)));
 
 const INGESTION: &[Row] = &[
     later("rate_strategy", super::Shape::Word(&["local", "global"])),
     later("rate_limit_bytes burst_size_bytes max_traces_per_user", SIZE),
+    later("max_global_traces_per_user", SIZE),
     served("max_attribute_bytes", SIZE),
     served("retry_info_enabled", BOOL),
-    // One process, so the number per user and the number over all processes are the same.
-    later("max_global_traces_per_user", SIZE),
-    none("tenant_shard_size", SIZE),
     later("artificial_delay", SPAN),
+    // One process takes all tenants.
+    none("tenant_shard_size", SIZE),
 ];
 
 const READ: &[Row] = &[
@@ -66,8 +70,9 @@ const READ: &[Row] = &[
 ];
 
 const READ_SWITCHES: &[Row] = &[
-    later("unsafe_query_hints metrics_spanonly_fetch", BOOL),
-    later("span_pruning_awareness engine_bytes_tracking span_pruning_enabled", BOOL),
+    // Hints about the insides of Tempo's engine, which ours does not have.
+    none("unsafe_query_hints metrics_spanonly_fetch engine_bytes_tracking", BOOL),
+    later("span_pruning_awareness span_pruning_enabled", BOOL),
 ];
 
 const COMPACTION: &[Row] =
@@ -124,7 +129,8 @@ const LOCAL_BLOCKS: &[Row] = &[
     served("complete_block_timeout", SPAN),
 ];
 
-/// The flat form, good directly under `overrides` and, as users write it, under `defaults`.
+/// The flat form, good directly under `overrides`, in the overrides file and, as users write it,
+/// under `defaults`. What stands in both forms is listed once.
 const FLAT: &[Row] = &[
     misplaced("ingestion_rate_strategy", TEXT, "overrides.defaults.ingestion.rate_strategy"),
     misplaced("ingestion_rate_limit_bytes", SIZE, "overrides.defaults.ingestion.rate_limit_bytes"),
@@ -147,7 +153,7 @@ const FLAT: &[Row] = &[
     ),
     misplaced("max_bytes_per_trace", SIZE, "overrides.defaults.global.max_bytes_per_trace"),
     none("ingestion_tenant_shard_size", SIZE),
-    later("ingestion_artificial_delay", SPAN),
+    misplaced("ingestion_artificial_delay", SPAN, "overrides.defaults.ingestion.artificial_delay"),
     misplaced(
         "max_bytes_per_tag_values_query",
         SIZE,
@@ -167,57 +173,13 @@ const FLAT: &[Row] = &[
     misplaced("max_metrics_duration", SPAN, "overrides.defaults.read.max_metrics_duration"),
     misplaced("left_pad_trace_ids", BOOL, "overrides.defaults.read.left_pad_trace_ids"),
     Row::Of(READ_SWITCHES),
-    later("block_retention compaction_window", SPAN),
-    later("compaction_disabled", BOOL),
-    DEDICATED,
-    later("forwarders", TEXTS),
-    Row::Of(FLAT_GENERATOR),
-];
-
-const FLAT_GENERATOR: &[Row] = &[
-    later("metrics_generator_processors", TEXTS),
-    later("metrics_generator_ring_size metrics_generator_max_active_series", SIZE),
-    later("metrics_generator_max_active_entities", SIZE),
-    later("metrics_generator_max_cardinality_per_label", SIZE),
-    later("metrics_generator_native_histogram_max_bucket_number", SIZE),
-    later("metrics_generator_forwarder_queue_size metrics_generator_forwarder_workers", SIZE),
-    later("metrics_generator_collection_interval", SPAN),
-    later("metrics_generator_ingestion_time_range_slack", SPAN),
-    later("metrics_generator_native_histogram_min_reset_duration", SPAN),
-    later("metrics_generator_native_histogram_bucket_factor", FLOAT),
-    later("metrics_generator_disable_collection", BOOL),
-    later("metrics_generator_generate_native_histograms", TEXT),
-    later("metrics_generator_trace_id_label_name", TEXT),
-    later("metrics_generator_span_name_sanitization", TEXT),
-    later("metrics_generator_remote_write_headers", TEXT_MAP),
-    later("metrics_generator_processor_service_graphs_histogram_buckets", FLOATS),
-    later("metrics_generator_processor_service_graphs_dimensions", TEXTS),
-    later("metrics_generator_processor_service_graphs_peer_attributes", TEXTS),
-    later("metrics_generator_processor_service_graphs_filter_policies", ANY),
-    later("metrics_generator_processor_service_graphs_enable_client_server_prefix", BOOL),
-    later(
-        "metrics_generator_processor_service_graphs_enable_messaging_system_latency_histogram",
-        BOOL,
+    misplaced("block_retention", SPAN, "overrides.defaults.compaction.block_retention"),
+    misplaced("compaction_window", SPAN, "overrides.defaults.compaction.compaction_window"),
+    misplaced("compaction_disabled", BOOL, "overrides.defaults.compaction.compaction_disabled"),
+    misplaced(
+        "parquet_dedicated_columns",
+        List(&Block(storage::DEDICATED_COLUMN)),
+        "overrides.defaults.storage.parquet_dedicated_columns",
     ),
-    later("metrics_generator_processor_service_graphs_enable_virtual_node_label", BOOL),
-    later("metrics_generator_processor_service_graphs_span_multiplier_key", TEXT),
-    later("metrics_generator_processor_service_graphs_enable_tracestate_span_multiplier", BOOL),
-    later("metrics_generator_processor_span_metrics_histogram_buckets", FLOATS),
-    later("metrics_generator_processor_span_metrics_dimensions", TEXTS),
-    later("metrics_generator_processor_span_metrics_intrinsic_dimensions", Map(&BOOL)),
-    later("metrics_generator_processor_span_metrics_filter_policies", ANY),
-    later("metrics_generator_processor_span_metrics_dimension_mappings", ANY),
-    later("metrics_generator_processor_span_metrics_enable_target_info", BOOL),
-    later("metrics_generator_processor_span_metrics_target_info_excluded_dimensions", TEXTS),
-    later("metrics_generator_processor_span_metrics_enable_instance_label", BOOL),
-    later("metrics_generator_processor_span_metrics_span_multiplier_key", TEXT),
-    later("metrics_generator_processor_span_metrics_enable_tracestate_span_multiplier", BOOL),
-    later("metrics_generator_processor_local_blocks_max_live_traces", SIZE),
-    later("metrics_generator_processor_local_blocks_max_block_bytes", SIZE),
-    later("metrics_generator_processor_local_blocks_max_block_duration", SPAN),
-    later("metrics_generator_processor_local_blocks_flush_check_period", SPAN),
-    later("metrics_generator_processor_local_blocks_trace_idle_period", SPAN),
-    later("metrics_generator_processor_local_blocks_complete_block_timeout", SPAN),
-    later("metrics_generator_processor_host_info_host_identifiers", TEXTS),
-    later("metrics_generator_processor_host_info_metric_name", TEXT),
+    Row::Of(generator::FLAT),
 ];

@@ -20,6 +20,9 @@ pub struct Distributor {
     /// Retry hint that goes with RESOURCE_EXHAUSTED/429; zero sends none.
     #[serde(serialize_with = "as_text")]
     pub retry_after_on_resource_exhausted: Duration,
+    /// Time that a request takes at least, whatever it needs.
+    #[serde(serialize_with = "as_text")]
+    pub artificial_delay: Duration,
     /// Longer attribute keys and string values are cut to so many bytes; 0 is off.
     pub max_attribute_bytes: u64,
 }
@@ -31,6 +34,7 @@ impl Default for Distributor {
             log_received_spans: SpanLog::default(),
             log_discarded_spans: SpanLog::default(),
             retry_after_on_resource_exhausted: Duration::from_secs(5),
+            artificial_delay: Duration::ZERO,
             max_attribute_bytes: 2048,
         }
     }

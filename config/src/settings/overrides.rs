@@ -1,10 +1,12 @@
 //! `overrides`: limits per tenant (config.md §8).
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::duration::as_text;
+use super::storage::DedicatedColumn;
+use crate::duration::{as_optional_text, as_text};
 
 /// Limits per tenant.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -16,6 +18,9 @@ pub struct Overrides {
     /// How often that file is read again.
     #[serde(serialize_with = "as_text")]
     pub per_tenant_override_period: Duration,
+    /// Whether environment references in that file are replaced (`-config.expand-env`).
+    #[serde(skip)]
+    pub expand_env: bool,
 }
 
 impl Default for Overrides {
@@ -24,6 +29,7 @@ impl Default for Overrides {
             defaults: TenantLimits::default(),
             per_tenant_override_config: PathBuf::new(),
             per_tenant_override_period: Duration::from_secs(10),
+            expand_env: false,
         }
     }
 }
@@ -35,8 +41,37 @@ pub struct TenantLimits {
     pub ingestion: IngestionLimits,
     /// Limits of queries.
     pub read: ReadLimits,
+    /// What becomes of blocks.
+    pub compaction: CompactionLimits,
     /// Limits that hold everywhere.
     pub global: GlobalLimits,
+    /// Form of new blocks.
+    pub storage: StorageLimits,
+    /// Names of forwarders; kept for what is served later.
+    pub forwarders: Vec<String>,
+    /// Cost attribution; kept for what is served later.
+    pub cost_attribution: Map<String, Value>,
+    /// Metrics-generator; kept for what is served later.
+    pub metrics_generator: Map<String, Value>,
+}
+
+impl TenantLimits {
+    /// What an entry of the overrides file starts from: zero, since entries are not merged with the
+    /// defaults; but what is optional in Tempo is the defaults' where the entry is silent
+    /// (config.md §8.1).
+    #[must_use]
+    pub fn of_silent_entry(defaults: &Self) -> Self {
+        Self {
+            ingestion: IngestionLimits::of_silent_entry(&defaults.ingestion),
+            read: ReadLimits::of_silent_entry(&defaults.read),
+            compaction: CompactionLimits::default(),
+            global: GlobalLimits { max_bytes_per_trace: 0 },
+            storage: StorageLimits::default(),
+            forwarders: Vec::new(),
+            cost_attribution: Map::new(),
+            metrics_generator: Map::new(),
+        }
+    }
 }
 
 /// A tenant's limits on the way in.
@@ -48,10 +83,15 @@ pub struct IngestionLimits {
     pub rate_limit_bytes: u64,
     /// Bytes that may come at once.
     pub burst_size_bytes: u64,
-    /// Live traces at once; 0 is no limit.
+    /// Live traces of a process at once; 0 is no limit.
     pub max_traces_per_user: u64,
+    /// Live traces of all processes at once; 0 is no limit.
+    pub max_global_traces_per_user: u64,
     /// Cut of attribute keys and string values, bytes; 0 means the distributor's.
     pub max_attribute_bytes: u64,
+    /// Time that a request takes at least; nothing means the distributor's.
+    #[serde(serialize_with = "as_optional_text")]
+    pub artificial_delay: Option<Duration>,
     /// Whether refusals carry a retry hint.
     pub retry_info_enabled: bool,
 }
@@ -63,8 +103,25 @@ impl Default for IngestionLimits {
             rate_limit_bytes: 30_000_000,
             burst_size_bytes: 30_000_000,
             max_traces_per_user: 10_000,
+            max_global_traces_per_user: 0,
             max_attribute_bytes: 0,
+            artificial_delay: None,
             retry_info_enabled: true,
+        }
+    }
+}
+
+impl IngestionLimits {
+    fn of_silent_entry(defaults: &Self) -> Self {
+        Self {
+            rate_strategy: defaults.rate_strategy,
+            rate_limit_bytes: 0,
+            burst_size_bytes: 0,
+            max_traces_per_user: 0,
+            max_global_traces_per_user: 0,
+            max_attribute_bytes: 0,
+            artificial_delay: None,
+            retry_info_enabled: defaults.retry_info_enabled,
         }
     }
 }
@@ -99,6 +156,39 @@ impl Default for ReadLimits {
             left_pad_trace_ids: false,
         }
     }
+}
+
+impl ReadLimits {
+    fn of_silent_entry(defaults: &Self) -> Self {
+        Self {
+            max_bytes_per_tag_values_query: 0,
+            max_blocks_per_tag_values_query: 0,
+            max_condition_groups_per_tag_query: 0,
+            max_search_duration: Duration::ZERO,
+            max_metrics_duration: Duration::ZERO,
+            left_pad_trace_ids: defaults.left_pad_trace_ids,
+        }
+    }
+}
+
+/// What becomes of a tenant's blocks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CompactionLimits {
+    /// How long blocks are kept; zero means the compactor's.
+    #[serde(serialize_with = "as_text")]
+    pub block_retention: Duration,
+    /// Window of time whose blocks are merged; zero means the compactor's.
+    #[serde(serialize_with = "as_text")]
+    pub compaction_window: Duration,
+    /// Whether blocks are left as they are.
+    pub compaction_disabled: bool,
+}
+
+/// Form of a tenant's new blocks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StorageLimits {
+    /// Attributes with a column of their own; none means those of `storage.trace.block`.
+    pub parquet_dedicated_columns: Vec<DedicatedColumn>,
 }
 
 /// Whether a rate is counted per process or over all of them. Equal with one process.

@@ -100,6 +100,12 @@ families! {
         "Parts of queries that were given up because nobody waits for them any more.";
     BYTES_INSPECTED = "tempo_query_frontend_bytes_inspected_total", Kind::Counter, ["tenant", "op"],
         "Bytes looked at by queries.";
+    RELOAD_SUCCESSFUL = "tempo_runtime_config_last_reload_successful", Kind::Gauge, [],
+        "Whether the last reload of the overrides file was successful.";
+    LIMITS_DEFAULTS = "tempo_limits_defaults", Kind::Gauge, ["limit_name"],
+        "Default resource limits";
+    LIMITS_OVERRIDES = "tempo_limits_overrides", Kind::Gauge, ["limit_name", "user"],
+        "Resource limit overrides applied to tenants";
     WAL_BYTES = "stringendo_wal_bytes_total", Kind::Counter, [],
         "Bytes written to the log, padding included.";
     WAL_GROUPS = "stringendo_wal_groups_total", Kind::Counter, [], "Groups committed to the log.";

@@ -14,7 +14,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use stringendo_engine::settings::BlockSettings;
 use stringendo_engine::{
-    Durability, EngineSettings, Node, SearchRequest, TenantId, TraceRequest, boot,
+    Durability, EngineSettings, Limits, LimitsSource, Node, SearchRequest, TenantId, TenantLimits,
+    TraceRequest, boot,
 };
 use stringendo_proto::TraceId;
 use stringendo_proto::otlp::TracesData;
@@ -32,9 +33,8 @@ pub fn settings(dir: &Path) -> EngineSettings {
         budget_bytes_per_core: 256 << 20,
         block_bytes_max: 4 << 20,
         block_age_max: Duration::from_secs(3600),
-        attribute_bytes_max: 2048,
         retry_after: Some(Duration::from_secs(5)),
-        trace_bytes_max: 5_000_000,
+        limits: LimitsSource::fixed(Limits::of_all(TenantLimits::default())),
         blocklist_poll: Duration::from_secs(300),
         query_bytes_max: 0,
         block: BlockSettings {

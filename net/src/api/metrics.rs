@@ -29,6 +29,11 @@ pub struct MetricsRun {
 }
 
 impl MetricsRun {
+    /// A query that has not begun.
+    pub(super) fn new(request: MetricsRequest, tenants: Vec<TenantId>) -> Self {
+        Self { request, tenants, progress: MetricsProgress::default() }
+    }
+
     /// What it has cost so far, and how far it is.
     pub fn so_far(&self) -> SearchMetrics {
         self.progress.so_far()
@@ -75,9 +80,10 @@ impl Api {
     /// # Errors
     /// 400 or 401 with what is wrong.
     pub fn begin_range(&self, params: &Params, headers: &HeaderMap) -> Result<MetricsRun, Failure> {
-        let now = self.node.clock().unix_nanos();
-        let request = MetricsQuery::of_range(params)?.range(&self.settings.metrics, now)?;
-        self.begin_metrics(request, headers)
+        let tenants = self.query_tenants(headers)?;
+        let (settings, now) = (self.metrics_settings(&tenants), self.node.clock().unix_nanos());
+        let request = MetricsQuery::of_range(params)?.range(&settings, now)?;
+        Ok(MetricsRun::new(request, tenants))
     }
 
     /// Reads an instant query.
@@ -89,22 +95,10 @@ impl Api {
         params: &Params,
         headers: &HeaderMap,
     ) -> Result<MetricsRun, Failure> {
-        let now = self.node.clock().unix_nanos();
-        let request = MetricsQuery::of_instant(params)?.instant(&self.settings.metrics, now)?;
-        self.begin_metrics(request, headers)
-    }
-
-    /// A query for the tenants of the request.
-    ///
-    /// # Errors
-    /// 401: it names none.
-    pub(super) fn begin_metrics(
-        &self,
-        request: MetricsRequest,
-        headers: &HeaderMap,
-    ) -> Result<MetricsRun, Failure> {
         let tenants = self.query_tenants(headers)?;
-        Ok(MetricsRun { request, tenants, progress: MetricsProgress::default() })
+        let (settings, now) = (self.metrics_settings(&tenants), self.node.clock().unix_nanos());
+        let request = MetricsQuery::of_instant(params)?.instant(&settings, now)?;
+        Ok(MetricsRun::new(request, tenants))
     }
 
     /// Runs a range query.

@@ -20,6 +20,7 @@ use stringendo_traceql::metrics::{MetricsPlan, RangeLimits, TimeAxis, compile_me
 
 use super::failure::Failure;
 use super::format::Format;
+use super::metrics::MetricsRun;
 use super::params::Params;
 use super::search_params::{ensure_length, search_plan};
 use super::{Api, Call};
@@ -36,11 +37,12 @@ impl Api {
     /// Answers with summaries.
     pub(super) async fn metrics_summary(&self, call: &Call) -> Result<Answer, Failure> {
         let now = self.node.clock().unix_nanos();
-        let query = SummaryQuery::read(&call.params, &self.settings.metrics, now)?;
-        let counts = self.begin_metrics(query.request(&query.counts), &call.headers)?;
+        let tenants = self.query_tenants(&call.headers)?;
+        let query = SummaryQuery::read(&call.params, &self.metrics_settings(&tenants), now)?;
+        let counts = MetricsRun::new(query.request(&query.counts), tenants.clone());
         // Kept until the answer is written.
         let Held { value: counts, kept: _counts } = self.run_instant(&counts).await?;
-        let quantiles = self.begin_metrics(query.request(&query.quantiles), &call.headers)?;
+        let quantiles = MetricsRun::new(query.request(&query.quantiles), tenants);
         let Held { value: quantiles, kept: _quantiles } = self.run_instant(&quantiles).await?;
         let bytes = counts.encoded_len() + quantiles.encoded_len();
         // Groups have the labels of series, and their bytes once more.

@@ -67,9 +67,9 @@ impl Api {
     pub fn begin_search(&self, params: &Params, headers: &HeaderMap) -> Result<Searches, Failure> {
         let tenants = self.query_tenants(headers)?;
         let now = self.node.clock().unix_nanos();
-        let request = search_params::request(params, &self.settings.search, now)?;
+        let request = search_params::request(params, &self.search_settings(&tenants), now)?;
+        let pads_trace_ids = self.pads_trace_ids(&tenants);
         let tenants = tenants.into_iter().map(|tenant| (tenant, SearchProgress::default()));
-        let pads_trace_ids = self.settings.search.pads_trace_ids;
         Ok(Searches { request, tenants: tenants.collect(), pads_trace_ids })
     }
 

@@ -132,7 +132,7 @@ impl Api {
     ) -> Result<NamesRun, Failure> {
         let tenants = self.query_tenants(headers)?;
         let now = self.node.clock().unix_nanos();
-        let settings = (&self.settings.search, &self.settings.tags);
+        let settings = (&self.search_settings(&tenants), &self.tag_settings(&tenants));
         let asked = tags_params::names(version, params, settings, now)?;
         Ok(NamesRun { asked, tenants, progress: TagsProgress::default() })
     }
@@ -166,7 +166,7 @@ impl Api {
     ) -> Result<ValuesRun, Failure> {
         let tenants = self.query_tenants(headers)?;
         let now = self.node.clock().unix_nanos();
-        let settings = (&self.settings.search, &self.settings.tags);
+        let settings = (&self.search_settings(&tenants), &self.tag_settings(&tenants));
         let asked = tags_params::values(version, tag, params, settings, now)?;
         Ok(ValuesRun { asked, tenants, progress: TagsProgress::default() })
     }

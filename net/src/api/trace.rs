@@ -24,13 +24,14 @@ impl Api {
     /// `/api/traces/{id}`: 404 without a body if there is no such trace.
     pub(super) async fn trace_v1(&self, id: &str, call: &Call) -> Result<Answer, Failure> {
         let asked = request(id, &call.params)?;
-        let Held { value: answer, kept: _kept } = self.find_trace(&asked, &call.headers).await?;
+        let tenants = self.query_tenants(&call.headers)?;
+        let Held { value: answer, kept: _kept } = self.find_trace(&asked, &tenants).await?;
         let Some(trace) = answer.trace else {
             let mut answer = Response::new(Default::default());
             *answer.status_mut() = StatusCode::NOT_FOUND;
             return Ok(answer);
         };
-        let (bytes, limit) = (trace.encoded_len(), self.trace_bytes_max());
+        let (bytes, limit) = (trace.encoded_len(), self.trace_bytes_max(&tenants));
         if bytes as u64 > limit {
             return Err(QueryError::TraceTooLarge { limit }.into());
         }
@@ -65,7 +66,8 @@ impl Api {
         filter: Option<&TraceFilter>,
         headers: &HeaderMap,
     ) -> Result<Held<TraceByIdResponse>, Failure> {
-        let Held { value: mut answer, kept } = match self.find_trace(asked, headers).await {
+        let tenants = self.query_tenants(headers)?;
+        let Held { value: mut answer, kept } = match self.find_trace(asked, &tenants).await {
             Ok(answer) => answer,
             Err(failure) if failure.status == StatusCode::UNPROCESSABLE_ENTITY => {
                 let message = failure.message.into_owned();
@@ -80,19 +82,18 @@ impl Api {
         {
             missing.push(trace_filter::FILTERED.to_owned());
         }
-        let value = v2_response(answer, self.trace_bytes_max(), missing);
+        let value = v2_response(answer, self.trace_bytes_max(&tenants), missing);
         Ok(Held { value, kept })
     }
 
     async fn find_trace(
         &self,
         asked: &TraceRequest,
-        headers: &HeaderMap,
+        tenants: &[TenantId],
     ) -> Result<Held<TraceAnswer>, Failure> {
-        let tenants = self.query_tenants(headers)?;
         let begin = |tenant| QueryCount::begin(&self.node, tenant, "traces");
         let counts = tenants.iter().map(begin).collect::<Result<Vec<_>, _>>()?;
-        let answer = self.node.trace_of_all(&tenants, asked).await?;
+        let answer = self.node.trace_of_all(tenants, asked).await?;
         let share = answer.value.cost.inspected_bytes / counts.len() as u64;
         counts.into_iter().for_each(|count| count.completed(share));
         Ok(answer)
@@ -104,13 +105,6 @@ impl Api {
             return Ok(vec![self.tenants.of(headers)?]);
         }
         Ok(self.tenants.of_reader(headers)?)
-    }
-
-    fn trace_bytes_max(&self) -> u64 {
-        match self.node.settings().trace_bytes_max {
-            0 => u64::MAX,
-            limit => limit,
-        }
     }
 }
 

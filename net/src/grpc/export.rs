@@ -7,6 +7,7 @@ use h2::RecvStream;
 use h2::server::SendResponse;
 use http::Request;
 use http::request::Parts;
+use stringendo_engine::TenantId;
 use stringendo_ring::Class;
 
 use super::{Service, receive, reply};
@@ -36,11 +37,21 @@ impl ExportService {
             return Err(receive::unknown_method(path, &[SERVICE]));
         }
         let tenant = self.intake.tenant(&head.headers)?;
+        let stored = self.receive(&tenant, head, body).await;
+        stored.map_err(|refusal| self.intake.told(&tenant, refusal))
+    }
+
+    async fn receive(
+        &self,
+        tenant: &TenantId,
+        head: &Parts,
+        body: &mut RecvStream,
+    ) -> Result<(), Refusal> {
         let node = self.intake.node();
         let (mut memory, bytes_max) = (RequestMemory::new(node), self.message_bytes_max);
         let message =
             receive::message(&head.headers, body, bytes_max, &mut memory, node.clock()).await?;
-        self.intake.store(&tenant, message).await
+        self.intake.store(tenant, message).await
     }
 }
 

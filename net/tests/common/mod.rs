@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use stringendo_engine::settings::BlockSettings;
-use stringendo_engine::{Durability, EngineSettings, Node, boot};
+use stringendo_engine::{
+    Durability, EngineSettings, Limits, LimitsSource, Node, TenantLimits, boot,
+};
 use stringendo_net::{
     ApiServer, ApiSettings, BuildInfo, GrpcReceiver, HttpReceiver, MetricsSettings, QueryGrpc,
-    ReceiverServer, ReceiverSettings, SearchSettings, StatusPages, StopTrigger, TagSettings,
-    TenantSettings, stop_signal,
+    ReceiverServer, ReceiverSettings, SearchSettings, StatusPages, StopTrigger, TenantSettings,
+    stop_signal,
 };
 use stringendo_ring::{Class, Clock, RingOptions, sleep, spawn, spawn_detached};
 
@@ -54,9 +56,8 @@ fn engine_settings(dir: &Path) -> EngineSettings {
         budget_bytes_per_core: 256 << 20,
         block_bytes_max: 4 << 20,
         block_age_max: Duration::from_secs(3600),
-        attribute_bytes_max: 2048,
         retry_after: Some(Duration::from_secs(5)),
-        trace_bytes_max: 5_000_000,
+        limits: LimitsSource::fixed(Limits::of_all(TenantLimits::default())),
         blocklist_poll: Duration::from_secs(300),
         query_bytes_max: 0,
         block: BlockSettings {
@@ -82,6 +83,13 @@ fn free_address() -> SocketAddr {
     }
 }
 
+/// Limits that all tenants have, changed.
+pub fn limits(change: impl FnOnce(&mut TenantLimits)) -> LimitsSource {
+    let mut limits = TenantLimits::default();
+    change(&mut limits);
+    LimitsSource::fixed(Limits::of_all(limits))
+}
+
 fn settings(dir: &Path) -> Settings {
     let api = ApiSettings {
         addresses: vec![free_address()],
@@ -93,7 +101,6 @@ fn settings(dir: &Path) -> Settings {
         grpc_over_http: true,
         search: SearchSettings::default(),
         metrics: MetricsSettings::default(),
-        tags: TagSettings::default(),
         connections_max: 0,
         read_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(120),

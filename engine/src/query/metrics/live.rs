@@ -98,7 +98,9 @@ async fn attempt(
         return Ok(Attempt::Again);
     }
     let split = LiveSplit::new(node, elsewhere, &own, times, astray);
-    let mut live = LiveMetrics::new(node, &job.request, memory, times);
+    let dedicated = shard.dedicated_columns(tenant);
+    let observer = Observer::new(shard, &dedicated, &job.request);
+    let mut live = LiveMetrics::new(observer, memory, times);
     for id in ids {
         if let Err(gone) = view.follow(shard) {
             return Ok(gone.into());
@@ -123,8 +125,7 @@ struct LiveMetrics<'a> {
 }
 
 impl<'a> LiveMetrics<'a> {
-    fn new(node: &'a Node, request: &'a MetricsRequest, to_read: Charge, times: LiveTimes) -> Self {
-        let observer = Observer::new(node.shard(), request);
+    fn new(observer: Observer<'a>, to_read: Charge, times: LiveTimes) -> Self {
         Self { observer, to_read: (to_read, TRACE_BYTES), split: Vec::new(), times }
     }
 

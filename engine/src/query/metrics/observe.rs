@@ -49,8 +49,11 @@ struct LegSum<'a> {
 
 impl<'a> Observer<'a> {
     /// Nothing was taken in, yet.
-    pub fn new(shard: &'a Shard, request: &'a MetricsRequest) -> Self {
-        let dedicated = shard.settings.block.dedicated_columns.as_slice();
+    pub fn new(
+        shard: &'a Shard,
+        dedicated: &'a [DedicatedColumn],
+        request: &'a MetricsRequest,
+    ) -> Self {
         let legs = request.plan.legs().iter().zip(request.accumulators());
         let legs = legs.map(|(plan, sum)| LegSum {
             plan,

@@ -49,7 +49,8 @@ pub async fn run(
     node: &Node,
     job: &WholeMetricsJob,
 ) -> Result<Charged<MetricsFindings>, QueryError> {
-    let mut observer = Observer::new(node.shard(), &job.request);
+    let dedicated = node.shard().dedicated_columns(&job.tenant);
+    let mut observer = Observer::new(node.shard(), &dedicated, &job.request);
     let (bounds, content) = (job.request.axis.bounds_unix_nanos(), content(&job.request));
     let mut reader = WholeReader::new(node, &job.tenant, bounds, content, &job.allowance);
     // Traces of the same time are in the same blocks.

@@ -51,7 +51,9 @@ pub(super) async fn add(
     let memory = memory_to_read(shard, tenant).await?;
     let mut view = LiveView::of(shard);
     let (traces, _) = traces(shard, &view, tenant, job);
-    let mut look = Look::new(shard, tenant, job, plan, memory);
+    let dedicated = shard.dedicated_columns(tenant);
+    let fields = LiveFields::of(plan, &dedicated);
+    let mut look = Look::new(shard, tenant, job, plan, fields, memory);
     look.all(&mut view, traces, None, gathered).await.map(drop)
 }
 
@@ -67,6 +69,7 @@ pub(super) async fn add_whole(
 ) -> Result<LiveTimes, QueryError> {
     let (shard, tenant, job) = (node.shard(), &part.tenant, &part.job);
     let bounds = (job.start_unix_nanos, job.end_unix_nanos);
+    let dedicated = shard.dedicated_columns(tenant);
     // This is the live data.
     let mut elsewhere = Elsewhere::new(node, Places::of(node, tenant, bounds, Vec::new()));
     loop {
@@ -84,7 +87,8 @@ pub(super) async fn add_whole(
             continue;
         }
         let split = LiveSplit::new(node, &elsewhere, &own, times, astray);
-        let mut look = Look::new(shard, tenant, job, plan, memory);
+        let fields = LiveFields::of(plan, &dedicated);
+        let mut look = Look::new(shard, tenant, job, plan, fields, memory);
         if look.all(&mut view, traces, Some(&split), gathered).await? {
             gathered.read.add(elsewhere.cost());
             return Ok(times);
@@ -154,9 +158,9 @@ impl<'a> Look<'a> {
         tenant: &'a TenantId,
         job: &'a TagsJob,
         plan: &'a SearchPlan,
+        source: LiveFields<'a>,
         memory: Charge,
     ) -> Self {
-        let source = LiveFields::of(plan, &shard.settings.block.dedicated_columns);
         let (found, sets) = (Found::new(job, plan), Vec::new());
         Self { shard, tenant, plan, source, found, sets, to_read: (memory, TRACE_BYTES) }
     }

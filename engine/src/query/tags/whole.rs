@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use stringendo_block::DedicatedColumn;
 use stringendo_block::RowContent;
 use stringendo_proto::TraceId;
 use stringendo_traceql::SearchPlan;
@@ -41,6 +42,7 @@ impl Node {
         at_work.change(|gathered| gathered.cost.add_jobs(1));
         let bounds = (job.start_unix_nanos, job.end_unix_nanos);
         let content = RowContent::ALL;
+        let dedicated = self.shard().dedicated_columns(tenant);
         let mut reader = WholeReader::new(self, tenant, bounds, content, allowance);
         for traces in traces.chunks(WHOLE_TRACES_MAX) {
             if at_work.change(|gathered| gathered.is_enough()) {
@@ -49,7 +51,7 @@ impl Node {
             let take = |at: usize, pieces| {
                 let id = &traces[at].0;
                 let add = |gathered: &mut Gathered| {
-                    match self.add_whole(job, plan, id, pieces, gathered) {
+                    match self.add_whole((job, plan, &dedicated), id, pieces, gathered) {
                         // Such answers may lack something (contract http-api.md §5).
                         Err(QueryError::NeedsTooMuch { .. } | QueryError::Overloaded) => {
                             gathered.read.not_whole += 1;
@@ -75,8 +77,7 @@ impl Node {
 
     fn add_whole(
         &self,
-        job: &TagsJob,
-        plan: &SearchPlan,
+        (job, plan, dedicated): (&TagsJob, &SearchPlan, &[DedicatedColumn]),
         id: &TraceId,
         pieces: Pieces,
         gathered: &mut Gathered,
@@ -93,7 +94,7 @@ impl Node {
         }
         gathered.read.traces += 1;
         gathered.read.spans += spans.len() as u64;
-        let fields = LiveFields::of(plan, &self.settings().block.dedicated_columns);
+        let fields = LiveFields::of(plan, dedicated);
         work.grow(fields.memory_bytes(&spans))?;
         let columns = LiveColumns::read(id, &spans, &fields);
         let mut sets = Vec::new();

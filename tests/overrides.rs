@@ -1,0 +1,124 @@
+//! The overrides file: limits of single tenants, read at the start and again when it changes.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::path::Path;
+
+use common::http::X_PROTOBUF;
+use common::{Options, Server, spans, wait};
+
+const YAML: &str = "\
+multitenancy_enabled: true
+overrides:
+  per_tenant_override_config: overrides.yaml
+  per_tenant_override_period: 50ms
+";
+
+fn write(dir: &Path, overrides: &str) {
+    std::fs::write(dir.join("overrides.yaml"), overrides).unwrap();
+}
+
+fn start(overrides: &str) -> Server {
+    let options = Options { cores: 2, more_yaml: YAML, ..Options::default() };
+    Server::start_on(options, |dir| write(dir, overrides))
+}
+
+fn tenant(name: &str) -> (&str, &str) {
+    ("X-Scope-OrgID", name)
+}
+
+/// Status of a search over three hours, whose limit tells which entry counts.
+fn searched(server: &Server, name: &str) -> u16 {
+    let path = "/api/search?q=%7B%7D&start=1700000000&end=1700010800";
+    server.get_as(path, &[tenant(name)]).status
+}
+
+/// Waits until a search over three hours is answered so.
+fn until_searched(server: &Server, name: &str, status: u16) {
+    let what = format!("a search of {name} is answered {status}");
+    wait::until(&what, || (searched(server, name) == status).then_some(()));
+}
+
+fn reload_successful(server: &Server) -> f64 {
+    server.metric("tempo_runtime_config_last_reload_successful", &[])
+}
+
+#[test]
+fn entries_count_at_once_and_a_changed_file_soon_without_a_restart() {
+    let server = start("overrides: {a: {read: {max_search_duration: 1h}}}\n");
+    assert_eq!((searched(&server, "a"), searched(&server, "b")), (400, 200));
+    write(server.dir(), "overrides: {'*': {max_search_duration: 2h}, a: {}}\n");
+    until_searched(&server, "b", 400);
+    assert_eq!(searched(&server, "a"), 200);
+    write(server.dir(), "");
+    until_searched(&server, "b", 200);
+    assert_eq!(reload_successful(&server), 1.0);
+}
+
+#[test]
+fn a_file_that_cannot_be_taken_changes_nothing_and_is_told() {
+    let server = start("overrides: {a: {read: {max_search_duration: 1h}}}\n");
+    for bad in ["overrides: {a: {read: {no_such: 1h}}}", "{", "- 1"] {
+        write(server.dir(), bad);
+        wait::until("it is told", || (reload_successful(&server) == 0.0).then_some(()));
+        assert_eq!(searched(&server, "a"), 400);
+        write(server.dir(), "overrides: {a: {read: {max_search_duration: 1h}}}\n");
+        wait::until("it is told", || (reload_successful(&server) == 1.0).then_some(()));
+    }
+    assert!(server.log().contains("no such key"));
+    std::fs::remove_file(server.dir().join("overrides.yaml")).unwrap();
+    wait::until("it is told", || (reload_successful(&server) == 0.0).then_some(()));
+    assert_eq!(searched(&server, "a"), 400);
+}
+
+#[test]
+fn a_bad_file_at_the_start_ends_the_process_with_the_reason() {
+    let options = Options { more_yaml: YAML, ..Options::default() };
+    for bad in [None, Some("overrides: {a: {no_such: 1}}")] {
+        let mut server = Server::prepare(options.clone());
+        if let Some(bad) = bad {
+            write(server.dir(), bad);
+        }
+        server.spawn();
+        assert_eq!(server.wait_for_exit().code(), Some(1));
+        assert!(server.log().contains("overrides.yaml: "), "{}", server.log());
+    }
+}
+
+#[test]
+fn gauges_show_the_defaults_and_each_entry() {
+    let server = start("overrides: {a: {ingestion: {burst_size_bytes: 7}, block_retention: 1h}}\n");
+    let burst = ("limit_name", "ingestion_burst_size_bytes");
+    assert_eq!(server.metric("tempo_limits_defaults", &[burst]), 30_000_000.0);
+    assert_eq!(server.metric("tempo_limits_overrides", &[burst, ("user", "a")]), 7.0);
+    let retention = ("limit_name", "block_retention");
+    assert_eq!(server.metric("tempo_limits_overrides", &[retention, ("user", "a")]), 3600.0);
+}
+
+#[test]
+fn blocks_have_the_dedicated_columns_of_their_tenant() {
+    let server = start(
+        "overrides: {a: {ingestion: {rate_limit_bytes: 1000000, burst_size_bytes: 1000000}, \
+         storage: {parquet_dedicated_columns: [{scope: span, name: my.key, type: int}]}}}",
+    );
+    for name in ["a", "b"] {
+        let headers = [("Content-Type", X_PROTOBUF), tenant(name)];
+        server.export_with(&headers, &spans::numbered(1)).ok();
+    }
+    server.flush();
+    assert_eq!(dedicated(&server, "a"), [r#"{"n":"my.key","t":"int"}"#]);
+    assert_eq!(dedicated(&server, "b").len(), 14);
+    let found = server.get_as(&format!("/api/traces/{}", spans::hex(1)), &[tenant("a")]);
+    assert_eq!(found.status, 200);
+}
+
+/// Dedicated columns of a tenant's one block.
+fn dedicated(server: &Server, tenant: &str) -> Vec<String> {
+    let blocks = std::fs::read_dir(server.dir().join("blocks").join(tenant)).unwrap();
+    let metas = blocks.map(|block| block.unwrap().path().join("meta.json"));
+    let metas: Vec<_> = metas.filter_map(|path| std::fs::read(path).ok()).collect();
+    assert_eq!(metas.len(), 1);
+    let meta: serde_json::Value = serde_json::from_slice(&metas[0]).unwrap();
+    meta["dedicatedColumns"].as_array().unwrap().iter().map(ToString::to_string).collect()
+}
