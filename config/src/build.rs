@@ -12,6 +12,7 @@ use crate::value::FromNode;
 use crate::warning::{ConfigError, Warning};
 
 pub(crate) mod overrides;
+mod keeping;
 mod receivers;
 mod storage;
 
@@ -27,6 +28,7 @@ pub fn settings(raw: &Raw, warnings: &mut Vec<Warning>) -> Result<Settings, Conf
     server(raw, &mut settings)?;
     distributor(raw, &mut settings, warnings)?;
     live_store(raw, &mut settings)?;
+    keeping::read(raw, &mut settings)?;
     query_frontend(raw, &mut settings)?;
     storage::read(raw, &mut settings.storage.trace, warnings)?;
     overrides::read(raw, &mut settings.overrides, warnings)?;
@@ -201,6 +203,12 @@ fn stringendo(raw: &Raw, settings: &mut Settings) -> Done {
     raw.read("stringendo.pin_cores", &mut s.pin_cores)?;
     raw.read("stringendo.memory_budget_per_core_bytes", &mut s.memory_budget_per_core_bytes)?;
     raw.read("stringendo.query.max_read_bytes", &mut s.query.max_read_bytes)?;
+    let c = &mut s.compaction;
+    raw.read("stringendo.compaction.max_concurrent_jobs", &mut c.max_concurrent_jobs)?;
+    raw.read("stringendo.compaction.max_bytes_per_second", &mut c.max_bytes_per_second)?;
+    let r = &mut s.retention;
+    raw.read("stringendo.retention.max_bytes_per_tenant", &mut r.max_bytes_per_tenant)?;
+    raw.read("stringendo.retention.min_free_disk_bytes", &mut r.min_free_disk_bytes)?;
     raw.read("stringendo.wal.durability", &mut s.wal.durability)?;
     raw.read("stringendo.wal.interval", &mut s.wal.interval)?;
     raw.read("stringendo.wal.segment_size_bytes", &mut s.wal.segment_size_bytes)?;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::duration::as_text;
 
 mod distributor;
+mod keeping;
 mod live_store;
 mod overrides;
 mod query_frontend;
@@ -18,6 +19,9 @@ mod storage;
 mod stringendo;
 
 pub use distributor::{Cors, Distributor, OtlpGrpc, OtlpHttp, Receivers, SpanLog};
+pub use keeping::{
+    BackendScheduler, Compaction, CompactionJobs, Compactor, Provider, RetentionJobs,
+};
 pub use live_store::LiveStore;
 pub use overrides::{
     CompactionLimits, GlobalLimits, IngestionLimits, Overrides, RateStrategy, ReadLimits,
@@ -29,7 +33,7 @@ pub use storage::{
     Backend, Block, ColumnScope, ColumnType, DedicatedColumn, Local, Storage, Trace, WalPath,
     default_dedicated_columns,
 };
-pub use stringendo::{Durability, Query, Stringendo, Wal};
+pub use stringendo::{CompactionWork, Durability, Query, Retention, Stringendo, Wal};
 
 /// The whole configuration (`contract` names as in Tempo's top-level keys).
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -53,6 +57,10 @@ pub struct Settings {
     pub distributor: Distributor,
     /// When live traces are cut into blocks.
     pub live_store: LiveStore,
+    /// Whether blocks are merged and deleted at all.
+    pub compactor: Compactor,
+    /// Which blocks are merged, and how long blocks are kept.
+    pub backend_scheduler: BackendScheduler,
     /// Limits of queries.
     pub query_frontend: QueryFrontend,
     /// Where blocks and the write-ahead log live, and the form of blocks.
@@ -75,6 +83,8 @@ impl Default for Settings {
             server: Server::default(),
             distributor: Distributor::default(),
             live_store: LiveStore::default(),
+            compactor: Compactor::default(),
+            backend_scheduler: BackendScheduler::default(),
             query_frontend: QueryFrontend::default(),
             storage: Storage::default(),
             overrides: Overrides::default(),

@@ -49,7 +49,6 @@ fn the_monolithic_document_warns_of_what_is_not_served_and_of_nothing_unknown() 
     for key in [
         "distributor.receivers.jaeger",
         "distributor.receivers.zipkin",
-        "compactor.compaction.block_retention",
         "metrics_generator",
         "storage.trace.block.version",
     ] {

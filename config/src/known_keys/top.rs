@@ -58,6 +58,8 @@ const STRINGENDO: &[Row] = &[
     served("pin_cores", BOOL),
     served("memory_budget_per_core_bytes", SIZE),
     served("query", Block(&[served("max_read_bytes", SIZE)])),
+    served("compaction", Block(&[served("max_concurrent_jobs max_bytes_per_second", SIZE)])),
+    served("retention", Block(&[served("max_bytes_per_tenant min_free_disk_bytes", SIZE)])),
     served(
         "wal",
         Block(&[

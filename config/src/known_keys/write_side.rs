@@ -53,7 +53,7 @@ const WAL: &[Row] = &[
 ];
 
 pub(super) const COMPACTOR: &[Row] = &[
-    later("disabled", BOOL),
+    served("disabled", BOOL),
     none("ring", Block(shared::RING)),
     none("override_ring_key", TEXT),
     served("compaction", Block(COMPACTOR_COMPACTION)),
@@ -65,9 +65,11 @@ const COMPACTOR_COMPACTION: &[Row] = &[
 ];
 
 const COMPACTION: &[Row] = &[
-    later("compaction_window block_retention compacted_block_retention", SPAN),
-    later("max_time_per_tenant compaction_cycle", SPAN),
-    later("max_compaction_objects max_block_bytes retention_concurrency", SIZE),
+    served("compaction_window block_retention compacted_block_retention", SPAN),
+    served("compaction_cycle", SPAN),
+    served("max_compaction_objects max_block_bytes retention_concurrency", SIZE),
+    // The tenant with the largest backlog has the next job.
+    none("max_time_per_tenant", SPAN),
     none("v2_in_buffer_bytes v2_out_buffer_bytes v2_prefetch_traces_count", SIZE),
     none("chunk_size_bytes flush_size_bytes iterator_buffer_size", SIZE),
 ];
@@ -82,14 +84,15 @@ pub(super) const BLOCK_BUILDER: &[Row] = &[
 ];
 
 pub(super) const BACKEND_SCHEDULER: &[Row] = &[
-    later("work", Block(&[served("prune_age dead_job_timeout", SPAN)])),
+    // Jobs are not handed to other processes, so nothing of them is stored.
+    none("work", Block(&[none("prune_age dead_job_timeout", SPAN)])),
     none("maintenance_interval backend_flush_interval job_timeout", SPAN),
     served("provider", Block(PROVIDER)),
     none("local_work_path", TEXT),
 ];
 
 const PROVIDER: &[Row] = &[
-    later("retention", Block(&[served("interval", SPAN)])),
+    served("retention", Block(&[served("interval", SPAN)])),
     served("compaction", Block(PROVIDER_COMPACTION)),
     later(
         "redaction",
@@ -102,8 +105,10 @@ const PROVIDER: &[Row] = &[
 
 const PROVIDER_COMPACTION: &[Row] = &[
     served("compaction", Block(COMPACTION)),
-    later("measure_interval min_cycle_interval", SPAN),
-    later("max_jobs_per_tenant min_input_blocks max_input_blocks max_compaction_level", SIZE),
+    served("min_cycle_interval", SPAN),
+    served("max_jobs_per_tenant min_input_blocks max_input_blocks max_compaction_level", SIZE),
+    // Measured with every plan.
+    none("measure_interval", SPAN),
 ];
 
 pub(super) const BACKEND_WORKER: &[Row] = &[

@@ -18,6 +18,10 @@ pub struct Stringendo {
     pub memory_budget_per_core_bytes: u64,
     /// Queries.
     pub query: Query,
+    /// The work of merging blocks.
+    pub compaction: CompactionWork,
+    /// Which blocks expire beside those that are too old.
+    pub retention: Retention,
     /// The write-ahead log.
     pub wal: Wal,
 }
@@ -29,6 +33,8 @@ impl Default for Stringendo {
             pin_cores: true,
             memory_budget_per_core_bytes: 512 << 20,
             query: Query::default(),
+            compaction: CompactionWork::default(),
+            retention: Retention::default(),
             wal: Wal::default(),
         }
     }
@@ -40,6 +46,24 @@ pub struct Query {
     /// Bytes that it may read of blocks; what was found until then is answered, and says so. 0 is
     /// no limit.
     pub max_read_bytes: u64,
+}
+
+/// The work of merging blocks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CompactionWork {
+    /// Jobs at a time, one on a core at most; 0 is one per core.
+    pub max_concurrent_jobs: usize,
+    /// Bytes that all jobs together may read per second; 0 is no limit.
+    pub max_bytes_per_second: u64,
+}
+
+/// Which blocks expire beside those that are too old. The oldest go first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Retention {
+    /// Bytes of live blocks that a tenant may keep; 0 is no limit.
+    pub max_bytes_per_tenant: u64,
+    /// Bytes that stay free on the file system of a local backend; 0 is no limit.
+    pub min_free_disk_bytes: u64,
 }
 
 /// The write-ahead log.
