@@ -12,7 +12,8 @@ use stringendo_config::Endpoint;
 use stringendo_config::settings::{
     self as config, ColumnScope, ColumnType, DedicatedColumn, Settings,
 };
-use stringendo_engine::settings::BlockSettings;
+use stringendo_engine::compaction::plan::Rules;
+use stringendo_engine::settings::{BlockSettings, CompactionSettings, RetentionSettings};
 use stringendo_engine::{Durability, EngineSettings};
 use stringendo_net::{
     ApiSettings, Cors, GrpcReceiver, HttpReceiver, MetricsSettings, QueryGrpc, ReceiverSettings,
@@ -42,7 +43,42 @@ pub fn engine(settings: &Settings) -> Result<EngineSettings, String> {
         blocklist_poll: trace.blocklist_poll,
         query_bytes_max: settings.stringendo.query.max_read_bytes,
         block: block(&trace.block),
+        compaction: compaction(settings),
+        retention: retention(settings),
     })
+}
+
+fn compaction(settings: &Settings) -> CompactionSettings {
+    let jobs = &settings.backend_scheduler.provider.compaction;
+    let own = &settings.stringendo.compaction;
+    CompactionSettings {
+        disabled: settings.compactor.disabled,
+        rules: Rules {
+            window: jobs.compaction.compaction_window,
+            inputs_min: usize_of(jobs.min_input_blocks),
+            inputs_max: usize_of(jobs.max_input_blocks),
+            objects_max: jobs.compaction.max_compaction_objects,
+            bytes_max: jobs.compaction.max_block_bytes,
+            level_max: u32::try_from(jobs.max_compaction_level).unwrap_or(u32::MAX),
+        },
+        cycle: jobs.min_cycle_interval,
+        tenant_jobs_max: usize_of(jobs.max_jobs_per_tenant),
+        jobs_max: own.max_concurrent_jobs,
+        bytes_per_second: own.max_bytes_per_second,
+    }
+}
+
+fn retention(settings: &Settings) -> RetentionSettings {
+    let provider = &settings.backend_scheduler.provider;
+    let (kept, own) = (&provider.compaction.compaction, &settings.stringendo.retention);
+    RetentionSettings {
+        block_retention: kept.block_retention,
+        compacted_retention: kept.compacted_block_retention,
+        interval: provider.retention.interval,
+        concurrency: usize_of(kept.retention_concurrency),
+        tenant_bytes_max: own.max_bytes_per_tenant,
+        free_disk_bytes_min: own.min_free_disk_bytes,
+    }
 }
 
 fn durability(wal: &config::Wal) -> Durability {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rustix::time::{ClockId, clock_gettime};
-use stringendo_engine::settings::BlockSettings;
+use stringendo_engine::settings::{BlockSettings, CompactionSettings, RetentionSettings};
 use stringendo_engine::{Durability, EngineSettings, Limits, LimitsSource, TenantLimits};
 use stringendo_loadgen::WorkloadOptions;
 use stringendo_loadgen::template::{BATCHES_PER_GROUP, GRPC_PREFIX_BYTES, TemplateSet};
@@ -34,6 +34,9 @@ pub fn settings(path: PathBuf) -> EngineSettings {
             bloom_shard_bytes: 102_400,
             row_group_bytes: 100_000_000,
         },
+        // Only where it is looked at.
+        compaction: CompactionSettings { disabled: true, ..CompactionSettings::default() },
+        retention: RetentionSettings::default(),
     }
 }
 

@@ -238,6 +238,16 @@ impl Backend {
         }
     }
 
+    /// Bytes that are free on the disk of the blocks; `None` where there is no such limit.
+    ///
+    /// # Errors
+    /// From the operating system.
+    pub async fn free_bytes(&self) -> io::Result<Option<u64>> {
+        match self {
+            Self::Local(local) => local.free_bytes().await.map(Some),
+        }
+    }
+
     /// Reads an object that belongs to no block; `path` is relative, with `/`.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::backend::listing::{Listing, SkippedBlock, Unreadable};
 use crate::block_changes::publish;
 use crate::block_list::BlockList;
+use crate::compaction::superseded;
 use crate::metrics::families as family;
 use crate::node::Node;
 use crate::tenant::TenantId;
@@ -44,7 +45,11 @@ impl BlockPoll {
         let shard = self.node.shard();
         let begun = shard.now();
         let before = Arc::clone(&shard.blocks.borrow());
-        let listing = Arc::new(shard.store.backend().list_knowing(&before).await?);
+        let mut listing = shard.store.backend().list_knowing(&before).await?;
+        let now = self.node.clock().unix_nanos();
+        let superseded = superseded::settle(shard.store.backend(), &mut listing, now).await;
+        shard.keeping.owe_marks(superseded);
+        let listing = Arc::new(listing);
         if let Some(list) = self.merge(&before, &listing).await? {
             publish(&self.node, list).await;
         }

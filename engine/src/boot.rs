@@ -4,8 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use stringendo_ring::{Class, Clock, CoreContext, JoinHandle, Notify, spawn, spawn_detached};
+use stringendo_ring::{
+    Class, Clock, CoreContext, JoinHandle, Notify, sleep, spawn, spawn_detached,
+};
 use uuid::Uuid;
 
 use crate::backend::{Backend, LocalBackend};
@@ -15,6 +18,8 @@ use crate::block_poll::BlockPoll;
 use crate::block_store::BlockStore;
 use crate::budget::{Budget, Use};
 use crate::commit::Committer;
+use crate::compaction::conductor::Conductor;
+use crate::compaction::{job, report};
 use crate::error::QueryError;
 use crate::live::LiveSegment;
 use crate::message::{Answer, Message};
@@ -28,12 +33,16 @@ use crate::query::{
     block_search, block_trace, block_traces, id_filters, live_search, live_trace, metrics,
 };
 use crate::recovery::{self, RecoveryError};
+use crate::retention::Retention;
 use crate::settings::EngineSettings;
 use crate::shard::{FlushRequest, Shard, empty_gathering};
 use crate::tenant::TenantId;
 use crate::tenant_limits::Limits;
 use crate::wal_dir::WalDir;
 use crate::{encode_job, filter_job, limits_reload};
+
+/// Between two looks whether all cores are ready.
+const READY_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a core did not start.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +94,7 @@ pub async fn recover(node: &Node) -> Result<(), BootError> {
         poll.poll().await?;
         spawn_detached(Class::Background, poll.run());
         spawn_detached(Class::Background, limits_reload::run(node.clone()));
+        spawn_detached(Class::Background, keep(node.clone()));
     }
     let shard = node.shard();
     let segments = shard.wal.segments().await?;
@@ -93,6 +103,20 @@ pub async fn recover(node: &Node) -> Result<(), BootError> {
     recovery::recover_all(shard, segments).await?;
     node.shard().ready.set(true);
     Ok(())
+}
+
+/// Merges and deletes blocks, as soon as all cores have read back their log: only then is it known
+/// which blocks are still live, too.
+async fn keep(node: Node) {
+    report::begin(node.counters());
+    if node.settings().compaction.disabled {
+        return;
+    }
+    while node.ready().await.is_err() {
+        sleep(READY_PAUSE).await;
+    }
+    spawn_detached(Class::Background, Retention::new(node.clone()).run());
+    Conductor::new(node).run().await;
 }
 
 async fn new_shard(
@@ -119,6 +143,7 @@ async fn new_shard(
         blocks: RefCell::default(),
         block_changes: Default::default(),
         limits: RefCell::new(Arc::clone(&settings.limits.initial)),
+        keeping: Default::default(),
         gathering: RefCell::new(empty_gathering(&budget, Uuid::nil(), 0)),
         commit_work: Notify::new(),
         active: RefCell::new(nothing),
@@ -186,6 +211,11 @@ fn serve(node: &Node, message: Message) {
         Message::ChangeBlocks(changes, answer) => block_changes::change(node, changes, answer),
         Message::SetBlocks(list, answer) => set_blocks(&shard, list, answer),
         Message::SetLimits(limits, answer) => set_limits(&shard, limits, answer),
+        Message::Compact(job, answer) => {
+            let work = async move { job::run(&asked, &job).await };
+            reply(node, Class::Background, answer, work);
+        }
+        Message::LiveNow(answer) => tell(answer, asked.live_now()),
         Message::Flush(tenant, answer) => request_flush(&shard, tenant.as_ref(), answer),
         Message::Metrics(answer) => {
             refresh_gauges(&shard);

@@ -41,11 +41,15 @@ pub enum Use {
     Query,
     /// What queries found, until the answer was sent.
     Answer,
+    /// Blocks being merged.
+    Compact,
+    /// The list of blocks, on core 0: all cores share it.
+    BlockList,
 }
 
 impl Use {
     /// All of them, in order.
-    pub const ALL: [Use; 7] = [
+    pub const ALL: [Use; 9] = [
         Use::Connections,
         Use::Requests,
         Use::Live,
@@ -53,6 +57,8 @@ impl Use {
         Use::Cache,
         Use::Query,
         Use::Answer,
+        Use::Compact,
+        Use::BlockList,
     ];
 
     /// Label value in metrics.
@@ -65,6 +71,8 @@ impl Use {
             Use::Cache => "cache",
             Use::Query => "query",
             Use::Answer => "answer",
+            Use::Compact => "compact",
+            Use::BlockList => "block_list",
         }
     }
 }

@@ -13,4 +13,13 @@
 //! leaves out what a listed block names, so it does not matter where a crash comes between.
 
 pub mod columns_hash;
+pub mod conductor;
+mod failures;
+pub mod fresh;
+mod intents;
+pub mod job;
+pub mod keeping;
+mod memory;
 pub mod plan;
+pub mod report;
+pub mod superseded;

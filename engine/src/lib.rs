@@ -37,6 +37,7 @@ pub mod next_segment;
 pub mod node;
 pub mod query;
 pub mod recovery;
+pub mod retention;
 pub mod settings;
 pub mod shard;
 pub mod spare;

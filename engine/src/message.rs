@@ -9,6 +9,8 @@ use stringendo_ring::oneshot;
 use uuid::Uuid;
 
 use crate::block_list::{BlockChange, BlockEntry, BlockList};
+use crate::compaction::fresh::LiveNow;
+use crate::compaction::job::{Compacted, CompactionJob, JobError};
 use crate::error::{IngestError, QueryError};
 use crate::metrics::Series;
 use crate::query::block_search::BlockSearchJob;
@@ -64,6 +66,10 @@ pub enum Message {
     SetBlocks(Arc<BlockList>, Answer<()>),
     /// From core 0: the limits of tenants from now on.
     SetLimits(Arc<Limits>, Answer<()>),
+    /// Merge some blocks.
+    Compact(CompactionJob, Answer<Result<Compacted, JobError>>),
+    /// Which segments are live, and who may still hold to what it has seen live.
+    LiveNow(Answer<LiveNow>),
     /// Seal, encode and flush what is live now, then answer.
     Flush(Option<TenantId>, Answer<bool>),
     /// The core's counters.

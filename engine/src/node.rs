@@ -1,9 +1,10 @@
 //! A core's handle for everything that the engine does; what `net` holds.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use stringendo_proto::walk::SpanPos;
@@ -11,6 +12,7 @@ use stringendo_ring::owner::Owners;
 use stringendo_ring::{Clock, CoreId, Mesh, oneshot, timeout};
 
 use crate::budget::{Charge, Use};
+use crate::compaction::fresh::LiveNow;
 use crate::error::QueryError;
 use crate::limits;
 use crate::message::{Answer, Message};
@@ -35,6 +37,8 @@ struct Inner {
     /// Queries of each tenant that began on this core and have not ended.
     outstanding: RefCell<HashMap<TenantId, usize>>,
     outstanding_max: Cell<usize>,
+    looks: RefCell<BTreeMap<u64, Duration>>,
+    looks_begun: Cell<u64>,
 }
 
 /// A query that has begun and not ended.
@@ -55,6 +59,20 @@ impl Drop for Outstanding {
     }
 }
 
+/// A query has asked for live data and has not read the list of blocks yet. Until this is dropped
+/// no block is merged whose segment it may have seen ([`crate::compaction::fresh`]).
+#[must_use = "dropping it says that the list was read"]
+pub struct Look {
+    inner: Rc<Inner>,
+    number: u64,
+}
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        self.inner.looks.borrow_mut().remove(&self.number);
+    }
+}
+
 /// Why the process is not ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotReady {
@@ -70,7 +88,17 @@ impl Node {
         let owners = Owners::new(mesh.cores());
         let trace_counter = RefCell::default();
         let (outstanding, outstanding_max) = (RefCell::default(), Cell::new(usize::MAX));
-        let inner = Inner { shard, mesh, owners, trace_counter, outstanding, outstanding_max };
+        let (looks, looks_begun) = (RefCell::default(), Cell::new(0));
+        let inner = Inner {
+            shard,
+            mesh,
+            owners,
+            trace_counter,
+            outstanding,
+            outstanding_max,
+            looks,
+            looks_begun,
+        };
         Self { inner: Rc::new(inner) }
     }
 
@@ -93,6 +121,21 @@ impl Node {
         }
         *count += 1;
         Ok(Outstanding { inner: Rc::clone(&self.inner), tenant: tenant.clone() })
+    }
+
+    /// To be called before live data is asked for by who reads the list of blocks afterwards.
+    pub fn begin_look(&self) -> Look {
+        let number = self.inner.looks_begun.get();
+        self.inner.looks_begun.set(number + 1);
+        self.inner.looks.borrow_mut().insert(number, self.shard().now());
+        Look { inner: Rc::clone(&self.inner), number }
+    }
+
+    /// The segments that are live on this core, and since when the oldest look goes on.
+    pub(crate) fn live_now(&self) -> LiveNow {
+        let sealed = self.shard().live_segments().into_iter().map(|segment| segment.id);
+        let segments = sealed.chain([self.shard().active.borrow().id]).collect();
+        LiveNow { segments, oldest_look: self.inner.looks.borrow().values().min().copied() }
     }
 
     /// This core's state.

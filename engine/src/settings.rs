@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use stringendo_block::DedicatedColumn;
 
+use crate::compaction::plan::Rules;
 use crate::limits_reload::LimitsSource;
+use crate::tenant_limits::TenantLimits;
 
 /// Settings of the engine; the root package makes them from the configuration.
 #[derive(Clone, Debug)]
@@ -34,6 +36,95 @@ pub struct EngineSettings {
     pub query_bytes_max: u64,
     /// How blocks are written.
     pub block: BlockSettings,
+    /// Which blocks are merged, and when.
+    pub compaction: CompactionSettings,
+    /// How long blocks are kept.
+    pub retention: RetentionSettings,
+}
+
+/// Which blocks are merged, and when.
+#[derive(Clone, Debug)]
+pub struct CompactionSettings {
+    /// Blocks are neither merged nor deleted.
+    pub disabled: bool,
+    /// Which blocks go together.
+    pub rules: Rules,
+    /// Time between two plans.
+    pub cycle: Duration,
+    /// Jobs of a tenant that are planned at a time.
+    pub tenant_jobs_max: usize,
+    /// Jobs at a time, one on a core at most; 0 = one per core.
+    pub jobs_max: usize,
+    /// Bytes that all jobs together may read per second; 0 = no limit.
+    pub bytes_per_second: u64,
+}
+
+impl Default for CompactionSettings {
+    /// Contract config.md §5.
+    fn default() -> Self {
+        Self {
+            disabled: false,
+            rules: Rules::default(),
+            cycle: Duration::from_secs(30),
+            tenant_jobs_max: 1000,
+            jobs_max: 0,
+            bytes_per_second: 0,
+        }
+    }
+}
+
+/// How long blocks are kept.
+#[derive(Clone, Debug)]
+pub struct RetentionSettings {
+    /// Blocks that ended so long ago expire.
+    pub block_retention: Duration,
+    /// So long after it was superseded or has expired, a block is deleted.
+    pub compacted_retention: Duration,
+    /// How often old blocks are looked for.
+    pub interval: Duration,
+    /// Blocks that are marked or deleted at a time.
+    pub concurrency: usize,
+    /// Bytes of live blocks that a tenant may keep; 0 = no limit.
+    pub tenant_bytes_max: u64,
+    /// Bytes that stay free on the disk of a local backend; 0 = no limit.
+    pub free_disk_bytes_min: u64,
+}
+
+impl Default for RetentionSettings {
+    /// Contract config.md §5.
+    fn default() -> Self {
+        Self {
+            block_retention: Duration::from_secs(336 * 3600),
+            compacted_retention: Duration::from_secs(3600),
+            interval: Duration::from_secs(3600),
+            concurrency: 10,
+            tenant_bytes_max: 0,
+            free_disk_bytes_min: 0,
+        }
+    }
+}
+
+/// What a tenant may have of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TenantKeeping {
+    /// Its blocks are neither merged nor deleted.
+    pub disabled: bool,
+    /// Window of compaction.
+    pub window: Duration,
+    /// Age at which its blocks expire.
+    pub block_retention: Duration,
+}
+
+impl EngineSettings {
+    /// What holds for the blocks of a tenant with these limits.
+    pub fn keeping(&self, limits: &TenantLimits) -> TenantKeeping {
+        let or = |own: Duration, of_all| if own.is_zero() { of_all } else { own };
+        TenantKeeping {
+            disabled: self.compaction.disabled || limits.compaction_disabled,
+            window: or(limits.compaction_window, self.compaction.rules.window),
+            block_retention: or(limits.block_retention, self.retention.block_retention),
+        }
+    }
 }
 
 /// How blocks are written.

@@ -20,6 +20,7 @@ use crate::block_changes::PendingChanges;
 use crate::block_list::BlockList;
 use crate::block_store::BlockStore;
 use crate::budget::{Budget, Charge, Use};
+use crate::compaction::keeping::Keeping;
 use crate::error::IngestError;
 use crate::filter_job::FilterWork;
 use crate::limits;
@@ -28,7 +29,7 @@ use crate::message::{Answer, IngestPart};
 use crate::metrics::Metrics;
 use crate::next_segment::NextSegment;
 use crate::query::tags::summaries::TagSummaries;
-use crate::settings::EngineSettings;
+use crate::settings::{EngineSettings, TenantKeeping};
 use crate::spare::Images;
 use crate::tenant::TenantId;
 use crate::tenant_limits::{Limits, TenantLimits};
@@ -66,6 +67,8 @@ pub struct Shard {
     pub block_changes: PendingChanges,
     /// The limits of tenants from core 0.
     pub limits: RefCell<Arc<Limits>>,
+    /// Core 0: blocks that are being merged or deleted.
+    pub keeping: Keeping,
     /// What gathers for the next commit.
     pub gathering: RefCell<Gathering>,
     /// Wakes the commit loop.
@@ -170,6 +173,11 @@ impl Shard {
     /// The limits of a tenant now.
     pub fn limits_of(&self, tenant: &TenantId) -> Arc<TenantLimits> {
         Arc::clone(self.limits.borrow().of(tenant))
+    }
+
+    /// What holds for the blocks of a tenant.
+    pub fn keeping_of(&self, tenant: &TenantId) -> TenantKeeping {
+        self.settings.keeping(self.limits.borrow().of(tenant))
     }
 
     /// The attributes of a tenant that have a column of their own in new blocks.

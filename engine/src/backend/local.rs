@@ -177,6 +177,14 @@ impl LocalBackend {
         Ok(found)
     }
 
+    /// Bytes that are free on the disk of the directory.
+    ///
+    /// # Errors
+    /// From the operating system.
+    pub async fn free_bytes(&self) -> io::Result<u64> {
+        whole::free_bytes(&self.root).await
+    }
+
     /// Reads an object that belongs to no block.
     ///
     /// # Errors

@@ -28,7 +28,14 @@ impl Use {
         match self {
             Use::Query => Some((limits::QUERY_BUDGET_SHARE, limits::QUERY_BUDGET_SHARE_MAX)),
             Use::Answer => Some((limits::ANSWER_BUDGET_SHARE, limits::ANSWER_BUDGET_SHARE_MAX)),
-            Use::Connections | Use::Requests | Use::Live | Use::Encode | Use::Cache => None,
+            // It is not waited for in line, and nothing is kept for it.
+            Use::Compact => Some((0.0, limits::COMPACT_BUDGET_SHARE_MAX)),
+            Use::Connections
+            | Use::Requests
+            | Use::Live
+            | Use::Encode
+            | Use::Cache
+            | Use::BlockList => None,
         }
     }
 }
@@ -84,7 +91,20 @@ impl Budget {
         let others = Use::WAITING.map(|other| if other == usage { None } else { Some(other) });
         let kept = others.iter().flatten().map(|other| self.kept_share(*other)).sum();
         self.used_for(usage).saturating_add(bytes) <= self.limit_for(usage)
+            && self.fits_beside_merging(usage, bytes)
             && self.fits(bytes, kept)
+    }
+
+    /// Merging has its memory out of what queries may read with, so both together leave as much
+    /// to others as queries alone; and it does not begin while a query waits.
+    fn fits_beside_merging(&self, usage: Use, bytes: u64) -> bool {
+        let both = self.used_for(Use::Query) + self.used_for(Use::Compact);
+        let fits = both.saturating_add(bytes) <= self.limit_for(Use::Query);
+        match usage {
+            Use::Query => fits,
+            Use::Compact => fits && self.waiters() == 0,
+            _ => true,
+        }
     }
 
     /// What nobody but these uses may take now.

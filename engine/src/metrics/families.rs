@@ -10,6 +10,8 @@ const BYTES_BUCKETS: &[f64] =
     &[1_048_576.0, 4_194_304.0, 16_777_216.0, 67_108_864.0, 268_435_456.0, 1_073_741_824.0];
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
+const JOB_BUCKETS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0];
+
 macro_rules! families {
     ($(
         $(#[$doc:meta])*
@@ -86,6 +88,60 @@ families! {
         ["tenant", "reason"], "Blocks that are left out of the list, by reason, each counted once.";
     BLOCKLIST_POLL_DURATION = "tempodb_blocklist_poll_duration_seconds",
         Kind::Histogram(SECONDS_BUCKETS), [], "Time to read the list of blocks.";
+    BACKEND_BYTES = "tempodb_backend_bytes_total", Kind::Gauge, ["tenant", "status"],
+        "Total number of bytes in the backend.";
+    BACKEND_OBJECTS = "tempodb_backend_objects_total", Kind::Gauge, ["tenant", "status"],
+        "Total number of objects (traces) in the backend.";
+    COMPACTION_BLOCKS = "tempodb_compaction_blocks_total", Kind::Counter, ["level"],
+        "Total number of blocks compacted.";
+    COMPACTION_BLOCKS_ALIAS = "tempo_compactor_blocks_compacted_total", Kind::Counter, [],
+        "Total number of blocks compacted (name of users' documents).";
+    COMPACTION_OBJECTS = "tempodb_compaction_objects_written_total", Kind::Counter, ["level"],
+        "Total number of objects (traces) written to backend during compaction.";
+    COMPACTION_BYTES = "tempodb_compaction_bytes_written_total", Kind::Counter, ["level"],
+        "Total number of bytes written to backend during compaction.";
+    COMPACTION_COMBINED = "tempodb_compaction_objects_combined_total", Kind::Counter, ["level"],
+        "Total number of objects (traces) combined during compaction.";
+    COMPACTION_ERRORS = "tempodb_compaction_errors_total", Kind::Counter, [],
+        "Total number of errors occurring during compaction.";
+    COMPACTION_FAILURES = "stringendo_compaction_failures_total", Kind::Counter, ["reason"],
+        "Jobs of compaction that came to nothing, by reason.";
+    COMPACTION_OUTSTANDING = "tempodb_compaction_outstanding_blocks", Kind::Gauge, ["tenant"],
+        "Number of blocks remaining to be compacted before next maintenance cycle";
+    COMPACTION_OUTSTANDING_ALIAS = "tempo_compactor_outstanding_blocks", Kind::Gauge, ["tenant"],
+        "Number of blocks remaining to be compacted (name of users' documents).";
+    COMPACTION_OUTPUT_SIZE = "tempodb_compaction_output_block_size_bytes",
+        Kind::Histogram(BYTES_BUCKETS), [], "Size in bytes of merged blocks.";
+    COMPACTION_DURATION_ALIAS = "tempo_compactor_compaction_duration_seconds",
+        Kind::Histogram(JOB_BUCKETS), [], "Time of one compaction (name of users' documents).";
+    RETENTION_DURATION = "tempodb_retention_duration_seconds", Kind::Histogram(JOB_BUCKETS), [],
+        "Records the amount of time to perform retention tasks.";
+    RETENTION_ERRORS = "tempodb_retention_errors_total", Kind::Counter, [],
+        "Total number of times an error occurred while performing retention tasks.";
+    RETENTION_FAILURES = "stringendo_retention_failures_total", Kind::Counter, ["reason"],
+        "Steps of retention that failed, by reason; they are tried again.";
+    RETENTION_MARKED = "tempodb_retention_marked_for_deletion_total", Kind::Counter, [],
+        "Total number of blocks marked for deletion.";
+    RETENTION_EXPIRED = "stringendo_retention_expired_blocks_total", Kind::Counter,
+        ["tenant", "reason"], "Blocks that expired, by reason.";
+    RETENTION_DELETED = "tempodb_retention_deleted_total", Kind::Counter, [],
+        "Total number of blocks deleted.";
+    JOBS_CREATED = "tempo_backend_scheduler_jobs_created_total", Kind::Counter,
+        ["tenant", "job_type"], "Total number of jobs created.";
+    JOBS_COMPLETED = "tempo_backend_scheduler_jobs_completed_total", Kind::Counter,
+        ["tenant", "job_type"], "Total number of jobs completed successfully.";
+    JOBS_FAILED = "tempo_backend_scheduler_jobs_failed_total", Kind::Counter,
+        ["tenant", "job_type"], "Total number of jobs that failed.";
+    JOBS_DROPPED = "tempo_backend_scheduler_jobs_dropped_total", Kind::Counter,
+        ["tenant", "job_type"], "Total number of jobs dropped, since their blocks are gone.";
+    JOBS_ACTIVE = "tempo_backend_scheduler_jobs_active", Kind::Gauge, [],
+        "Number of jobs under way.";
+    JOBS_PENDING = "tempo_backend_scheduler_jobs_pending", Kind::Gauge, [],
+        "Number of jobs that are planned and not begun.";
+    JOB_DURATION = "tempo_backend_scheduler_job_duration_seconds", Kind::Histogram(JOB_BUCKETS),
+        ["job_type"], "Time of jobs.";
+    WORKER_JOBS = "tempo_backend_worker_jobs_total", Kind::Counter, [],
+        "Total number of jobs worked on.";
     QUERIES = "tempo_query_frontend_queries_total", Kind::Counter, ["tenant", "op", "result"],
         "Total queries received per tenant.";
     FILTERS_ASKED = "stringendo_block_filters_asked_total", Kind::Counter, ["outcome"],

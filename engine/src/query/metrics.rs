@@ -170,11 +170,13 @@ impl Node {
         let tenants = if request.can_match() { tenants } else { &[] };
         for (number, tenant) in tenants.iter().enumerate() {
             progress.add_jobs(self.cores().count());
+            let look = self.begin_look();
             let live = self.live_metrics(tenant, request).await?;
             let covers: Vec<_> = live.iter().filter_map(|part| part.value.live.clone()).collect();
             sum::take_all(live, progress).await?;
             let is_last = number + 1 == tenants.len();
             let job = self.block_metrics_job(tenant, request, &covers, &allowance);
+            drop(look);
             self.block_metrics(&job, is_last, progress).await?;
             let job = WholeMetricsJob {
                 tenant: tenant.clone(),

@@ -67,8 +67,10 @@ impl Node {
     ) -> Result<Held<SearchResponse>, QueryError> {
         if !request.plan.matches_nothing() {
             let bound = Arc::new(SearchBound::default());
+            let look = self.begin_look();
             let covers = take_all(self.search_live(tenant, request, &bound), progress).await?;
             let (blocks, places) = self.blocks_for(tenant, request, &covers);
+            drop(look);
             progress.add_blocks(&blocks);
             let allowance = Allowance::of(self);
             let job = BlockSearchJob {

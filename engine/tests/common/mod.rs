@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use stringendo_engine::settings::BlockSettings;
+use stringendo_engine::settings::{BlockSettings, CompactionSettings, RetentionSettings};
 use stringendo_engine::{
     Durability, EngineSettings, Limits, LimitsSource, Node, SearchRequest, TenantId, TenantLimits,
     TraceRequest, boot,
@@ -43,6 +43,9 @@ pub fn settings(dir: &Path) -> EngineSettings {
             bloom_shard_bytes: 102_400,
             row_group_bytes: 100_000_000,
         },
+        // Only where it is looked at.
+        compaction: CompactionSettings { disabled: true, ..CompactionSettings::default() },
+        retention: RetentionSettings::default(),
     }
 }
 

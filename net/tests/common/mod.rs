@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use stringendo_engine::settings::BlockSettings;
+use stringendo_engine::settings::{BlockSettings, CompactionSettings, RetentionSettings};
 use stringendo_engine::{
     Durability, EngineSettings, Limits, LimitsSource, Node, TenantLimits, boot,
 };
@@ -66,6 +66,9 @@ fn engine_settings(dir: &Path) -> EngineSettings {
             bloom_shard_bytes: 102_400,
             row_group_bytes: 100_000_000,
         },
+        // Only where it is looked at.
+        compaction: CompactionSettings { disabled: true, ..CompactionSettings::default() },
+        retention: RetentionSettings::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, statvfs, utimensat};
 
 use super::{aside, parent_of, sync_dir_now};
 
@@ -184,6 +184,18 @@ pub async fn touch(path: &Path) -> io::Result<()> {
         let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
         let times = Timestamps { last_access: now, last_modification: now };
         Ok(utimensat(CWD, path, &times, AtFlags::empty())?)
+    })
+    .await
+}
+
+/// Bytes that a process without privileges may still write on the file system of `path`.
+///
+/// # Errors
+/// From the operating system.
+pub async fn free_bytes(path: &Path) -> io::Result<u64> {
+    aside("look at the file system of", path, |path| {
+        let found = statvfs(path)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
     })
     .await
 }

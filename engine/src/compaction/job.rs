@@ -1,0 +1,257 @@
+//! A job on one core: blocks are read, merged and written, and the new one is published.
+//!
+//! From: [`super::conductor`]. To: the backend, `meta.json` last. What is on the list and what is
+//! marked is the conductor's business. It runs in the lowest class, in steps of about a
+//! millisecond, with memory that neither spans nor queries need.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use stringendo_block::BlockMeta;
+use stringendo_block::id_filter::IdFilter;
+use stringendo_block::merge::{
+    Merge, MergeCounts, MergeError, MergeOptions, MergeStep, MergedBlock, Need,
+};
+use stringendo_ring::{sleep, yield_if_due};
+use uuid::Uuid;
+
+use super::memory::{self, NoMemory};
+use crate::affinity::core_of;
+use crate::backend::listing::META_BYTES_MAX;
+use crate::backend::{Backend, BlockData, DataUpload, object};
+use crate::block_list::BlockEntry;
+use crate::budget::Charge;
+use crate::limits::FETCHES_MAX;
+use crate::message::Message;
+use crate::node::Node;
+use crate::tenant::TenantId;
+
+/// What is to be merged.
+#[derive(Clone, Debug)]
+pub struct CompactionJob {
+    /// Whose blocks.
+    pub tenant: TenantId,
+    /// Which ones.
+    pub inputs: Vec<Arc<BlockEntry>>,
+    /// The id of what comes out.
+    pub output: Uuid,
+    /// Bytes that it may read per second; 0 = no limit.
+    pub bytes_per_second: u64,
+    /// Bytes of memory, if an earlier try has told how many it needs.
+    pub memory_bytes_min: u64,
+}
+
+/// A published block.
+#[derive(Clone, Debug)]
+pub struct Compacted {
+    /// Its meta.
+    pub meta: BlockMeta,
+    /// What was done.
+    pub counts: MergeCounts,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Why nothing was published. All inputs are as they were.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// An input is not live any more.
+    #[error("block {0} is not live any more")]
+    Gone(Uuid),
+    /// From the backend.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// Merging failed.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
+    /// There is too little memory for what it needs.
+    #[error(transparent)]
+    Memory(#[from] NoMemory),
+}
+
+impl JobError {
+    /// For the label of a metric.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Gone(_) => "gone",
+            Self::Io(error) if error.kind() == ErrorKind::StorageFull => "disk_full",
+            Self::Io(_) => "backend",
+            Self::Merge(MergeError::Input { .. }) => "unreadable_block",
+            Self::Merge(MergeError::NeedsMemory { .. }) | Self::Memory(_) => "memory",
+            Self::Merge(_) => "merge",
+        }
+    }
+
+    /// The input that is to blame, if it is one.
+    pub fn input(&self) -> Option<Uuid> {
+        match self {
+            Self::Gone(block) | Self::Merge(MergeError::Input { block, .. }) => Some(*block),
+            _ => None,
+        }
+    }
+}
+
+/// Does a job.
+///
+/// # Errors
+/// See [`JobError`]. What was written is removed, as far as the backend lets it be.
+pub async fn run(node: &Node, job: &CompactionJob) -> Result<Compacted, JobError> {
+    let shard = node.shard();
+    let begun = shard.now();
+    let backend = shard.store.backend();
+    check_live(backend, job).await?;
+    let charge = memory::wait_for(shard, job.inputs.len(), job.memory_bytes_min).await?;
+    let work = Work { node, job, charge };
+    match work.write().await {
+        Ok(merged) => {
+            keep_id_filter(node, &merged).await;
+            let took = shard.now().saturating_sub(begun);
+            Ok(Compacted { meta: merged.meta, counts: merged.counts, took })
+        }
+        Err(error) => {
+            if let Err(error) = backend.delete_block(&job.tenant, &job.output).await {
+                tracing::warn!(
+                    tenant = %job.tenant, block = %job.output, %error,
+                    "what a job has written could not be removed; a restart will"
+                );
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Others may have merged or deleted inputs.
+async fn check_live(backend: &Backend, job: &CompactionJob) -> Result<(), JobError> {
+    for input in &job.inputs {
+        let id = &input.meta.block_id;
+        match backend.read_object(&job.tenant, id, object::META, META_BYTES_MAX).await {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(JobError::Gone(*id)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+struct Work<'a> {
+    node: &'a Node,
+    job: &'a CompactionJob,
+    charge: Charge,
+}
+
+impl Work<'_> {
+    fn backend(&self) -> &Backend {
+        self.node.shard().store.backend()
+    }
+
+    async fn write(mut self) -> Result<MergedBlock, JobError> {
+        let mut inputs = Vec::with_capacity(self.job.inputs.len());
+        for input in &self.job.inputs {
+            inputs.push(self.open(input).await?);
+        }
+        let mut upload = self.backend().begin_data(&self.job.tenant, &self.job.output).await?;
+        match self.merge(&inputs, &mut upload).await {
+            Ok(merged) => {
+                upload.finish().await?;
+                self.publish(merged).await
+            }
+            Err(error) => {
+                upload.abort().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn open(&self, input: &BlockEntry) -> Result<BlockData, JobError> {
+        self.backend().open_data(input).await.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => JobError::Gone(input.meta.block_id),
+            _ => error.into(),
+        })
+    }
+
+    async fn merge(
+        &mut self,
+        inputs: &[BlockData],
+        upload: &mut DataUpload,
+    ) -> Result<MergedBlock, JobError> {
+        let metas = self.job.inputs.iter().map(|input| input.meta.clone()).collect();
+        let mut merge = Merge::new(metas, self.options())?;
+        loop {
+            match merge.step()? {
+                MergeStep::Working => {}
+                MergeStep::Needs(needs) => {
+                    let bytes: u64 =
+                        needs.iter().map(|need| need.range.end - need.range.start).sum();
+                    for (need, bytes) in fetch(inputs, needs).await? {
+                        merge.supply(&need, bytes);
+                    }
+                    self.pause(bytes).await;
+                }
+                MergeStep::Made(bytes) => upload.append(bytes).await?,
+                MergeStep::Finished(merged) => return Ok(*merged),
+            }
+            let held = merge.memory_bytes();
+            if held > self.charge.bytes() {
+                // What is held is told as it is, so that others wait for it.
+                self.charge.resize(held);
+            }
+            yield_if_due().await;
+        }
+    }
+
+    fn options(&self) -> MergeOptions {
+        let block = &self.node.settings().block;
+        MergeOptions {
+            block_id: self.job.output,
+            bloom_false_positive: block.bloom_false_positive,
+            bloom_shard_bytes: block.bloom_shard_bytes,
+            row_group_bytes: block.row_group_bytes,
+            trace_bytes_max: self.node.limits_of(&self.job.tenant).trace_bytes_max,
+            memory_bytes_max: self.charge.bytes(),
+        }
+    }
+
+    /// Keeps to the configured pace.
+    async fn pause(&self, bytes: u64) {
+        if self.job.bytes_per_second > 0 {
+            sleep(Duration::from_secs_f64(bytes as f64 / self.job.bytes_per_second as f64)).await;
+        }
+    }
+
+    /// Writes what belongs to the block beside its rows, `meta.json` last, unless an input is not
+    /// live any more.
+    async fn publish(&self, mut merged: MergedBlock) -> Result<MergedBlock, JobError> {
+        let (backend, tenant, id) = (self.backend(), &self.job.tenant, &self.job.output);
+        for (number, bloom) in merged.blooms.iter().enumerate() {
+            let name = object::bloom(number as u32);
+            backend.write_object(tenant, id, &name, bloom.clone()).await?;
+        }
+        backend.write_object(tenant, id, object::INDEX, merged.index.clone()).await?;
+        backend.write_object(tenant, id, object::FILTERS, merged.filters.clone()).await?;
+        check_live(backend, self.job).await?;
+        merged.meta.inputs = self.job.inputs.iter().map(|input| input.meta.block_id).collect();
+        backend.publish(&merged.meta).await?;
+        Ok(merged)
+    }
+}
+
+/// Reads what is asked for.
+async fn fetch(inputs: &[BlockData], needs: Vec<Need>) -> io::Result<Vec<(Need, Bytes)>> {
+    let read = |need: Need| async move {
+        let bytes = inputs[need.input].read_at(need.range.clone()).await?;
+        Ok::<_, io::Error>((need, bytes))
+    };
+    stream::iter(needs.into_iter().map(read)).buffered(FETCHES_MAX).try_collect().await
+}
+
+/// Has the core that reads the new block keep the filter over its trace ids.
+async fn keep_id_filter(node: &Node, merged: &MergedBlock) {
+    let block_id = merged.meta.block_id;
+    let Some(filter) = IdFilter::of_object(&merged.filters, &block_id) else { return };
+    let reader = core_of(&block_id, node.mesh().cores());
+    // A core that has ended needs none.
+    let _ = node.mesh().send(reader, Message::KeepIdFilter(block_id, Arc::new(filter))).await;
+}
