@@ -11,8 +11,8 @@ use crate::settings::{Durability, LogFormat, LogLevel, RateStrategy, Settings, S
 use crate::value::FromNode;
 use crate::warning::{ConfigError, Warning};
 
-pub(crate) mod overrides;
 mod keeping;
+pub(crate) mod overrides;
 mod receivers;
 mod storage;
 

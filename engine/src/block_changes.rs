@@ -50,6 +50,8 @@ async fn publish_pending(node: Node) {
 
 /// Gives the list to every core.
 pub async fn publish(node: &Node, list: Arc<BlockList>) {
+    // All cores share it; core 0 holds it on its account, whether there is room or not.
+    node.shard().list_charge.borrow_mut().resize(list.memory_bytes());
     let tell = |core| {
         let list = Arc::clone(&list);
         node.ask(core, |answer| Message::SetBlocks(list, answer))

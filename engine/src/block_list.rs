@@ -35,6 +35,19 @@ impl BlockEntry {
         Self { tenant, meta, start_unix_nanos, end_unix_nanos, no_compact: false }
     }
 
+    /// Bytes held with its meta and its place on a list, about.
+    fn memory_bytes(&self) -> usize {
+        let columns = self.meta.dedicated_columns.iter();
+        let columns: usize = columns
+            .map(|column| size_of_val(column) + column.name.len() + column.options.len())
+            .sum();
+        let texts =
+            [&self.meta.format, &self.meta.tenant_id, &self.meta.start_time, &self.meta.end_time];
+        let texts: usize = texts.iter().map(|text| text.len()).sum();
+        let inputs = size_of_val(self.meta.inputs.as_slice());
+        size_of::<Self>() + size_of::<Arc<Self>>() + columns + texts + inputs
+    }
+
     /// Whether a trace within the given time may be here. Metas of Tempo hold whole seconds with
     /// the end rounded down (contract blocks.md §2), so both sides are widened to whole seconds.
     pub fn overlaps(&self, start_unix_nanos: u64, end_unix_nanos: u64) -> bool {
@@ -187,6 +200,16 @@ impl BlockList {
     /// Tenants that have or had blocks, and their blocks.
     pub fn tenants(&self) -> impl Iterator<Item = (&TenantId, &[Arc<BlockEntry>])> {
         self.tenants.iter().map(|(tenant, blocks)| (tenant, blocks.live.as_slice()))
+    }
+
+    /// Bytes held, about: blocks of a tenant are taken to be as large as its first one.
+    pub fn memory_bytes(&self) -> u64 {
+        let of_tenant = |blocks: &Arc<TenantBlocks>| {
+            let compacted = blocks.compacted.first().map(|block| &block.entry);
+            let one = blocks.live.first().or(compacted).map_or(0, |entry| entry.memory_bytes());
+            (blocks.live.len() + blocks.compacted.len()) * one + size_of::<TenantBlocks>()
+        };
+        self.tenants.values().map(of_tenant).sum::<usize>() as u64
     }
 
     fn blocks(&self, tenant: &TenantId) -> &TenantBlocks {

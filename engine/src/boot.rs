@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::backend::{Backend, LocalBackend};
 use crate::block_changes;
-use crate::block_list::{BlockChange, BlockList};
+use crate::block_list::{BlockChange, BlockEntry, BlockList};
 use crate::block_poll::BlockPoll;
 use crate::block_store::BlockStore;
 use crate::budget::{Budget, Use};
@@ -143,6 +143,7 @@ async fn new_shard(
         blocks: RefCell::default(),
         block_changes: Default::default(),
         limits: RefCell::new(Arc::clone(&settings.limits.initial)),
+        list_charge: RefCell::new(budget.charge(Use::BlockList, 0)),
         keeping: Default::default(),
         gathering: RefCell::new(empty_gathering(&budget, Uuid::nil(), 0)),
         commit_work: Notify::new(),
@@ -307,9 +308,25 @@ fn refresh_gauges(shard: &Shard) {
     }
     if shard.core.0 == 0 {
         shard.limits().show(&shard.metrics);
-        for (tenant, blocks) in shard.blocks.borrow().tenants() {
-            let length = blocks.len() as f64;
-            shard.metrics.set(&family::BLOCKLIST_LENGTH, &[tenant.as_str()], length);
+        refresh_block_gauges(shard);
+    }
+}
+
+fn refresh_block_gauges(shard: &Shard) {
+    let list = Arc::clone(&shard.blocks.borrow());
+    for (tenant, blocks) in list.tenants() {
+        let length = blocks.len() as f64;
+        shard.metrics.set(&family::BLOCKLIST_LENGTH, &[tenant.as_str()], length);
+        let compacted = list.compacted_of(tenant).iter().map(|block| &block.entry);
+        for (status, sizes) in [("live", sizes(blocks.iter())), ("compacted", sizes(compacted))] {
+            let labels = [tenant.as_str(), status];
+            shard.metrics.set(&family::BACKEND_OBJECTS, &labels, sizes.0 as f64);
+            shard.metrics.set(&family::BACKEND_BYTES, &labels, sizes.1 as f64);
         }
     }
+}
+
+/// Traces and bytes of some blocks.
+fn sizes<'a>(blocks: impl Iterator<Item = &'a Arc<BlockEntry>>) -> (u64, u64) {
+    blocks.fold((0, 0), |sums, block| (sums.0 + block.meta.total_objects, sums.1 + block.meta.size))
 }

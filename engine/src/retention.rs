@@ -127,7 +127,8 @@ impl Retention {
             let (tenant, block) = &one.key;
             match outcome {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
-                    tracing::error!(%tenant, %block, %error, "an expired block could not be marked");
+                    let what = "an expired block could not be marked";
+                    tracing::error!(%tenant, %block, %error, "{what}");
                     self.count_error("mark");
                 }
                 _ => {

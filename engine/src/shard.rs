@@ -67,6 +67,8 @@ pub struct Shard {
     pub block_changes: PendingChanges,
     /// The limits of tenants from core 0.
     pub limits: RefCell<Arc<Limits>>,
+    /// Core 0: memory of the block list.
+    pub list_charge: RefCell<Charge>,
     /// Core 0: blocks that are being merged or deleted.
     pub keeping: Keeping,
     /// What gathers for the next commit.

@@ -61,6 +61,9 @@ pub enum JobError {
     /// An input is not live any more.
     #[error("block {0} is not live any more")]
     Gone(Uuid),
+    /// An input has not as many bytes as its meta says.
+    #[error("block {0}: data.parquet is cut short")]
+    Cut(Uuid),
     /// From the backend.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -79,7 +82,7 @@ impl JobError {
             Self::Gone(_) => "gone",
             Self::Io(error) if error.kind() == ErrorKind::StorageFull => "disk_full",
             Self::Io(_) => "backend",
-            Self::Merge(MergeError::Input { .. }) => "unreadable_block",
+            Self::Cut(_) | Self::Merge(MergeError::Input { .. }) => "unreadable_block",
             Self::Merge(MergeError::NeedsMemory { .. }) | Self::Memory(_) => "memory",
             Self::Merge(_) => "merge",
         }
@@ -88,7 +91,9 @@ impl JobError {
     /// The input that is to blame, if it is one.
     pub fn input(&self) -> Option<Uuid> {
         match self {
-            Self::Gone(block) | Self::Merge(MergeError::Input { block, .. }) => Some(*block),
+            Self::Gone(block) | Self::Cut(block) | Self::Merge(MergeError::Input { block, .. }) => {
+                Some(*block)
+            }
             _ => None,
         }
     }
@@ -166,10 +171,13 @@ impl Work<'_> {
     }
 
     async fn open(&self, input: &BlockEntry) -> Result<BlockData, JobError> {
-        self.backend().open_data(input).await.map_err(|error| match error.kind() {
-            ErrorKind::NotFound => JobError::Gone(input.meta.block_id),
-            _ => error.into(),
-        })
+        let id = input.meta.block_id;
+        match self.backend().open_data(input).await {
+            Ok(data) if data.len() < input.meta.size => Err(JobError::Cut(id)),
+            Ok(data) => Ok(data),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(JobError::Gone(id)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn merge(
@@ -185,7 +193,7 @@ impl Work<'_> {
                 MergeStep::Needs(needs) => {
                     let bytes: u64 =
                         needs.iter().map(|need| need.range.end - need.range.start).sum();
-                    for (need, bytes) in fetch(inputs, needs).await? {
+                    for (need, bytes) in self.fetch(inputs, needs).await? {
                         merge.supply(&need, bytes);
                     }
                     self.pause(bytes).await;
@@ -200,6 +208,22 @@ impl Work<'_> {
             }
             yield_if_due().await;
         }
+    }
+
+    /// Reads what is asked for.
+    async fn fetch(
+        &self,
+        inputs: &[BlockData],
+        needs: Vec<Need>,
+    ) -> Result<Vec<(Need, Bytes)>, JobError> {
+        let read = |need: Need| async move {
+            let bytes = inputs[need.input].read_at(need.range.clone()).await?;
+            if (bytes.len() as u64) < need.range.end - need.range.start {
+                return Err(JobError::Cut(self.job.inputs[need.input].meta.block_id));
+            }
+            Ok((need, bytes))
+        };
+        stream::iter(needs.into_iter().map(read)).buffered(FETCHES_MAX).try_collect().await
     }
 
     fn options(&self) -> MergeOptions {
@@ -236,15 +260,6 @@ impl Work<'_> {
         backend.publish(&merged.meta).await?;
         Ok(merged)
     }
-}
-
-/// Reads what is asked for.
-async fn fetch(inputs: &[BlockData], needs: Vec<Need>) -> io::Result<Vec<(Need, Bytes)>> {
-    let read = |need: Need| async move {
-        let bytes = inputs[need.input].read_at(need.range.clone()).await?;
-        Ok::<_, io::Error>((need, bytes))
-    };
-    stream::iter(needs.into_iter().map(read)).buffered(FETCHES_MAX).try_collect().await
 }
 
 /// Has the core that reads the new block keep the filter over its trace ids.

@@ -1,8 +1,8 @@
 //! Blocks whose place another one has taken already, although they still look live: a crash came
 //! between the publication of a merged block and the marking of its inputs, or a poll did.
 //!
-//! From: a listing. A merged block names its inputs in its meta; so the moment at which that meta is
-//! there decides, for whoever lists the blocks. To: the list, which does not serve them, and
+//! From: a listing. A merged block names its inputs in its meta; so the moment at which that meta
+//! is there decides, for whoever lists the blocks. To: the list, which does not serve them, and
 //! [`super::keeping`], where their marks are made up for.
 
 use std::collections::HashMap;
