@@ -46,6 +46,7 @@ use crate::bloom::BloomBuilder;
 use crate::filters::Assembly;
 use crate::meta::{self, BlockMeta, DedicatedColumn, DedicatedScope};
 use crate::schema::CREATED_BY;
+use crate::version::Version;
 use crate::{index, schema};
 
 /// What to write and how.
@@ -55,6 +56,8 @@ pub struct EncodeOptions {
     pub block_id: Uuid,
     /// Tenant.
     pub tenant: String,
+    /// Format of the block; what [`Version::is_written`] says no to becomes the next one.
+    pub version: Version,
     /// Attributes with a column of their own, in order.
     pub dedicated_columns: Vec<DedicatedColumn>,
     /// `bloom_filter_false_positive`.
@@ -167,11 +170,14 @@ pub struct BlockEncoder {
 }
 
 impl BlockEncoder {
-    /// Begins a block. Dedicated columns beyond the limits (contract blocks.md §11) are left out
-    /// of it, also of its meta.
+    /// Begins a block. Dedicated columns beyond the limits of its version, and those that it has
+    /// no columns for (contract blocks.md §11), are left out of it, also of its meta.
     pub fn new(mut options: EncodeOptions) -> Self {
-        options.dedicated_columns = usable(&options.dedicated_columns);
-        let columns = Columns::new(&options.dedicated_columns);
+        if !options.version.is_written() {
+            options.version = Version::V4;
+        }
+        options.dedicated_columns = usable(options.version, &options.dedicated_columns);
+        let columns = Columns::new(options.version, &options.dedicated_columns);
         let bloom = BloomBuilder::new(
             options.traces,
             options.bloom_false_positive,
@@ -372,7 +378,7 @@ impl BlockEncoder {
             _ => meta::rfc3339(nanos),
         };
         let meta = BlockMeta {
-            format: meta::VPARQUET5.to_owned(),
+            format: self.options.version.name().to_owned(),
             block_id: self.options.block_id,
             tenant_id: self.options.tenant,
             start_time: time(self.total.start),
@@ -394,10 +400,10 @@ impl BlockEncoder {
 }
 
 /// The entries that have a spare column.
-fn usable(columns: &[DedicatedColumn]) -> Vec<DedicatedColumn> {
+fn usable(version: Version, columns: &[DedicatedColumn]) -> Vec<DedicatedColumn> {
     let scopes = [DedicatedScope::Resource, DedicatedScope::Span, DedicatedScope::Event];
-    let assigned = scopes.iter().flat_map(|&scope| schema::assign(columns, scope));
-    let mut kept: Vec<_> = assigned.map(|assigned| assigned.entry).collect();
+    let assigned = scopes.iter().flat_map(|&scope| schema::assign(version, columns, scope));
+    let mut kept: Vec<_> = assigned.filter_map(|assigned| assigned.entry).collect();
     kept.sort_unstable();
     kept.into_iter().map(|entry| columns[entry].clone()).collect()
 }

@@ -24,6 +24,7 @@ pub mod scan;
 pub mod schema;
 pub mod stored_form;
 pub mod tags;
+pub mod version;
 
 pub use encode::{BlockEncoder, EncodeError, EncodeOptions, FinishedBlock, SpanPart};
 pub use meta::{BlockMeta, DedicatedColumn};
@@ -32,3 +33,4 @@ pub use read::{
     PinnedDictionaries, ReadError, RowContent, RowPass,
 };
 pub use stored_form::StoredForm;
+pub use version::Version;

@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Format version that this crate writes, and the only one that it reads.
-pub const VPARQUET5: &str = "vParquet5";
+use crate::version::Version;
 
 /// A block's `meta.json`. Every key may be missing when read; unknown keys are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -67,9 +66,9 @@ impl BlockMeta {
         serde_json::from_value(Value::Object(known.collect()))
     }
 
-    /// Whether this crate reads blocks of this format.
-    pub fn is_readable(&self) -> bool {
-        self.format == VPARQUET5
+    /// The version of the block's format; `None` for one that this crate does not read.
+    pub fn version(&self) -> Option<Version> {
+        Version::parse(&self.format)
     }
 
     /// `meta.json`: compact, keys in Tempo's order, no trailing newline.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use stringendo_proto::TraceId;
 
-use crate::meta::{BlockMeta, VPARQUET5};
+use crate::meta::BlockMeta;
 
 mod any_json;
 mod assemble;
@@ -34,6 +34,7 @@ mod rows;
 pub(crate) mod sequence;
 mod some_values;
 pub(crate) mod stream;
+pub(crate) mod texts;
 mod thrift;
 pub(crate) mod values;
 mod window;
@@ -124,14 +125,11 @@ impl BlockReader {
     /// # Errors
     /// A footer that does not parse, or a schema that is not Tempo's.
     pub fn open(meta: BlockMeta, footer: &Bytes) -> Result<Self, ReadError> {
-        if meta.format != VPARQUET5 {
-            return Err(ReadError::Unsupported(format!("block format {:?}", meta.format)));
-        }
         let range = locate_footer(&meta, footer)?;
         let fetched_at = meta.size - footer.len() as u64;
         let bytes = &footer[(range.start - fetched_at) as usize..(range.end - fetched_at) as usize];
         let mut parsed = footer::parse(bytes, range.start)?;
-        let columns = Arc::new(Columns::find(&parsed.leaves, &meta.dedicated_columns)?);
+        let columns = Arc::new(Columns::find(&parsed.leaves, &meta)?);
         let indexed_columns = columns.all();
         let mut fetched = Fetched::default();
         fetched.insert(fetched_at, footer.clone());

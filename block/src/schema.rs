@@ -1,22 +1,36 @@
-//! The v5 tree as a table (contract blocks.md §7).
+//! The columns of a block, by version (contract blocks.md §7, §8, §9).
 //!
-//! From: the dedicated columns of a block's meta. To: [`crate::encode`], which takes the Parquet
-//! type, the leaf numbers and each leaf's encoding from here, and the readers, which find columns
-//! by path. This module does not know spans.
+//! From: the version and the dedicated columns of a block's meta, and the tables in `trees`. To:
+//! [`crate::encode`], which takes the Parquet type, the leaf numbers and each leaf's encoding from
+//! here, and [`crate::read`], which finds columns by name. A column has the same name in every
+//! version, wherever it lies in the file. This module does not know spans.
 
 use std::sync::Arc;
 
-use parquet::basic::{LogicalType, Repetition, Type as Physical};
+use parquet::basic::{ConvertedType, LogicalType, Repetition, Type as Physical};
 use parquet::errors::ParquetError;
 use parquet::schema::types::{Type, TypePtr};
 
-use crate::meta::{DedicatedColumn, DedicatedOption, DedicatedScope, DedicatedType};
+use self::LeafCompression::Zstd as Z;
+use self::LeafEncoding::{DeltaLength as L, Dictionary as D};
+use self::LeafType::{Bin, Bool, F64, I32, I64, Str, U32, U64};
+use self::spare::strings_max;
+use self::trees::{Is, Node, OPTIONAL, REPEATED, REQUIRED};
+use crate::meta::{DedicatedColumn, DedicatedScope, DedicatedType};
+use crate::version::Version;
+
+mod spare;
+mod trees;
+
+pub use spare::{Assigned, assign};
 
 /// What `created_by` of our files begins with.
 pub const CREATED_BY: &str = "stringendo version ";
 
 /// Spare string columns per scope.
 pub const DEDICATED_STRINGS_MAX: usize = 20;
+/// The same in vParquet3 and vParquet4.
+pub const DEDICATED_STRINGS_MAX_V4: usize = 10;
 /// Spare integer columns per scope.
 pub const DEDICATED_INTS_MAX: usize = 5;
 
@@ -68,7 +82,9 @@ pub enum LeafCompression {
 /// One column of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaf {
-    /// Dotted path below the root, such as `rs.ss.Spans.Attrs.Key`.
+    /// Name, such as `rs.ss.Spans.Attrs.Key`: the dotted path without what lists add to it.
+    pub name: String,
+    /// Dotted path below the root, as the file has it.
     pub path: String,
     /// Type.
     pub kind: LeafType,
@@ -96,241 +112,117 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// The vParquet5 tree with the dedicated columns in use.
+    /// The tree of a version with the dedicated columns in use.
     ///
     /// # Errors
-    /// None for this table, whatever the columns: errors come from the type builders of `parquet`.
-    pub fn v5(dedicated: &[DedicatedColumn]) -> Result<Self, ParquetError> {
-        let mut tree = Tree { nodes: expand(dedicated), at: 0, leaves: Vec::new() };
-        let fields = tree.fields(0, "", 0, 0)?;
+    /// None for these tables, whatever the columns: errors come from the type builders of
+    /// `parquet`.
+    pub fn new(version: Version, dedicated: &[DedicatedColumn]) -> Result<Self, ParquetError> {
+        let nodes = trees::tree(version);
+        let mut tree = Tree { version, dedicated, nodes, leaves: Vec::new() };
+        let fields = tree.fields(0, &Place::default())?;
         let root = Type::group_type_builder("Trace").with_fields(fields).build()?;
         Ok(Self { leaves: tree.leaves, root: Arc::new(root) })
     }
 
-    /// Number of the leaf with this dotted path.
-    pub fn leaf(&self, path: &str) -> Option<usize> {
-        self.leaves.iter().position(|leaf| leaf.path == path)
+    /// Number of the leaf with this name.
+    pub fn leaf(&self, name: &str) -> Option<usize> {
+        self.leaves.iter().position(|leaf| leaf.name == name)
     }
 }
 
-/// A spare column that an attribute takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Assigned {
-    /// Index in the meta's list.
-    pub entry: usize,
-    /// Column name, such as `String01`.
-    pub column: String,
-    /// Type.
-    pub kind: DedicatedType,
-    /// Whether it is stored as a blob.
-    pub blob: bool,
+/// The name of a column in a file, from its path: without what lists add.
+pub(crate) fn name_of(path: &str) -> String {
+    path.replace(".list.element", "")
 }
 
-/// The spare columns of `scope` in use, in the file's order: strings, then integers
-/// (contract blocks.md §11). Entries beyond the limits have none.
-pub fn assign(dedicated: &[DedicatedColumn], scope: DedicatedScope) -> Vec<Assigned> {
-    let mut assigned = of_type(dedicated, scope, DedicatedType::String);
-    assigned.extend(of_type(dedicated, scope, DedicatedType::Int));
-    assigned
-}
-
-fn of_type(
-    dedicated: &[DedicatedColumn],
-    scope: DedicatedScope,
-    kind: DedicatedType,
-) -> Vec<Assigned> {
-    let (prefix, max) = match kind {
-        DedicatedType::String => ("String", DEDICATED_STRINGS_MAX),
-        DedicatedType::Int => ("Int", DEDICATED_INTS_MAX),
-    };
-    let entries = dedicated.iter().enumerate();
-    let entries = entries.filter(|(_, column)| column.scope == scope && column.kind == kind);
-    let numbered = entries.take(max).zip(1..);
-    numbered
-        .map(|((entry, column), number)| Assigned {
-            entry,
-            column: format!("{prefix}{number:02}"),
-            kind,
-            blob: column.options.contains(&DedicatedOption::Blob),
-        })
-        .collect()
-}
-
-/// What is at a place of the tree.
-#[derive(Clone, Copy)]
-enum Is {
-    /// A group with the nodes that follow one deeper.
-    Group,
-    /// A column.
-    Leaf(LeafType, LeafEncoding, LeafCompression),
-    /// A repeated group of attributes.
-    Attributes,
-    /// The group of dedicated columns of a scope; absent without any.
-    Dedicated(DedicatedScope),
-}
-
-/// A node: depth in the tree, name, repetition, what it is.
-type Node = (usize, &'static str, Repetition, Is);
-
-use self::LeafCompression::{Levels as LEVELS, None as NONE, Zstd as Z};
-use self::LeafEncoding::{DeltaLength as L, DeltaPacked as B, Dictionary as D, Plain as P};
-use self::LeafType::{Bin, Bool, F64, I32, I64, Str, U32, U64};
-use Is::{Attributes, Dedicated, Group};
-
-const OPTIONAL: Repetition = Repetition::OPTIONAL;
-const REPEATED: Repetition = Repetition::REPEATED;
-const REQUIRED: Repetition = Repetition::REQUIRED;
-
-/// The vParquet5 tree, in the file's order.
-const V5: &[Node] = &[
-    (0, "TraceID", REQUIRED, Is::Leaf(Bin, L, NONE)),
-    (0, "TraceIDText", REQUIRED, Is::Leaf(Str, L, Z)),
-    (0, "StartTimeUnixNano", REQUIRED, Is::Leaf(U64, B, NONE)),
-    (0, "EndTimeUnixNano", REQUIRED, Is::Leaf(U64, B, NONE)),
-    (0, "DurationNano", REQUIRED, Is::Leaf(U64, B, NONE)),
-    (0, "RootServiceName", REQUIRED, Is::Leaf(Str, D, Z)),
-    (0, "RootSpanName", REQUIRED, Is::Leaf(Str, D, Z)),
-    (0, "ServiceStats", REPEATED, Group),
-    (1, "ServiceName", REQUIRED, Is::Leaf(Str, D, Z)),
-    (1, "SpanCount", REQUIRED, Is::Leaf(U32, B, Z)),
-    (1, "ErrorCount", REQUIRED, Is::Leaf(U32, B, Z)),
-    (0, "rs", REPEATED, Group),
-    (1, "Resource", REQUIRED, Group),
-    (2, "ServiceName", REQUIRED, Is::Leaf(Str, D, Z)),
-    (2, "Attrs", REPEATED, Attributes),
-    (2, "DroppedAttributesCount", REQUIRED, Is::Leaf(I32, B, Z)),
-    (2, "DedicatedAttributes", REQUIRED, Dedicated(DedicatedScope::Resource)),
-    (1, "ss", REPEATED, Group),
-    (2, "Scope", REQUIRED, Group),
-    (3, "Name", REQUIRED, Is::Leaf(Str, D, Z)),
-    (3, "Version", REQUIRED, Is::Leaf(Str, D, Z)),
-    (3, "Attrs", REPEATED, Attributes),
-    (3, "DroppedAttributesCount", REQUIRED, Is::Leaf(I32, B, Z)),
-    (2, "Spans", REPEATED, Group),
-    (3, "SpanID", REQUIRED, Is::Leaf(Bin, L, LEVELS)),
-    (3, "ParentSpanID", REQUIRED, Is::Leaf(Bin, L, Z)),
-    (3, "ParentID", REQUIRED, Is::Leaf(I32, B, Z)),
-    (3, "NestedSetLeft", REQUIRED, Is::Leaf(I32, B, Z)),
-    (3, "NestedSetRight", REQUIRED, Is::Leaf(I32, B, Z)),
-    (3, "ChildCount", REQUIRED, Is::Leaf(I32, B, Z)),
-    (3, "Name", REQUIRED, Is::Leaf(Str, D, Z)),
-    (3, "Kind", REQUIRED, Is::Leaf(I64, B, Z)),
-    (3, "TraceState", REQUIRED, Is::Leaf(Str, L, Z)),
-    (3, "StartTimeUnixNano", REQUIRED, Is::Leaf(U64, B, LEVELS)),
-    (3, "DurationNano", REQUIRED, Is::Leaf(U64, B, LEVELS)),
-    (3, "StatusCode", REQUIRED, Is::Leaf(I64, B, Z)),
-    (3, "StatusMessage", REQUIRED, Is::Leaf(Str, L, Z)),
-    (3, "Attrs", REPEATED, Attributes),
-    (3, "DroppedAttributesCount", REQUIRED, Is::Leaf(I32, B, Z)),
-    (3, "Events", REPEATED, Group),
-    (4, "TimeSinceStartNano", REQUIRED, Is::Leaf(U64, B, Z)),
-    (4, "Name", REQUIRED, Is::Leaf(Str, D, Z)),
-    (4, "Attrs", REPEATED, Attributes),
-    (4, "DroppedAttributesCount", REQUIRED, Is::Leaf(I32, B, Z)),
-    (4, "DedicatedAttributes", REQUIRED, Dedicated(DedicatedScope::Event)),
-    (3, "DroppedEventsCount", REQUIRED, Is::Leaf(I32, P, Z)),
-    (3, "Links", REPEATED, Group),
-    (4, "TraceID", REQUIRED, Is::Leaf(Bin, L, Z)),
-    (4, "SpanID", REQUIRED, Is::Leaf(Bin, L, Z)),
-    (4, "TraceState", REQUIRED, Is::Leaf(Str, L, Z)),
-    (4, "Attrs", REPEATED, Attributes),
-    (4, "DroppedAttributesCount", REQUIRED, Is::Leaf(I32, B, Z)),
-    (3, "DroppedLinksCount", REQUIRED, Is::Leaf(I32, P, Z)),
-    (3, "DedicatedAttributes", REQUIRED, Dedicated(DedicatedScope::Span)),
-    (3, "StartTimeRounded15", REQUIRED, Is::Leaf(U32, B, Z)),
-    (3, "StartTimeRounded60", REQUIRED, Is::Leaf(U32, B, Z)),
-    (3, "StartTimeRounded300", REQUIRED, Is::Leaf(U32, B, Z)),
-    (3, "StartTimeRounded3600", REQUIRED, Is::Leaf(U32, B, Z)),
-    (2, "SpanCount", REQUIRED, Is::Leaf(I32, B, Z)),
-];
-
-/// What is below every `Attrs`, one deeper.
-const ATTRIBUTE: &[(&str, Repetition, LeafType, LeafEncoding)] = &[
-    ("Key", REQUIRED, Str, D),
-    ("IsArray", REQUIRED, Bool, P),
-    ("Value", REPEATED, Str, D),
-    ("ValueInt", REPEATED, I64, D),
-    ("ValueDouble", REPEATED, F64, D),
-    ("ValueBool", REPEATED, Bool, P),
-    ("ValueUnsupported", OPTIONAL, Str, L),
-];
-
-/// A node after expansion: every group is plain, every leaf complete.
-struct Expanded {
-    depth: usize,
+/// Where a node of the tree is.
+#[derive(Clone, Debug, Default)]
+struct Place {
     name: String,
-    repetition: Repetition,
-    leaf: Option<(LeafType, LeafEncoding, LeafCompression)>,
+    path: String,
+    def: i16,
+    rep: i16,
+}
+
+impl Place {
+    /// The place of `part` below this one; `None` as its name adds nothing to the name.
+    fn below(&self, part: &str, name: Option<&str>, repetition: Repetition) -> Self {
+        Self {
+            name: name.map_or_else(|| self.name.clone(), |name| dotted(&self.name, name)),
+            path: dotted(&self.path, part),
+            def: self.def + i16::from(repetition != REQUIRED),
+            rep: self.rep + i16::from(repetition == REPEATED),
+        }
+    }
+}
+
+fn dotted(parent: &str, name: &str) -> String {
+    if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
+}
+
+/// What a leaf is, wherever it is.
+#[derive(Clone, Copy)]
+struct LeafKind {
+    kind: LeafType,
+    encoding: LeafEncoding,
+    compression: LeafCompression,
     dedicated: Option<usize>,
 }
 
-fn expand(dedicated: &[DedicatedColumn]) -> Vec<Expanded> {
-    let mut nodes = Vec::new();
-    for &(depth, name, repetition, is) in V5 {
-        let group = Expanded { depth, name: name.into(), repetition, leaf: None, dedicated: None };
-        match is {
-            Group => nodes.push(group),
-            Is::Leaf(kind, encoding, compression) => {
-                nodes.push(Expanded { leaf: Some((kind, encoding, compression)), ..group });
-            }
-            Attributes => {
-                nodes.push(group);
-                nodes.extend(ATTRIBUTE.iter().map(|attribute| attribute_leaf(depth, attribute)));
-            }
-            Dedicated(scope) => {
-                let columns = assign(dedicated, scope);
-                if !columns.is_empty() {
-                    nodes.push(group);
-                    nodes.extend(columns.into_iter().map(|column| dedicated_leaf(depth, column)));
-                }
-            }
-        }
-    }
-    nodes
-}
-
-fn attribute_leaf(
-    depth: usize,
-    &(name, repetition, kind, encoding): &(&str, Repetition, LeafType, LeafEncoding),
-) -> Expanded {
-    let leaf = Some((kind, encoding, Z));
-    Expanded { depth: depth + 1, name: name.into(), repetition, leaf, dedicated: None }
-}
-
-fn dedicated_leaf(depth: usize, column: Assigned) -> Expanded {
-    let leaf = match (column.kind, column.blob) {
-        (DedicatedType::String, true) => (Str, L, Z),
-        (DedicatedType::String, false) => (Str, D, Z),
-        (DedicatedType::Int, _) => (I64, D, Z),
-    };
-    Expanded {
-        depth: depth + 1,
-        name: column.column,
-        repetition: REPEATED,
-        leaf: Some(leaf),
-        dedicated: Some(column.entry),
+impl LeafKind {
+    fn new(kind: LeafType, encoding: LeafEncoding, compression: LeafCompression) -> Self {
+        Self { kind, encoding, compression, dedicated: None }
     }
 }
 
-/// Builds types and leaves from the expanded nodes.
-struct Tree {
-    nodes: Vec<Expanded>,
-    at: usize,
+/// How a file names a node and what it adds to the column's name.
+#[derive(Clone, Copy)]
+struct Named<'n> {
+    part: &'n str,
+    name: Option<&'n str>,
+    repetition: Repetition,
+}
+
+impl<'n> Named<'n> {
+    fn new(part: &'n str, repetition: Repetition) -> Self {
+        Self { part, name: Some(part), repetition }
+    }
+
+    /// A level that the file has and the name has not.
+    fn unnamed(part: &'n str, repetition: Repetition) -> Self {
+        Self { part, name: None, repetition }
+    }
+}
+
+/// What a group is marked as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Nothing,
+    List,
+    Map,
+}
+
+/// Builds types and leaves from the nodes.
+struct Tree<'d> {
+    version: Version,
+    dedicated: &'d [DedicatedColumn],
+    nodes: &'static [Node],
     leaves: Vec<Leaf>,
 }
 
-impl Tree {
+type Built<T> = Result<T, ParquetError>;
+
+impl Tree<'_> {
     /// The fields at `depth` from here on.
-    fn fields(
-        &mut self,
-        depth: usize,
-        parent: &str,
-        def: i16,
-        rep: i16,
-    ) -> Result<Vec<TypePtr>, ParquetError> {
+    fn fields(&mut self, depth: usize, at: &Place) -> Built<Vec<TypePtr>> {
         let mut fields = Vec::new();
-        while self.nodes.get(self.at).is_some_and(|node| node.depth == depth) {
-            fields.push(Arc::new(self.field(depth, parent, def, rep)?));
+        while let Some((&(found, name, repetition, is), rest)) = self.nodes.split_first() {
+            if found != depth {
+                break;
+            }
+            self.nodes = rest;
+            fields.extend(self.field(depth, Named::new(name, repetition), is, at)?);
         }
         Ok(fields)
     }
@@ -338,33 +230,165 @@ impl Tree {
     fn field(
         &mut self,
         depth: usize,
-        parent: &str,
-        def: i16,
-        rep: i16,
-    ) -> Result<Type, ParquetError> {
-        let node = &self.nodes[self.at];
-        self.at += 1;
-        let (name, repetition) = (node.name.clone(), node.repetition);
-        let path = if parent.is_empty() { name.clone() } else { format!("{parent}.{name}") };
-        let max_def = def + i16::from(repetition != REQUIRED);
-        let max_rep = rep + i16::from(repetition == REPEATED);
-        match node.leaf {
-            Some((kind, encoding, compression)) => {
-                let dedicated = node.dedicated;
-                #[rustfmt::skip]
-                let leaf = Leaf {
-                    path, kind, repetition, encoding, compression, max_def, max_rep, dedicated,
-                };
-                self.leaves.push(leaf);
-                leaf_type(&name, kind, repetition)
+        named: Named<'_>,
+        is: Is,
+        at: &Place,
+    ) -> Built<Option<TypePtr>> {
+        let field = match is {
+            Is::Leaf(kind, encoding, compression) => {
+                self.leaf(named, LeafKind::new(kind, encoding, compression), at)?
             }
-            None => {
-                let fields = self.fields(depth + 1, &path, max_def, max_rep)?;
-                let group = Type::group_type_builder(&name).with_fields(fields);
-                group.with_repetition(repetition).build()
+            Is::Group => self.group_or_list(named, at, |tree, at| tree.fields(depth + 1, at))?,
+            Is::Attributes => self.group_or_list(named, at, Self::attribute)?,
+            Is::Services => self.services(depth, named, at)?,
+            Is::Dedicated(scope) => {
+                let columns = self.spare_columns(scope);
+                if columns.is_empty() {
+                    return Ok(None);
+                }
+                self.group(named, Mark::Nothing, at, |tree, at| tree.spare(&columns, at))?
+            }
+        };
+        Ok(Some(Arc::new(field)))
+    }
+
+    /// A group; a repeated one is a list as the version has them.
+    fn group_or_list(
+        &mut self,
+        named: Named<'_>,
+        at: &Place,
+        fields: impl FnOnce(&mut Self, &Place) -> Built<Vec<TypePtr>>,
+    ) -> Built<Type> {
+        if !self.is_list(named) {
+            return self.group(named, Mark::Nothing, at, fields);
+        }
+        self.list(named, at, |tree, element, at| tree.group(element, Mark::Nothing, at, fields))
+    }
+
+    /// vParquet5 has plain repeated fields, the others lists of three levels.
+    fn is_list(&self, named: Named<'_>) -> bool {
+        named.repetition == REPEATED && self.version != Version::V5
+    }
+
+    fn list(
+        &mut self,
+        named: Named<'_>,
+        at: &Place,
+        element: impl FnOnce(&mut Self, Named<'_>, &Place) -> Built<Type>,
+    ) -> Built<Type> {
+        let outer = Named { repetition: REQUIRED, ..named };
+        self.group(outer, Mark::List, at, |tree, at| {
+            let list = Named::unnamed("list", REPEATED);
+            let list = tree.group(list, Mark::Nothing, at, |tree, at| {
+                let element = element(tree, Named::unnamed("element", REQUIRED), at)?;
+                Ok(vec![Arc::new(element)])
+            })?;
+            Ok(vec![Arc::new(list)])
+        })
+    }
+
+    fn group(
+        &mut self,
+        named: Named<'_>,
+        mark: Mark,
+        at: &Place,
+        fields: impl FnOnce(&mut Self, &Place) -> Built<Vec<TypePtr>>,
+    ) -> Built<Type> {
+        let here = at.below(named.part, named.name, named.repetition);
+        let fields = fields(self, &here)?;
+        let group = Type::group_type_builder(named.part).with_fields(fields);
+        let group = match mark {
+            Mark::Nothing => group,
+            Mark::List => group
+                .with_converted_type(ConvertedType::LIST)
+                .with_logical_type(Some(LogicalType::List)),
+            Mark::Map => group
+                .with_converted_type(ConvertedType::MAP)
+                .with_logical_type(Some(LogicalType::Map)),
+        };
+        group.with_repetition(named.repetition).build()
+    }
+
+    /// A map from the first column below to the others.
+    fn services(&mut self, depth: usize, named: Named<'_>, at: &Place) -> Built<Type> {
+        let outer = Named { repetition: REQUIRED, ..named };
+        self.group(outer, Mark::Map, at, |tree, at| {
+            let entry = Named::unnamed("key_value", REPEATED);
+            let entry = tree.group(entry, Mark::Nothing, at, |tree, at| {
+                let mut fields = Vec::new();
+                if let Some((&(_, name, repetition, Is::Leaf(kind, encoding, compression)), rest)) =
+                    tree.nodes.split_first()
+                {
+                    tree.nodes = rest;
+                    let key = Named { part: "key", name: Some(name), repetition };
+                    let kind = LeafKind::new(kind, encoding, compression);
+                    fields.push(Arc::new(tree.leaf(key, kind, at)?));
+                }
+                let value = Named::unnamed("value", REQUIRED);
+                let value = tree
+                    .group(value, Mark::Nothing, at, |tree, at| tree.fields(depth + 1, at))?;
+                fields.push(Arc::new(value));
+                Ok(fields)
+            })?;
+            Ok(vec![Arc::new(entry)])
+        })
+    }
+
+    fn attribute(&mut self, at: &Place) -> Built<Vec<TypePtr>> {
+        let columns = trees::attribute(self.version);
+        let leaf = |&(name, repetition, kind, encoding): &trees::Attribute| {
+            let kind = LeafKind::new(kind, encoding, Z);
+            self.leaf(Named::new(name, repetition), kind, at).map(Arc::new)
+        };
+        columns.iter().map(leaf).collect()
+    }
+
+    /// The spare columns of a scope that the file has, in its order: name and kind.
+    fn spare_columns(&self, scope: DedicatedScope) -> Vec<(String, LeafKind)> {
+        let assigned = assign(self.version, self.dedicated, scope);
+        let mut columns: Vec<_> = assigned.iter().filter_map(spare_column).collect();
+        if self.version != Version::V5 {
+            // All of them are there, used or not.
+            for number in columns.len() + 1..=strings_max(self.version) {
+                columns.push((format!("String{number:02}"), LeafKind::new(Str, D, Z)));
             }
         }
+        columns
     }
+
+    fn spare(&mut self, columns: &[(String, LeafKind)], at: &Place) -> Built<Vec<TypePtr>> {
+        let repetition = if self.version == Version::V5 { REPEATED } else { OPTIONAL };
+        let leaf = |(name, kind): &(String, LeafKind)| {
+            self.leaf(Named::new(name, repetition), *kind, at).map(Arc::new)
+        };
+        columns.iter().map(leaf).collect()
+    }
+
+    fn leaf(&mut self, named: Named<'_>, leaf: LeafKind, at: &Place) -> Built<Type> {
+        if self.is_list(named) {
+            return self.list(named, at, |tree, element, at| tree.leaf(element, leaf, at));
+        }
+        let Place { name, path, def, rep } = at.below(named.part, named.name, named.repetition);
+        let LeafKind { kind, encoding, compression, dedicated } = leaf;
+        let (repetition, max_def, max_rep) = (named.repetition, def, rep);
+        #[rustfmt::skip]
+        self.leaves.push(Leaf {
+            name, path, kind, repetition, encoding, compression, max_def, max_rep, dedicated,
+        });
+        leaf_type(named.part, kind, repetition)
+    }
+}
+
+/// The last part of the column's name, and its kind; `None` for one that is in another group.
+fn spare_column(assigned: &Assigned) -> Option<(String, LeafKind)> {
+    let entry = assigned.entry?;
+    let (kind, encoding) = match (assigned.kind, assigned.blob) {
+        (DedicatedType::String, true) => (Str, L),
+        (DedicatedType::String, false) => (Str, D),
+        (DedicatedType::Int, _) => (I64, D),
+    };
+    let (_, name) = assigned.column.rsplit_once('.')?;
+    Some((name.to_owned(), LeafKind { dedicated: Some(entry), ..LeafKind::new(kind, encoding, Z) }))
 }
 
 fn leaf_type(name: &str, kind: LeafType, repetition: Repetition) -> Result<Type, ParquetError> {

@@ -4,14 +4,14 @@ use parquet::schema::types::SchemaDescriptor;
 
 #[test]
 fn the_default_columns_give_92_leaves() {
-    let schema = Schema::v5(&default_dedicated_columns()).unwrap();
+    let schema = Schema::new(Version::V5, &default_dedicated_columns()).unwrap();
     assert_eq!(schema.leaves.len(), 92);
-    assert_eq!(Schema::v5(&[]).unwrap().leaves.len(), 92 - 14);
+    assert_eq!(Schema::new(Version::V5, &[]).unwrap().leaves.len(), 92 - 14);
 }
 
 #[test]
 fn the_table_agrees_with_the_parquet_type() {
-    let schema = Schema::v5(&default_dedicated_columns()).unwrap();
+    let schema = Schema::new(Version::V5, &default_dedicated_columns()).unwrap();
     let descriptor = SchemaDescriptor::new(schema.root.clone());
     assert_eq!(descriptor.num_columns(), schema.leaves.len());
     for (column, leaf) in descriptor.columns().iter().zip(&schema.leaves) {
@@ -23,7 +23,7 @@ fn the_table_agrees_with_the_parquet_type() {
 
 #[test]
 fn levels_are_those_of_the_contract() {
-    let schema = Schema::v5(&default_dedicated_columns()).unwrap();
+    let schema = Schema::new(Version::V5, &default_dedicated_columns()).unwrap();
     let level = |path: &str| {
         let leaf = &schema.leaves[schema.leaf(path).unwrap()];
         (leaf.max_def, leaf.max_rep)
@@ -47,6 +47,6 @@ fn spare_columns_are_numbered_per_scope_and_type_and_limited() {
     list.push(column(DedicatedScope::Event, DedicatedType::String));
     list.push(column(DedicatedScope::Span, DedicatedType::String));
     let names: Vec<_> =
-        assign(&list, DedicatedScope::Event).into_iter().map(|a| a.column).collect();
-    assert_eq!(names, ["String01", "Int01", "Int02", "Int03", "Int04", "Int05"]);
+        assign(Version::V5, &list, DedicatedScope::Event).into_iter().map(|a| a.column).collect();
+    assert_eq!(names, ["String01", "Int01", "Int02", "Int03", "Int04", "Int05"].map(|name| format!("DedicatedAttributes.{name}")));
 }

@@ -17,6 +17,7 @@ use stringendo_proto::otlp::{
 use crate::combine::regroup;
 use crate::meta::{DedicatedColumn, DedicatedScope, DedicatedType};
 use crate::schema;
+use crate::version::Version;
 
 const SERVICE_NAME: &[u8] = b"service.name";
 
@@ -31,12 +32,13 @@ pub struct StoredForm {
 }
 
 impl StoredForm {
-    /// The form in blocks with these dedicated columns.
-    pub fn new(dedicated: &[DedicatedColumn]) -> Self {
+    /// The form in blocks of this version with these dedicated columns.
+    pub fn new(version: Version, dedicated: &[DedicatedColumn]) -> Self {
+        let of = |scope| OwnColumns::of(version, dedicated, scope);
         Self {
-            resource: OwnColumns::of(dedicated, DedicatedScope::Resource),
-            span: OwnColumns::of(dedicated, DedicatedScope::Span),
-            event: OwnColumns::of(dedicated, DedicatedScope::Event),
+            resource: of(DedicatedScope::Resource),
+            span: of(DedicatedScope::Span),
+            event: of(DedicatedScope::Event),
             none: OwnColumns::default(),
         }
     }
@@ -81,9 +83,10 @@ impl StoredForm {
         let attributes = &mut resource.attributes;
         let service = take_service_name(attributes);
         attributes.sort_by(|a, b| a.key.cmp(&b.key));
-        self.resource.keep(attributes);
+        let fixed = self.resource.keep(attributes);
         if let Some(value) = service.filter(|name| !name.is_empty()).map(Value::String) {
-            attributes.push(key_value(Bytes::from_static(SERVICE_NAME), value));
+            let service = key_value(Bytes::from_static(SERVICE_NAME), value);
+            attributes.insert(attributes.len() - fixed, service);
         }
     }
 
@@ -94,7 +97,9 @@ impl StoredForm {
             span.parent_span_id = Bytes::new();
         }
         self.span.keep(&mut span.attributes);
-        span.events.iter_mut().for_each(|event| self.event.keep(&mut event.attributes));
+        for event in &mut span.events {
+            self.event.keep(&mut event.attributes);
+        }
         span.links.iter_mut().for_each(|link| self.link(link));
     }
 
@@ -151,24 +156,31 @@ fn take_service_name(attributes: &mut Vec<KeyValue>) -> Option<Bytes> {
 struct OwnColumns {
     /// By key: place in the block's list, and type.
     by_key: HashMap<Bytes, (usize, DedicatedType), RandomState>,
+    /// Whether the columns take more than one value.
+    take_lists: bool,
 }
+
+/// Columns that every block of a version has come after those in its list.
+const FIXED: usize = 1 << 16;
 
 /// Place of a column, and what of its value comes back.
 type Taken = SmallVec<[(usize, Bytes, Option<Value>); 16]>;
 
 impl OwnColumns {
-    fn of(dedicated: &[DedicatedColumn], scope: DedicatedScope) -> Self {
+    fn of(version: Version, dedicated: &[DedicatedColumn], scope: DedicatedScope) -> Self {
         let mut by_key = HashMap::default();
-        for assigned in schema::assign(dedicated, scope) {
-            let key = Bytes::copy_from_slice(dedicated[assigned.entry].name.as_bytes());
+        for (assigned, number) in schema::assign(version, dedicated, scope).into_iter().zip(FIXED..)
+        {
+            let place = assigned.entry.unwrap_or(number);
             // Of several columns of one name the first counts.
-            by_key.entry(key).or_insert((assigned.entry, assigned.kind));
+            by_key.entry(assigned.key.into()).or_insert((place, assigned.kind));
         }
-        Self { by_key }
+        Self { by_key, take_lists: version == Version::V5 }
     }
 
-    /// Brings attributes into the form in which they come back.
-    fn keep(&self, attributes: &mut Vec<KeyValue>) {
+    /// Brings attributes into the form in which they come back. Says how many of those at the end
+    /// are in columns that every block of the version has.
+    fn keep(&self, attributes: &mut Vec<KeyValue>) -> usize {
         let mut taken = Taken::new();
         attributes.retain_mut(|attribute| {
             let value = attribute.value.get_or_insert_default();
@@ -181,8 +193,11 @@ impl OwnColumns {
             true
         });
         taken.sort_unstable_by_key(|(place, ..)| *place);
+        let is_fixed = |(place, _, value): &&(usize, _, Option<_>)| *place >= FIXED && value.is_some();
+        let fixed = taken.iter().filter(is_fixed).count();
         let present = taken.into_iter().filter_map(|(_, key, value)| Some((key, value?)));
         attributes.extend(present.map(|(key, value)| key_value(key, value)));
+        fixed
     }
 
     /// If there is a column for the value: which, and what comes back from it.
@@ -196,6 +211,9 @@ impl OwnColumns {
             return Some((place, Some(value.clone())));
         }
         let Value::Array(array) = value else { return None };
+        if !self.take_lists {
+            return None;
+        }
         let all_fit = array.values.iter().flat_map(|element| &element.value);
         let all_fit = all_fit.filter(|element| fits(kind, element)).count() == array.values.len();
         all_fit.then(|| match &array.values[..] {

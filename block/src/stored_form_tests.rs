@@ -18,7 +18,7 @@ fn array(values: Vec<Option<Value>>) -> Option<Value> {
 
 fn kept(attributes: Vec<KeyValue>) -> Vec<KeyValue> {
     let mut attributes = attributes;
-    StoredForm::new(&default_dedicated_columns()).span.keep(&mut attributes);
+    StoredForm::new(Version::V5, &default_dedicated_columns()).span.keep(&mut attributes);
     attributes
 }
 
@@ -92,7 +92,7 @@ fn scopes_of_one_name_in_one_entry_are_the_first_of_them() {
     let entry = |scope_spans| ResourceSpans { scope_spans, ..ResourceSpans::default() };
     let first = entry(vec![scope("1", "a"), scope("2", "b"), scope("1", "c")]);
     let trace = TracesData { resource_spans: vec![first, entry(vec![scope("1", "c")])] };
-    let stored = StoredForm::new(&[]).of(trace);
+    let stored = StoredForm::new(Version::V5, &[]).of(trace);
     assert_eq!(stored.resource_spans.len(), 1);
     let scopes = stored.resource_spans[0].scope_spans.iter().map(|scope_spans| {
         assert_eq!(scope_spans.schema_url, "");
@@ -108,7 +108,7 @@ fn the_last_service_name_that_is_a_string_counts_and_an_empty_one_is_none() {
     let of = |values: Vec<Option<Value>>| {
         let attributes = values.into_iter().map(|value| attribute("service.name", value)).collect();
         let mut resource = Resource { attributes, dropped_attributes_count: 3 };
-        StoredForm::new(&[]).resource(&mut resource);
+        StoredForm::new(Version::V5, &[]).resource(&mut resource);
         resource.attributes
     };
     assert_eq!(of(vec![string("a"), string("b")]), [attribute("service.name", string("b"))]);

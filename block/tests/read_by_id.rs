@@ -4,14 +4,17 @@
 
 mod support;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use stringendo_block::combine::split_shared_ids;
 use stringendo_block::{BlockReader, ReadError};
 use stringendo_proto::TraceId;
-use support::{features, read_trace, recorded_traces, sort_attributes, tempo_block, trace_json};
+use support::{
+    TEMPO_BLOCKS, features, read_trace, recorded_traces, recorded_traces_v4, sort_attributes,
+    tempo_block, trace_json,
+};
 
 /// The recorded trace and the one read, as comparable JSON.
-fn compared(name: &str) -> Vec<(TraceId, Json, Json)> {
+fn compared(name: &str, recorded: Vec<support::Recorded>) -> Vec<(TraceId, Json, Json)> {
     let block = tempo_block(name);
     let reader = block.open().unwrap();
     let compare = |recorded: support::Recorded| {
@@ -24,12 +27,12 @@ fn compared(name: &str) -> Vec<(TraceId, Json, Json)> {
         sort_attributes(&mut theirs);
         (recorded.trace_id, theirs, ours)
     };
-    recorded_traces().into_iter().map(compare).collect()
+    recorded.into_iter().map(compare).collect()
 }
 
 #[test]
 fn every_trace_of_a_tempo_block_reads_as_tempo_answers_it() {
-    let traces = compared("vparquet5");
+    let traces = compared("vparquet5", recorded_traces());
     assert_eq!(traces.len(), 208);
     for (trace_id, theirs, ours) in traces {
         assert_eq!(ours, theirs, "trace {trace_id} ({:?})", features(&trace_id));
@@ -38,7 +41,7 @@ fn every_trace_of_a_tempo_block_reads_as_tempo_answers_it() {
 
 #[test]
 fn a_block_with_other_dedicated_columns_differs_only_where_they_change_values() {
-    for (trace_id, theirs, ours) in compared("vparquet5-dedicated") {
+    for (trace_id, theirs, ours) in compared("vparquet5-dedicated", recorded_traces()) {
         let features = features(&trace_id);
         let may_differ = ["dedicated-array-value", "attr-duplicate-key"];
         if !features.iter().any(|feature| may_differ.contains(&feature.as_str())) {
@@ -48,8 +51,74 @@ fn a_block_with_other_dedicated_columns_differs_only_where_they_change_values() 
 }
 
 #[test]
+fn every_trace_of_a_vparquet4_block_reads_as_tempo_answers_it() {
+    let traces = compared("vparquet4", recorded_traces_v4());
+    assert_eq!(traces.len(), 208);
+    for (trace_id, theirs, ours) in traces {
+        assert_eq!(ours, theirs, "trace {trace_id} ({:?})", features(&trace_id));
+    }
+}
+
+#[test]
+fn a_vparquet3_block_keeps_all_but_scope_attributes_some_counts_bytes_and_no_value() {
+    for (trace_id, mut theirs, mut ours) in compared("vparquet3", recorded_traces_v4()) {
+        leave_out_what_vparquet3_lacks(&mut theirs);
+        leave_out_bytes(&mut ours);
+        let (ours, theirs) = (spans_with_owners(&ours), spans_with_owners(&theirs));
+        assert_eq!(ours, theirs, "trace {trace_id} ({:?})", features(&trace_id));
+    }
+}
+
+fn leave_out_what_vparquet3_lacks(trace: &mut Json) {
+    for resource_spans in trace["resourceSpans"].as_array_mut().into_iter().flatten() {
+        leave_out(&mut resource_spans["resource"], &["droppedAttributesCount"]);
+        for scope_spans in resource_spans["scopeSpans"].as_array_mut().into_iter().flatten() {
+            leave_out(&mut scope_spans["scope"], &["droppedAttributesCount", "attributes"]);
+        }
+    }
+    leave_out_bytes(trace);
+}
+
+/// Scopes that differ only in attributes are one in vParquet3.
+fn spans_with_owners(trace: &Json) -> Vec<Json> {
+    let mut spans = Vec::new();
+    for resource_spans in trace["resourceSpans"].as_array().into_iter().flatten() {
+        for scope_spans in resource_spans["scopeSpans"].as_array().into_iter().flatten() {
+            for span in scope_spans["spans"].as_array().into_iter().flatten() {
+                spans.push(json!([resource_spans["resource"], scope_spans["scope"], span]));
+            }
+        }
+    }
+    spans.sort_by_key(Json::to_string);
+    spans
+}
+
+fn leave_out(json: &mut Json, keys: &[&str]) {
+    if let Some(object) = json.as_object_mut() {
+        object.retain(|key, _| !keys.contains(&key.as_str()));
+    }
+}
+
+fn leave_out_bytes(json: &mut Json) {
+    match json {
+        Json::Object(object) => {
+            object.values_mut().for_each(leave_out_bytes);
+            if let Some(Json::Array(attributes)) = object.get_mut("attributes") {
+                let is_kept = |value: &Json| value.get("bytesValue").is_none() && *value != json!({});
+                attributes.retain(|attribute| is_kept(&attribute["value"]));
+                if attributes.is_empty() {
+                    object.remove("attributes");
+                }
+            }
+        }
+        Json::Array(array) => array.iter_mut().for_each(leave_out_bytes),
+        _ => {}
+    }
+}
+
+#[test]
 fn ids_that_are_not_in_the_block_are_not_found() {
-    for name in ["vparquet5", "vparquet5-dedicated"] {
+    for name in TEMPO_BLOCKS {
         let block = tempo_block(name);
         let reader = block.open().unwrap();
         for recorded in recorded_traces() {
@@ -73,7 +142,7 @@ fn statistics_leave_one_row_group_per_id() {
 
 #[test]
 fn the_offset_indexes_come_with_the_footer() {
-    for name in ["vparquet5", "vparquet5-dedicated"] {
+    for name in TEMPO_BLOCKS {
         let reader = tempo_block(name).open().unwrap();
         for row_group in 0..reader.row_groups() {
             assert_eq!(reader.page_index_ranges(row_group), []);
@@ -111,7 +180,7 @@ fn an_unknown_footer_size_is_found_out() {
 #[test]
 fn other_formats_are_refused_as_not_supported() {
     let mut block = tempo_block("vparquet5");
-    for format in ["vParquet4", "vParquet3", "vParquet2", ""] {
+    for format in ["vParquet2", "vParquet6", "vparquet5", ""] {
         block.meta.format = format.into();
         assert!(matches!(block.open(), Err(ReadError::Unsupported(_))), "{format}");
     }

@@ -7,7 +7,7 @@ mod support;
 use stringendo_block::scan::{AttributeScope, ColumnValue, ScanBatch, ScanField, ScanRequest};
 use stringendo_block::{BlockReader, Fetched, ReadError};
 use stringendo_proto::TraceId;
-use support::{Block, Recorded, read_trace, recorded_traces, tempo_block};
+use support::{TEMPO_BLOCKS, Block, Recorded, read_trace, recorded_traces, tempo_block};
 
 fn request() -> ScanRequest {
     let attribute =
@@ -73,7 +73,7 @@ fn open(name: &str) -> (Block, BlockReader) {
 
 #[test]
 fn a_scan_with_as_little_memory_as_it_can_do_with_finds_the_same() {
-    for name in ["vparquet5", "vparquet5-dedicated"] {
+    for name in TEMPO_BLOCKS {
         let (block, reader) = open(name);
         for row_group in 0..reader.row_groups() {
             let fetched = block.fetch(&reader.scan_ranges(row_group, &request()));

@@ -16,7 +16,7 @@ use stringendo_proto::TraceId;
 use stringendo_proto::otlp::{
     AnyValue, InstrumentationScope, KeyValue, Resource, Span, TracesData, Value,
 };
-use support::{Block, read_trace, recorded_traces, tempo_block};
+use support::{TEMPO_BLOCKS, Block, read_trace, recorded_traces, tempo_block};
 
 fn all_time(fields: Vec<ScanField>) -> ScanRequest {
     ScanRequest { fields, end_unix_nanos: u64::MAX, ..ScanRequest::default() }
@@ -109,8 +109,8 @@ struct Loaded {
     rows: BTreeMap<TraceId, TracesData>,
 }
 
-static LOADED: LazyLock<[Loaded; 2]> = LazyLock::new(|| {
-    ["vparquet5", "vparquet5-dedicated"].map(|name| {
+static LOADED: LazyLock<[Loaded; 4]> = LazyLock::new(|| {
+    TEMPO_BLOCKS.map(|name| {
         let block = tempo_block(name);
         let reader = block.open().unwrap();
         let rows = rows(&block, &reader);
@@ -219,7 +219,9 @@ fn compare_items(
     fields: &[ScanField],
     expected: impl Fn(&ScanField, &Span) -> Vec<ColumnValue>,
 ) {
-    for Loaded { name, block, reader, rows } in LOADED.iter() {
+    // vParquet3 keeps the links of a span in one message, which searches do not look into.
+    let has_list = |name: &str| list == ItemList::Events || name != "vparquet3";
+    for Loaded { name, block, reader, rows } in LOADED.iter().filter(|it| has_list(it.name)) {
         let mut items = 0;
         for batch in scan(block, reader, &all_time(fields.to_vec())).unwrap() {
             for ScannedTrace { trace_id, spans: range, .. } in &batch.traces {
@@ -324,7 +326,7 @@ fn several_fields_at_once_are_the_same_as_one_by_one() {
         attribute(AttributeScope::Span, "http.status_code"),
         ScanField::TraceDuration,
     ];
-    for name in ["vparquet5", "vparquet5-dedicated"] {
+    for name in TEMPO_BLOCKS {
         let block = tempo_block(name);
         let reader = block.open().unwrap();
         let together = scan(&block, &reader, &all_time(fields.clone())).unwrap();
@@ -339,7 +341,10 @@ fn several_fields_at_once_are_the_same_as_one_by_one() {
 
 #[test]
 fn facts_and_starts_agree_with_the_rows() {
-    let Loaded { block, reader, rows, .. } = &LOADED[1];
+    LOADED.iter().for_each(assert_facts_and_starts);
+}
+
+fn assert_facts_and_starts(Loaded { block, reader, rows, .. }: &Loaded) {
     let request = ScanRequest { span_starts: true, facts: true, ..all_time(Vec::new()) };
     for row_group in 0..reader.row_groups() {
         let fetched = block.fetch(&reader.scan_ranges(row_group, &request));

@@ -17,10 +17,10 @@ use stringendo_block::scan::{
 };
 use stringendo_block::{
     BlockEncoder, BlockReader, DecodedDictionary, KnownDictionaries, NoDictionaries,
-    PinnedDictionaries, ReadError,
+    PinnedDictionaries, ReadError, Version,
 };
 use stringendo_proto::TraceId;
-use support::{Block, tempo_block};
+use support::{Block, TEMPO_BLOCKS, tempo_block};
 
 /// What a scan gave of a trace: per field its values.
 type Values = Vec<Vec<ColumnValue>>;
@@ -35,19 +35,16 @@ struct Loaded {
 
 static LOADED: LazyLock<Vec<Loaded>> = LazyLock::new(|| {
     let keys = keys();
-    let blocks = [
-        ("vparquet5", tempo_block("vparquet5")),
-        ("vparquet5-dedicated", tempo_block("vparquet5-dedicated")),
-        ("ours", our_block()),
-    ];
-    blocks.into_iter().map(|(name, block)| load(name, block, &keys)).collect()
+    let blocks = TEMPO_BLOCKS.map(|name| (name, tempo_block(name))).into_iter();
+    let ours = [("ours", our_block(Version::V5)), ("our vParquet4", our_block(Version::V4))];
+    blocks.chain(ours).map(|(name, block)| load(name, block, &keys)).collect()
 });
 
 /// The corpus some times over, in several row groups of several pages.
-fn our_block() -> Block {
+fn our_block(version: Version) -> Block {
     let chunks = common::corpus();
     let mut options = common::options(default_dedicated_columns());
-    options.row_group_bytes = 6_000_000;
+    (options.version, options.row_group_bytes) = (version, 6_000_000);
     let mut encoder = BlockEncoder::new(options);
     let traces = common::traces_of(&chunks);
     for copy in 0..16_u128 {
@@ -343,8 +340,10 @@ fn candidates_are_the_traces_with_a_value_that_passes() {
                             assert_eq!(format!("{:?}", found[0]), expected, "{}", what());
                         }
                     }
+                    // Of vParquet3 only keys are asked for: values may be in texts.
+                    let is_asked = loaded.name != "vparquet3";
                     passing += usize::from(passes);
-                    in_vain += usize::from(!passes && found.contains_key(id));
+                    in_vain += usize::from(is_asked && !passes && found.contains_key(id));
                 }
             }
         }
@@ -422,7 +421,7 @@ fn what_only_whole_traces_tell_does_not_leave_pieces_out() {
 
 #[test]
 fn a_value_that_no_dictionary_holds_needs_no_data_pages() {
-    for loaded in LOADED.iter() {
+    for loaded in LOADED.iter().filter(|loaded| loaded.name != "vparquet3") {
         let key = |key: &str| ScanField::Attribute { scope: AttributeScope::Span, key: key.into() };
         for field in [ScanField::Name, key("http.method"), key("no.such.key")] {
             let ask = Asks::Equal(ColumnValue::Bytes("no such value".into()));

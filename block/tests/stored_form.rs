@@ -9,7 +9,7 @@ use common::{encode, options, read_trace, traces_of};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
-use stringendo_block::StoredForm;
+use stringendo_block::{EncodeOptions, StoredForm, Version};
 use stringendo_block::combine::combine;
 use stringendo_block::meta::default_dedicated_columns;
 use stringendo_proto::TraceId;
@@ -157,13 +157,16 @@ proptest! {
         let dedicated = default_dedicated_columns();
         let encoded = batches.iter().map(|batch| Bytes::from(batch.encode_to_vec()));
         let chunks: Vec<_> = encoded.collect();
-        let block = encode(&chunks, options(dedicated.clone()));
-        let form = StoredForm::new(&dedicated);
-        for id in traces_of(&chunks).keys() {
-            let live = combine(vec![form.of(sent(&batches, id))]);
-            let stored = combine(vec![read_trace(&block, id)]);
-            // As text, in which a NaN equals itself.
-            prop_assert_eq!(format!("{live:#?}"), format!("{stored:#?}"));
+        for version in [Version::V5, Version::V4] {
+            let options = EncodeOptions { version, ..options(dedicated.clone()) };
+            let block = encode(&chunks, options);
+            let form = StoredForm::new(version, &dedicated);
+            for id in traces_of(&chunks).keys() {
+                let live = combine(vec![form.of(sent(&batches, id))]);
+                let stored = combine(vec![read_trace(&block, id)]);
+                // As text, in which a NaN equals itself.
+                prop_assert_eq!(format!("{live:#?}"), format!("{stored:#?}"));
+            }
         }
     }
 }

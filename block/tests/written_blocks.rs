@@ -4,11 +4,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+mod support;
 
 use common::{corpus, encode, options, traces_of, write_block};
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::schema::printer::print_schema;
 use stringendo_block::meta::{DedicatedColumn, default_dedicated_columns};
-use stringendo_block::{FinishedBlock, index};
+use stringendo_block::{EncodeOptions, FinishedBlock, Version, index};
 use stringendo_proto::TraceId;
 
 fn reader(block: &FinishedBlock) -> SerializedFileReader<bytes::Bytes> {
@@ -24,6 +26,30 @@ fn the_corpus_becomes_a_block_that_the_parquet_crate_reads() {
     assert_eq!(reader.metadata().file_metadata().schema_descr().num_columns(), 92);
     assert_eq!(reader.get_row_iter(None).unwrap().map(Result::unwrap).count(), 208);
     write_block("v5", &block);
+}
+
+#[test]
+fn the_corpus_becomes_a_vparquet4_block_with_tempos_columns() {
+    let version = Version::V4;
+    let block = encode(&corpus(), EncodeOptions { version, ..options(default_dedicated_columns()) });
+    let reader = reader(&block);
+    let names: Vec<_> =
+        block.meta.dedicated_columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["http.request.method", "url.path", "url.route", "server.address", "http.route"]
+    );
+    assert_eq!((block.meta.format.as_str(), block.meta.total_objects), ("vParquet4", 208));
+    let of_tempo = support::tempo_block("vparquet4");
+    let of_tempo = SerializedFileReader::new(of_tempo.data).unwrap();
+    let schema = |reader: &SerializedFileReader<bytes::Bytes>| {
+        let mut printed = Vec::new();
+        print_schema(&mut printed, reader.metadata().file_metadata().schema());
+        String::from_utf8(printed).unwrap()
+    };
+    assert_eq!(schema(&reader), schema(&of_tempo));
+    assert_eq!(reader.get_row_iter(None).unwrap().map(Result::unwrap).count(), 208);
+    write_block("v4", &block);
 }
 
 #[test]

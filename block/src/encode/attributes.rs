@@ -10,15 +10,18 @@ use super::levels::{List, Placement};
 use super::numbers::{NumberPage, NumberValues};
 use super::values::{BoolValues, BytesValues, DictValues, Values};
 use crate::schema::Schema;
+use crate::version::Version;
 
-/// Builds columns for leaves by path.
+/// Builds columns for leaves by name.
 pub struct Leaves<'s> {
+    /// The block's version.
+    pub version: Version,
     /// The tree.
     pub schema: &'s Schema,
 }
 
 impl Leaves<'_> {
-    /// The column of the leaf at `path`.
+    /// The column of the leaf with this name.
     pub fn column<V: super::values::Values>(
         &self,
         path: &str,
@@ -34,6 +37,11 @@ impl Leaves<'_> {
 /// A column with any number of values per element.
 pub(super) fn repeated() -> Placement {
     Placement::Repeated(Vec::new())
+}
+
+/// A column with at most one value per element.
+pub(super) fn optional() -> Placement {
+    Placement::Optional(Vec::new())
 }
 
 /// What an attribute's key means in a scope.
@@ -88,7 +96,6 @@ impl Attributes {
     pub fn new(leaves: &Leaves<'_>, path: &str, list: List, dedicated: Vec<Dedicated>) -> Self {
         let at = |name: &str| format!("{path}.{name}");
         let (ints, doubles) = (NumberValues::ints(), NumberValues::doubles());
-        let optional = Placement::Optional(Vec::new());
         let required = Placement::Required;
         let mut this = Self {
             keys: Dictionary::default(),
@@ -105,7 +112,7 @@ impl Attributes {
             value_unsupported: leaves.column(
                 &at("ValueUnsupported"),
                 list,
-                optional,
+                optional(),
                 BytesValues::default(),
             ),
             json: Vec::new(),

@@ -1,14 +1,16 @@
 //! Every column of a block, typed, as shredding fills them.
 
+use hashbrown::HashSet;
 use parquet::errors::ParquetError;
 
-use super::attributes::{Attributes, Leaves};
+use super::attributes::{Attributes, Leaves, optional};
 use super::column::{AnyColumn, Column};
 use super::dedicated::Dedicated;
 use super::levels::{List, Lists, Placement};
 use super::values::{BytesValues, DictValues, IntValues};
 use crate::meta::{DedicatedColumn, DedicatedScope};
-use crate::schema::Schema;
+use crate::schema::{Schema, assign};
+use crate::version::Version;
 
 type Strings = Column<DictValues>;
 type Bins = Column<BytesValues>;
@@ -38,7 +40,7 @@ pub struct GroupColumns {
     pub scope_version: Strings,
     pub scope_attributes: Attributes,
     pub scope_dropped: I32s,
-    pub span_count: I32s,
+    pub span_count: Option<I32s>,
 }
 
 /// Columns of spans.
@@ -48,7 +50,7 @@ pub struct SpanColumns {
     pub nested_parent: I32s,
     pub nested_left: I32s,
     pub nested_right: I32s,
-    pub children: I32s,
+    pub children: Option<I32s>,
     pub name: Strings,
     pub kind: I64s,
     pub trace_state: Bins,
@@ -61,7 +63,7 @@ pub struct SpanColumns {
     pub dropped_events: I32s,
     pub dropped_links: I32s,
     /// StartTimeRounded15, 60, 300, 3600.
-    pub rounded: [I32s; 4],
+    pub rounded: Option<[I32s; 4]>,
 }
 
 /// Columns of events and links.
@@ -94,6 +96,8 @@ pub struct Columns {
     pub span: SpanColumns,
     /// See [`DetailColumns`].
     pub detail: DetailColumns,
+    /// Columns that the version always has, and that no attribute is assigned to.
+    unused: Vec<Strings>,
     /// Elements on the page under way.
     pub resources: u32,
     /// Elements on the page under way.
@@ -121,6 +125,11 @@ impl Builder<'_> {
         self.leaves.column(path, list, Placement::Required, values)
     }
 
+    /// `None` if the version has no such column.
+    fn any_i32s(&self, path: &str, list: List) -> Option<I32s> {
+        self.leaves.schema.leaf(path).map(|_| self.i32s(path, list))
+    }
+
     fn i64s(&self, path: &str, list: List) -> I64s {
         let values = self.ints(path);
         self.leaves.column(path, list, Placement::Required, values)
@@ -146,7 +155,8 @@ impl Builder<'_> {
         owner: List,
         scope: DedicatedScope,
     ) -> Attributes {
-        let dedicated = Dedicated::of_scope(&self.leaves, path, owner, self.dedicated, scope);
+        let assigned = assign(self.leaves.version, self.dedicated, scope);
+        let dedicated = Dedicated::of_scope(&self.leaves, path, owner, assigned);
         Attributes::new(&self.leaves, &format!("{path}.Attrs"), list, dedicated)
     }
 
@@ -181,7 +191,7 @@ impl Builder<'_> {
             scope_version: self.strings("rs.ss.Scope.Version", List::Scopes),
             scope_attributes: self.attributes(SCOPE, List::ScopeAttributes),
             scope_dropped: self.i32s("rs.ss.Scope.DroppedAttributesCount", List::Scopes),
-            span_count: self.i32s("rs.ss.SpanCount", List::Scopes),
+            span_count: self.any_i32s("rs.ss.SpanCount", List::Scopes),
         }
     }
 
@@ -196,7 +206,7 @@ impl Builder<'_> {
             nested_parent: i32s("ParentID"),
             nested_left: i32s("NestedSetLeft"),
             nested_right: i32s("NestedSetRight"),
-            children: i32s("ChildCount"),
+            children: self.any_i32s("rs.ss.Spans.ChildCount", List::Spans),
             name: self.strings("rs.ss.Spans.Name", List::Spans),
             kind: i64s("Kind"),
             trace_state: bins("TraceState"),
@@ -213,8 +223,14 @@ impl Builder<'_> {
             dropped_attributes: i32s("DroppedAttributesCount"),
             dropped_events: i32s("DroppedEventsCount"),
             dropped_links: i32s("DroppedLinksCount"),
-            rounded: ROUNDED_STEPS_S.map(|step| i32s(&format!("StartTimeRounded{step}"))),
+            rounded: self.rounded(),
         }
+    }
+
+    fn rounded(&self) -> Option<[I32s; 4]> {
+        let name = |step: u64| format!("rs.ss.Spans.StartTimeRounded{step}");
+        let has_them = self.leaves.schema.leaf(&name(ROUNDED_STEPS_S[0])).is_some();
+        has_them.then(|| ROUNDED_STEPS_S.map(|step| self.i32s(&name(step), List::Spans)))
     }
 
     fn detail(&self) -> DetailColumns {
@@ -240,24 +256,40 @@ impl Builder<'_> {
 }
 
 impl Columns {
-    /// Columns of a block with these dedicated ones.
+    /// Columns of a block of this version with these dedicated ones.
     ///
     /// # Errors
-    /// See [`Schema::v5`].
-    pub fn new(dedicated: &[DedicatedColumn]) -> Result<Self, ParquetError> {
-        let schema = Schema::v5(dedicated)?;
-        let builder = Builder { leaves: Leaves { schema: &schema }, dedicated };
-        Ok(Self {
+    /// See [`Schema::new`].
+    pub fn new(version: Version, dedicated: &[DedicatedColumn]) -> Result<Self, ParquetError> {
+        let schema = Schema::new(version, dedicated)?;
+        let builder = Builder { leaves: Leaves { version, schema: &schema }, dedicated };
+        let mut columns = Self {
             trace: builder.trace(),
             group: builder.group(),
             span: builder.span(),
             detail: builder.detail(),
+            unused: Vec::new(),
             lists: Lists::default(),
             resources: 0,
             spans: 0,
             events: 0,
             schema,
-        })
+        };
+        columns.add_unused();
+        Ok(columns)
+    }
+
+    /// The rest of the schema's leaves are spare columns that no attribute has.
+    fn add_unused(&mut self) {
+        let used: HashSet<usize> = self.all().0.iter().map(|column| column.leaf()).collect();
+        for (number, leaf) in self.schema.leaves.iter().enumerate() {
+            if !used.contains(&number) {
+                let is_of_span = leaf.name.starts_with("rs.ss.Spans.");
+                let list = if is_of_span { List::Spans } else { List::Resources };
+                let (leaf, values) = (leaf.clone(), DictValues::default());
+                self.unused.push(Column::new(number, leaf, list, optional(), values));
+            }
+        }
     }
 
     /// All columns in the file's order, and the lists.
@@ -265,7 +297,11 @@ impl Columns {
         let mut all: Vec<&mut dyn AnyColumn> = Vec::with_capacity(self.schema.leaves.len());
         self.trace.columns(&mut all);
         self.group.columns_around(|all| self.span.columns_around(&mut self.detail, all), &mut all);
-        debug_assert!(all.is_sorted_by_key(|column| column.leaf()), "the order of the schema");
+        all.extend(self.unused.iter_mut().map(|column| column as &mut dyn AnyColumn));
+        // Versions before vParquet5 have some columns elsewhere.
+        if !all.is_sorted_by_key(|column| column.leaf()) {
+            all.sort_by_key(|column| column.leaf());
+        }
         (all, &mut self.lists)
     }
 
@@ -340,7 +376,7 @@ impl GroupColumns {
         out.extend(self.scope_attributes.columns().0);
         out.push(&mut self.scope_dropped);
         spans(out);
-        out.push(&mut self.span_count);
+        out.extend(self.span_count.iter_mut().map(|column| column as &mut dyn AnyColumn));
     }
 }
 
@@ -357,7 +393,7 @@ impl SpanColumns {
         out.push(&mut self.nested_parent);
         out.push(&mut self.nested_left);
         out.push(&mut self.nested_right);
-        out.push(&mut self.children);
+        out.extend(self.children.iter_mut().map(|column| column as &mut dyn AnyColumn));
         out.push(&mut self.name);
         out.push(&mut self.kind);
         out.push(&mut self.trace_state);
@@ -370,7 +406,7 @@ impl SpanColumns {
         detail.columns_around(&mut self.dropped_events, out);
         out.push(&mut self.dropped_links);
         out.extend(own);
-        out.extend(self.rounded.iter_mut().map(|column| column as &mut dyn AnyColumn));
+        out.extend(self.rounded.iter_mut().flatten().map(|column| column as &mut dyn AnyColumn));
     }
 }
 

@@ -2,15 +2,16 @@
 
 use super::EncodeError;
 use super::any::{self, Any, Elements};
-use super::attributes::{Leaves, repeated};
+use super::attributes::{Leaves, optional, repeated};
 use super::column::{AnyColumn, Column};
 use super::dictionary::Dictionary;
 use super::levels::List;
 use super::numbers::{NumberPage, NumberValues};
 use super::prepared::PreparedValue;
 use super::values::{BytesValues, DictValues, Values};
-use crate::meta::{DedicatedColumn, DedicatedScope, DedicatedType};
-use crate::schema;
+use crate::meta::DedicatedType;
+use crate::schema::Assigned;
+use crate::version::Version;
 
 /// Values of an attribute with a column of its own.
 pub enum DedicatedPage<'a> {
@@ -41,6 +42,8 @@ impl Dedicated {
 /// An attribute with a column of its own.
 pub struct Dedicated {
     name: String,
+    /// Whether the column takes more than one value per element.
+    takes_lists: bool,
     values: DedicatedValues,
     /// Element that the last value belongs to; `u32::MAX` = none on this page.
     last_owner: u32,
@@ -53,39 +56,38 @@ enum DedicatedValues {
 }
 
 impl Dedicated {
-    /// The columns of `scope`, below the group at `path`, one per element of `list`.
+    /// The columns that attributes of what is at `path` have, one per element of `list`.
     pub fn of_scope(
         leaves: &Leaves<'_>,
         path: &str,
         list: List,
-        columns: &[DedicatedColumn],
-        scope: DedicatedScope,
+        assigned: Vec<Assigned>,
     ) -> Vec<Self> {
-        let assigned = schema::assign(columns, scope);
-        let column = |assigned: schema::Assigned| {
-            let path = format!("{path}.DedicatedAttributes.{}", assigned.column);
+        let takes_lists = leaves.version == Version::V5;
+        let placement = || if takes_lists { repeated() } else { optional() };
+        let column = |assigned: Assigned| {
+            let path = format!("{path}.{}", assigned.column);
             let values = match (assigned.kind, assigned.blob) {
                 (DedicatedType::Int, _) => DedicatedValues::Ints(leaves.column(
                     &path,
                     list,
-                    repeated(),
+                    placement(),
                     NumberValues::ints(),
                 )),
                 (DedicatedType::String, true) => DedicatedValues::Blobs(leaves.column(
                     &path,
                     list,
-                    repeated(),
+                    placement(),
                     BytesValues::blob(),
                 )),
                 (DedicatedType::String, false) => DedicatedValues::Strings(leaves.column(
                     &path,
                     list,
-                    repeated(),
+                    placement(),
                     DictValues::default(),
                 )),
             };
-            let name = columns[assigned.entry].name.clone();
-            Self { name, values, last_owner: u32::MAX }
+            Self { name: assigned.key, takes_lists, values, last_owner: u32::MAX }
         };
         assigned.into_iter().map(column).collect()
     }
@@ -99,7 +101,7 @@ impl Dedicated {
         Ok(match value {
             Any::Str(_) => !is_int,
             Any::Int(_) => is_int,
-            Any::Array(body) => match any::element_type(body)? {
+            Any::Array(body) if self.takes_lists => match any::element_type(body)? {
                 Elements::None => true,
                 Elements::Str => !is_int,
                 Elements::Int => is_int,

@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-use parquet::basic::Repetition;
+use parquet::basic::{ConvertedType, Repetition};
 use parquet::schema::types::Type;
 
 use super::column::{Chunk, code, compare, page_encoding};
@@ -344,6 +344,8 @@ struct Element<'s> {
     /// `None` for a leaf.
     children: Option<usize>,
     kind: Option<LeafType>,
+    /// For a list or map: Parquet's numbers of it as converted and as logical type.
+    mark: Option<(i32, u8)>,
 }
 
 fn flatten<'s>(
@@ -356,11 +358,16 @@ fn flatten<'s>(
     if node.is_group() {
         let fields = node.get_fields();
         let children = Some(fields.len());
-        out.push(Element { name: node.name(), repetition, children, kind: None });
+        let mark = match info.converted_type() {
+            ConvertedType::LIST => Some((3, 3)),
+            ConvertedType::MAP => Some((1, 2)),
+            _ => None,
+        };
+        out.push(Element { name: node.name(), repetition, children, kind: None, mark });
         fields.iter().for_each(|field| flatten(field, leaves, out));
     } else {
         let kind = leaves.next().map(|leaf| leaf.kind);
-        out.push(Element { name: node.name(), repetition, children: None, kind });
+        out.push(Element { name: node.name(), repetition, children: None, kind, mark: None });
     }
 }
 
@@ -374,6 +381,10 @@ fn put_element(out: &mut Struct<'_>, element: &Element<'_>) {
     out.bytes(4, element.name.as_bytes());
     if let Some(children) = element.children {
         out.i32(5, children as i32);
+    }
+    if let Some((converted, logical)) = element.mark {
+        out.i32(6, converted);
+        out.inner(10, |out| out.inner(logical, |_| {}));
     }
     match element.kind.map(logical) {
         Some(Logical::String) => {

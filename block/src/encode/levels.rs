@@ -277,6 +277,11 @@ impl Lists {
         let shared = &mut self.shared[list as usize];
         match placement {
             Placement::Required => Ok(PageLevels { rep: &shared.rep, def: &shared.def, entries }),
+            Placement::Optional(elements) if elements.is_empty() => {
+                shared.prepare_deeper(parent, tools)?;
+                // The repetition levels of a deeper list may take more bits.
+                Ok(PageLevels { rep: &shared.rep, def: shared.deeper().1, entries })
+            }
             Placement::Optional(elements) => {
                 option(parent, elements, &mut self.own.def);
                 self.own_def.encode(&self.own.def, max, tools)?;
@@ -291,7 +296,8 @@ impl Lists {
                     let entries = self.own.rep.len();
                     return Ok(PageLevels { rep: &self.own_rep, def: &self.own_def, entries });
                 }
-                let (rep, def) = shared.deeper(parent, tools)?;
+                shared.prepare_deeper(parent, tools)?;
+                let (rep, def) = shared.deeper();
                 if elements.is_empty() {
                     return Ok(PageLevels { rep, def, entries });
                 }
@@ -314,24 +320,27 @@ impl Lists {
 }
 
 impl Shared {
-    /// Levels of a column one level deeper that has at most one value per element: repetition, and
-    /// definition where it has none at all.
-    fn deeper(
-        &mut self,
-        levels: &Levels,
-        tools: &mut Tools,
-    ) -> Result<(&LevelFrame, &LevelFrame), EncodeError> {
+    /// Encodes what [`Shared::deeper`] gives, unless that was done for this page.
+    fn prepare_deeper(&mut self, levels: &Levels, tools: &mut Tools) -> Result<(), EncodeError> {
         let max = levels.max + 1;
-        if rle::bits_for(max.into()) == rle::bits_for(levels.max.into()) {
-            return Ok((&self.rep, &self.def));
+        let is_same = rle::bits_for(max.into()) == rle::bits_for(levels.max.into());
+        if is_same || self.is_deeper_ready {
+            return Ok(());
         }
         let (rep, def) = &mut **self.deeper.get_or_insert_default();
-        if !self.is_deeper_ready {
-            rep.encode(&levels.rep, max, tools)?;
-            def.encode(&levels.def, max, tools)?;
-            self.is_deeper_ready = true;
+        rep.encode(&levels.rep, max, tools)?;
+        def.encode(&levels.def, max, tools)?;
+        self.is_deeper_ready = true;
+        Ok(())
+    }
+
+    /// Levels of a column one level deeper that has at most one value per element: repetition, and
+    /// definition where it has none at all.
+    fn deeper(&self) -> (&LevelFrame, &LevelFrame) {
+        match self.deeper.as_deref().filter(|_| self.is_deeper_ready) {
+            Some((rep, def)) => (rep, def),
+            None => (&self.rep, &self.def),
         }
-        Ok((rep, def))
     }
 }
 

@@ -259,10 +259,12 @@ impl<'a> Span<'a> {
         to.dropped_attributes.values.push(self.dropped_attributes);
         to.dropped_events.values.push(self.dropped_events);
         to.dropped_links.values.push(self.dropped_links);
-        // Intervals are open at the left: a start on the border belongs to the one before.
-        let before = self.start.saturating_sub(1);
-        for (column, step) in to.rounded.iter_mut().zip(ROUNDED_STEPS_S) {
-            column.values.push((before / (step * NANOS_PER_SECOND)) as i32);
+        if let Some(rounded) = &mut to.rounded {
+            // Intervals are open at the left: a start on the border belongs to the one before.
+            let before = self.start.saturating_sub(1);
+            for (column, step) in rounded.iter_mut().zip(ROUNDED_STEPS_S) {
+                column.values.push((before / (step * NANOS_PER_SECOND)) as i32);
+            }
         }
         name
     }

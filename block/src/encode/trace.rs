@@ -136,11 +136,14 @@ impl Shredder {
 
     fn push_nested(&mut self, columns: &mut Columns) {
         let to = &mut columns.span;
-        for place in self.nested.place(&self.nodes) {
+        let places = self.nested.place(&self.nodes);
+        for place in places {
             to.nested_parent.values.push(place.parent);
             to.nested_left.values.push(place.left);
             to.nested_right.values.push(place.right);
-            to.children.values.push(place.children);
+        }
+        if let Some(column) = &mut to.children {
+            places.iter().for_each(|place| column.values.push(place.children));
         }
     }
 
@@ -257,7 +260,9 @@ impl Trace<'_> {
         to.scope_name.values.codes.push(scope.name);
         to.scope_version.values.codes.push(scope.version);
         to.scope_dropped.values.push(scope.dropped);
-        to.span_count.values.push(spans as i32);
+        if let Some(column) = &mut to.span_count {
+            column.values.push(spans as i32);
+        }
         self.columns.lists.push(List::ScopeAttributes, generic);
         self.columns.lists.push(List::Spans, spans);
         Ok(true)

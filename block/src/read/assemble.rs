@@ -3,15 +3,16 @@
 //! From: [`super::cursor`]. To: [`super::rows`].
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 use stringendo_proto::otlp::{
     AnyValue, ArrayValue, Event, InstrumentationScope, KeyValue, Link, Resource, ResourceSpans,
     ScopeSpans, Span, Status, TracesData, Value,
 };
 
-use super::any_json;
-use super::columns::{AttrColumns, Column, Columns, DedicatedLeaf, level};
+use super::columns::{AttrColumns, Column, Columns, DedicatedLeaf, LinkColumns, level};
 use super::content::{Groups, Names, RowContent};
 use super::cursor::{BadRow, RowCursors, ValueAt, ValuesAt};
+use super::texts::{self, TextForm};
 use crate::meta::DedicatedType;
 
 /// Memory that one trace may take as messages: some 300,000 spans.
@@ -88,6 +89,11 @@ impl<'c, 'a> Assembly<'c, 'a> {
         self.int(column, rep).map(|count| count as u32)
     }
 
+    /// A count that not every version keeps.
+    fn any_count(&mut self, column: Option<Column>, rep: u8) -> Result<u32, BadRow> {
+        column.map_or(Ok(0), |column| self.count(column, rep))
+    }
+
     /// A count that is left out where only what queries ask for is read.
     fn detail(&mut self, column: Column, rep: u8) -> Result<u32, BadRow> {
         if self.content.details { self.count(column, rep) } else { Ok(0) }
@@ -103,13 +109,15 @@ impl<'c, 'a> Assembly<'c, 'a> {
     fn resource(&mut self, rep: u8) -> Result<Resource, BadRow> {
         let columns = &self.columns.resource;
         let mut attributes = self.attributes(&columns.attrs, &Names::All, rep)?;
-        self.dedicated((&columns.dedicated, level::RESOURCE), &Names::All, rep, &mut attributes)?;
+        let (before, behind) = columns.dedicated.split_at(columns.before_service_name);
+        self.dedicated((before, level::RESOURCE), &Names::All, rep, &mut attributes)?;
         let service_name = self.bytes(columns.service_name, rep)?;
         if !service_name.is_empty() {
             let key = Bytes::from_static(b"service.name");
             attributes.push(key_value(key, Some(Value::String(service_name))));
         }
-        let dropped_attributes_count = self.count(columns.dropped, rep)?;
+        self.dedicated((behind, level::RESOURCE), &Names::All, rep, &mut attributes)?;
+        let dropped_attributes_count = self.any_count(columns.dropped, rep)?;
         Ok(Resource { attributes, dropped_attributes_count })
     }
 
@@ -118,8 +126,11 @@ impl<'c, 'a> Assembly<'c, 'a> {
         let scope = InstrumentationScope {
             name: self.bytes(columns.name, rep)?,
             version: self.bytes(columns.version, rep)?,
-            attributes: self.attributes(&columns.attrs, &Names::All, rep)?,
-            dropped_attributes_count: self.count(columns.dropped, rep)?,
+            attributes: match &columns.attrs {
+                Some(attrs) => self.attributes(attrs, &Names::All, rep)?,
+                None => Vec::new(),
+            },
+            dropped_attributes_count: self.any_count(columns.dropped, rep)?,
         };
         let (head, all) = (self.columns.span.span_id, &self.groups.spans);
         let spans = self.list(head, all, rep, level::SPAN, Self::span)?;
@@ -171,25 +182,32 @@ impl<'c, 'a> Assembly<'c, 'a> {
     }
 
     fn links(&mut self, rep: u8) -> Result<Vec<Link>, BadRow> {
-        let head = self.columns.link.span_id;
-        self.list(head, &self.groups.links, rep, level::LINK, Self::link)
+        if let Some(column) = self.columns.span.links_message {
+            let message = self.bytes(column, rep)?;
+            // A message of so many bytes is some times as large in memory.
+            self.spend(message.len() * 8)?;
+            return texts::links(message).ok_or_else(|| BadRow("links do not decode".into()));
+        }
+        let Some(link) = &self.columns.link else { return Ok(Vec::new()) };
+        let item = |row: &mut Self, rep| row.link(link, rep);
+        self.list(link.span_id, &self.groups.links, rep, level::LINK, item)
     }
 
     fn event(&mut self, rep: u8, span_start: u64) -> Result<Event, BadRow> {
         let columns = &self.columns.event;
-        let since_start = self.int(columns.time_since_start, rep)? as u64;
+        let time = self.int(columns.time, rep)? as u64;
+        let time = if columns.is_absolute { time } else { span_start.wrapping_add(time) };
         let mut attributes = self.attributes(&columns.attrs, &Names::All, rep)?;
         self.dedicated((&columns.dedicated, level::EVENT), &Names::All, rep, &mut attributes)?;
         Ok(Event {
-            time_unix_nano: span_start.wrapping_add(since_start),
+            time_unix_nano: time,
             name: self.bytes(columns.name, rep)?,
             attributes,
             dropped_attributes_count: self.count(columns.dropped, rep)?,
         })
     }
 
-    fn link(&mut self, rep: u8) -> Result<Link, BadRow> {
-        let columns = &self.columns.link;
+    fn link(&mut self, columns: &LinkColumns, rep: u8) -> Result<Link, BadRow> {
         Ok(Link {
             trace_id: self.bytes(columns.trace_id, rep)?,
             span_id: self.bytes(columns.span_id, rep)?,
@@ -207,7 +225,8 @@ impl<'c, 'a> Assembly<'c, 'a> {
         rep: u8,
     ) -> Result<Vec<KeyValue>, BadRow> {
         let attribute = |row: &mut Self, rep| row.attribute(attrs, names, rep);
-        let found = self.list(attrs.key, &attrs.all(), rep, attrs.level, attribute)?;
+        let all: SmallVec<[Column; 8]> = attrs.all().collect();
+        let found = self.list(attrs.key, &all, rep, attrs.level, attribute)?;
         Ok(found.into_iter().flatten().collect())
     }
 
@@ -220,30 +239,66 @@ impl<'c, 'a> Assembly<'c, 'a> {
     ) -> Result<Option<KeyValue>, BadRow> {
         let element = attrs.level + 1;
         let key = self.bytes(attrs.key, rep)?;
-        let is_array = self.cursors.required(attrs.is_array, rep)?.bool();
-        let strings = self.cursors.repeated(attrs.value, rep, element)?;
-        let ints = self.cursors.repeated(attrs.value_int, rep, element)?;
-        let doubles = self.cursors.repeated(attrs.value_double, rep, element)?;
-        let bools = self.cursors.repeated(attrs.value_bool, rep, element)?;
-        let unsupported = self.cursors.optional(attrs.unsupported, rep)?;
-        if !names.has(&key) {
+        let is_array = match attrs.is_array {
+            Some(column) => self.cursors.required(column, rep)?.bool(),
+            None => false,
+        };
+        let is_wanted = names.has(&key);
+        let values = match attrs.values {
+            Some(columns) => self.typed_values(columns, rep, element, is_wanted)?,
+            None => None,
+        };
+        let text = self.text(attrs, rep)?;
+        if !is_wanted {
             return Ok(None);
         }
-        let values = self
-            .values(&strings, string)?
-            .or(self.values(&ints, |at| Value::Int(at.int()))?)
-            .or(self.values(&doubles, |at| Value::Double(at.float()))?)
-            .or(self.values(&bools, |at| Value::Bool(at.bool()))?);
-        let value = match (is_array, values, unsupported) {
+        let value = match (is_array, values, text) {
             (true, values, _) => Some(array(values.unwrap_or_default())),
             (false, Some(values), _) => values.into_iter().next(),
-            (false, None, Some(json)) => {
-                let AnyValue { value } = any_json::parse(&json.bytes());
-                return Ok(Some(key_value(key, value)));
-            }
+            (false, None, Some(text)) => match attrs.form.parse(&text) {
+                Some(AnyValue { value }) => value,
+                None => return Ok(None),
+            },
             (false, None, None) => return Ok(None),
         };
         Ok(Some(key_value(key, value)))
+    }
+
+    /// The values in columns of strings, integers, doubles and booleans: of the first type that has
+    /// any. Those that nobody wants are stepped over.
+    fn typed_values(
+        &mut self,
+        [strings, ints, doubles, bools]: [Column; 4],
+        rep: u8,
+        element: u8,
+        is_wanted: bool,
+    ) -> Result<Option<Vec<Value>>, BadRow> {
+        let strings = self.cursors.repeated(strings, rep, element)?;
+        let ints = self.cursors.repeated(ints, rep, element)?;
+        let doubles = self.cursors.repeated(doubles, rep, element)?;
+        let bools = self.cursors.repeated(bools, rep, element)?;
+        if !is_wanted {
+            return Ok(None);
+        }
+        Ok(self
+            .values(&strings, string)?
+            .or(self.values(&ints, |at| Value::Int(at.int()))?)
+            .or(self.values(&doubles, |at| Value::Double(at.float()))?)
+            .or(self.values(&bools, |at| Value::Bool(at.bool()))?))
+    }
+
+    /// The first text that is not empty.
+    fn text(&mut self, attrs: &AttrColumns, rep: u8) -> Result<Option<Bytes>, BadRow> {
+        let mut text = None;
+        for column in &attrs.texts {
+            let found = match attrs.form {
+                TextForm::Message => Some(self.cursors.required(*column, rep)?),
+                TextForm::Rest | TextForm::Json => self.cursors.optional(*column, rep)?,
+            };
+            let found = found.map(ValueAt::bytes);
+            text = text.or(found.filter(|text| attrs.form != TextForm::Json || !text.is_empty()));
+        }
+        Ok(text)
     }
 
     /// The values of one list; `None` if it is empty.

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 
-use super::columns::{AttrColumns, Column, Columns, DedicatedLeaf};
+use super::columns::{AttrColumns, Column, Columns, DedicatedLeaf, LinkColumns};
 
 /// Keys of attributes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,15 +52,18 @@ impl RowContent {
 
     /// The columns that hold it, ascending.
     pub(super) fn columns(&self, columns: &Columns) -> Vec<Column> {
-        let Columns { resource, scope, span, event, link, .. } = columns;
-        let mut all = vec![columns.trace_id, resource.service_name, resource.dropped];
-        all.extend([scope.name, scope.version, scope.dropped]);
+        let Columns { resource, scope, span, event, .. } = columns;
+        let mut all = vec![columns.trace_id, resource.service_name];
+        all.extend(resource.dropped);
+        all.extend([scope.name, scope.version]);
+        all.extend(scope.dropped);
         all.extend([span.span_id, span.parent_span_id, span.name, span.kind]);
         all.extend([span.start, span.duration, span.status_code, span.status_message]);
-        all.extend([link.trace_id, link.span_id, link.trace_state, link.dropped]);
-        for attrs in [&resource.attrs, &scope.attrs, &link.attrs] {
-            all.extend(attrs.all());
-        }
+        all.extend(span.links_message);
+        all.extend(columns.link.iter().flat_map(LinkColumns::own));
+        let link_attrs = columns.link.as_ref().map(|link| &link.attrs);
+        let attrs = [Some(&resource.attrs), scope.attrs.as_ref(), link_attrs];
+        all.extend(attrs.into_iter().flatten().flat_map(AttrColumns::all));
         all.extend(resource.dedicated.iter().map(|leaf| leaf.column));
         if self.details {
             all.push(span.trace_state);
@@ -72,7 +75,7 @@ impl RowContent {
         let wanted = span.dedicated.iter().filter(|leaf| self.span_attributes.has(&leaf.key));
         all.extend(wanted.map(|leaf| leaf.column));
         if self.events {
-            all.extend([event.time_since_start, event.name, event.dropped]);
+            all.extend([event.time, event.name, event.dropped]);
             all.extend(event.attrs.all());
             all.extend(event.dedicated.iter().map(|leaf| leaf.column));
         }
@@ -95,21 +98,27 @@ pub(super) struct Groups {
 impl Groups {
     /// Of the columns that are `read`, ascending.
     pub(super) fn new(columns: &Columns, read: &[Column]) -> Self {
-        let Columns { resource, scope, span, event, link, .. } = columns;
-        let mut events = vec![event.time_since_start, event.name, event.dropped];
+        let Columns { resource, scope, span, event, .. } = columns;
+        let mut events = vec![event.time, event.name, event.dropped];
         events.extend(attributes(&event.attrs, &event.dedicated));
-        let mut links = vec![link.trace_id, link.span_id, link.trace_state, link.dropped];
-        links.extend(link.attrs.all());
+        let mut links = Vec::new();
+        if let Some(link) = &columns.link {
+            links.extend(link.own());
+            links.extend(link.attrs.all());
+        }
         let mut spans = vec![span.span_id, span.parent_span_id, span.name, span.kind];
         spans.extend([span.trace_state, span.start, span.duration]);
         spans.extend([span.status_code, span.status_message]);
         spans.extend([span.dropped, span.dropped_events, span.dropped_links]);
+        spans.extend(span.links_message);
         spans.extend(attributes(&span.attrs, &span.dedicated));
         spans.extend(events.iter().chain(&links));
-        let mut scopes = vec![scope.name, scope.version, scope.dropped];
-        scopes.extend(scope.attrs.all());
+        let mut scopes = vec![scope.name, scope.version];
+        scopes.extend(scope.dropped);
+        scopes.extend(scope.attrs.iter().flat_map(AttrColumns::all));
         scopes.extend(&spans);
-        let mut resources = vec![resource.service_name, resource.dropped];
+        let mut resources = vec![resource.service_name];
+        resources.extend(resource.dropped);
         resources.extend(attributes(&resource.attrs, &resource.dedicated));
         resources.extend(&scopes);
         let mut groups = Self { resources, scopes, spans, events, links };
@@ -122,8 +131,8 @@ impl Groups {
 }
 
 fn attributes<'a>(
-    generic: &AttrColumns,
+    generic: &'a AttrColumns,
     own: &'a [DedicatedLeaf],
 ) -> impl Iterator<Item = Column> + use<'a> {
-    generic.all().into_iter().chain(own.iter().map(|leaf| leaf.column))
+    generic.all().chain(own.iter().map(|leaf| leaf.column))
 }

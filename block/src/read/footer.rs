@@ -13,12 +13,12 @@ use super::ReadError;
 use super::page::Codec;
 use super::thrift::{BadThrift, Thrift, kind};
 use super::values::Physical;
-use crate::schema::CREATED_BY;
+use crate::schema::{CREATED_BY, name_of};
 
 /// Most leaves in a schema; Tempo's has at most some 170.
 const LEAVES_MAX: usize = 1024;
-/// Deepest nesting in a schema; Tempo's is 7.
-const SCHEMA_DEPTH_MAX: u8 = 16;
+/// Deepest nesting in a schema; Tempo's is 18, since vParquet4 has lists of three levels.
+const SCHEMA_DEPTH_MAX: u8 = 24;
 /// Most values in a column chunk.
 const CHUNK_VALUES_MAX: u64 = 1 << 31;
 
@@ -388,7 +388,8 @@ fn check_chunk(raw: RawChunk, leaf: &Leaf, data_end: u64) -> Option<Chunk> {
         offset if offset < raw.data_offset => Some(offset..raw.data_offset.min(range.end)),
         _ => None,
     };
-    let bounds = if BOUNDED.contains(&&*leaf.path) { raw.bounds } else { Bounds::default() };
+    let is_bounded = BOUNDED.contains(&&*name_of(&leaf.path));
+    let bounds = if is_bounded { raw.bounds } else { Bounds::default() };
     Some(Chunk {
         range,
         codec: codec(raw.codec),

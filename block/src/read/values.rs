@@ -38,6 +38,17 @@ pub(crate) struct ByteValues {
 }
 
 impl ByteValues {
+    /// A copy of some values.
+    pub(crate) fn of<'v>(values: impl Iterator<Item = &'v [u8]>) -> Self {
+        let (mut data, mut spans) = (Vec::new(), Vec::new());
+        for value in values {
+            let start = data.len() as u32;
+            data.extend_from_slice(value);
+            spans.push((start, data.len() as u32));
+        }
+        Self { data: data.into(), spans }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.spans.len()
     }

@@ -9,6 +9,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use stringendo_proto::otlp::Value;
 
 use super::AttributeScope;
 use super::batch::{Pool, ScanCell};
@@ -18,7 +19,9 @@ use super::row::Streams;
 use super::spans::cells_or_missing;
 use crate::read::ReadError;
 use crate::read::columns::{AttrColumns, Column, DedicatedLeaf};
+use crate::read::levels::count;
 use crate::read::stream::RowSlice;
+use crate::read::texts::{Comparable, TextForm};
 
 /// Wanted attributes of one kind of owner.
 #[derive(Debug)]
@@ -126,8 +129,8 @@ impl AttrGroup {
 
     /// Every column that may be read.
     pub(super) fn needed(&self) -> impl Iterator<Item = Column> {
-        let generic = if self.has_generic { self.attrs.all().to_vec() } else { Vec::new() };
-        generic.into_iter().chain(self.scanned())
+        let generic = self.attrs.all().filter(|_| self.has_generic);
+        generic.chain(self.scanned())
     }
 
     /// The values of a key at the owners of the present run.
@@ -175,14 +178,15 @@ impl AttrGroup {
             return Ok(());
         }
         self.read_flags(streams, rows)?;
-        let AttrColumns { value, value_int, value_double, value_bool, .. } = self.attrs;
-        for column in [value, value_int, value_double, value_bool] {
+        for column in self.attrs.values.into_iter().flatten() {
             if !self.matches.iter().all(Match::is_settled) {
                 self.read_values(column, streams, pool, rows)?;
             }
         }
-        if !self.matches.iter().all(Match::is_settled) {
-            self.read_unsupported(streams, rows)?;
+        for at in 0..self.attrs.texts.len() {
+            if !self.matches.iter().all(Match::is_settled) {
+                self.read_texts(self.attrs.texts[at], streams, pool, rows)?;
+            }
         }
         for mut found in self.matches.drain(..) {
             let value = match (found.is_array, found.first) {
@@ -232,7 +236,7 @@ impl AttrGroup {
 
     /// IsArray has a value for each key.
     fn read_flags(&mut self, streams: &mut Streams, rows: &Range<u64>) -> Result<(), ReadError> {
-        let column = self.attrs.is_array;
+        let Some(column) = self.attrs.is_array else { return Ok(()) };
         let (mut row, mut matches) = (rows.start, self.matches.iter_mut().peekable());
         let first_value = streams.get(self.attrs.key, rows)?.first_value;
         while row < rows.end {
@@ -275,14 +279,17 @@ impl AttrGroup {
         }
     }
 
-    fn read_unsupported(
+    /// Gives the values that are kept as texts to the matches that have no other.
+    fn read_texts(
         &mut self,
+        column: Column,
         streams: &mut Streams,
+        pool: &mut Pool,
         rows: &Range<u64>,
     ) -> Result<(), ReadError> {
-        let column = self.attrs.unsupported;
         let (mut row, mut entries) = (rows.start, 0);
-        let mut matches = self.matches.iter_mut().peekable();
+        let (form, mut found) = (self.attrs.form, Vec::new());
+        let mut matches = self.matches.iter().enumerate().peekable();
         while row < rows.end {
             let part = row..streams.seek(column, row)?.min(rows.end);
             let keys = streams.get(self.attrs.key, &part)?;
@@ -290,16 +297,40 @@ impl AttrGroup {
             if slice.rep != keys.rep {
                 return Err(streams.contradiction(column, &part));
             }
+            // A text is optional, or there is one for each key.
+            let present = self.attrs.level + u8::from(form != TextForm::Message);
             let end = entries + slice.def.len();
-            while let Some(found) = matches.next_if(|found| found.entry < end) {
-                let present = slice.def[found.entry - entries] > self.attrs.level;
-                if present && !found.is_array && !found.is_settled() {
-                    found.first = ScanCell::Unsupported;
+            let (mut entry, mut value) = (0, slice.first_value);
+            while let Some((at, of)) = matches.next_if(|(_, found)| found.entry < end) {
+                let (from, place) = (entry, of.entry - entries);
+                value += count(&slice.def[from..place], present);
+                entry = place;
+                if slice.def[place] == present && !of.is_array && !of.is_settled() {
+                    let comparable = form.comparable(&slice.values.bytes(value));
+                    found.extend(comparable.map(|value| (at, value)));
                 }
             }
             (row, entries) = (part.end, end);
         }
+        self.settle(found, pool);
         Ok(())
+    }
+
+    /// Gives values to matches, by their numbers.
+    fn settle(&mut self, values: Vec<(usize, Comparable)>, pool: &mut Pool) {
+        let scalars = values.iter().flat_map(|(_, value)| value.scalars());
+        let texts = pool.texts_of(scalars);
+        let mut text = 0;
+        for (at, value) in values {
+            let found = &mut self.matches[at];
+            found.is_array = matches!(value, Comparable::List(_));
+            for scalar in value.scalars() {
+                found.push(scalar_cell(scalar, texts, &mut text));
+            }
+            if value == Comparable::Nothing {
+                found.first = ScanCell::Unsupported;
+            }
+        }
     }
 
     /// A dedicated column: `repeated` below its owner.
@@ -373,6 +404,20 @@ impl AttrGroup {
             }
         }
         Ok(())
+    }
+}
+
+/// The cell of a scalar; `text` counts the strings of the table.
+fn scalar_cell(value: &Value, table: u32, text: &mut u32) -> ScanCell {
+    match value {
+        Value::String(_) => {
+            *text += 1;
+            ScanCell::Text { table, at: *text - 1 }
+        }
+        Value::Int(value) => ScanCell::Int(*value),
+        Value::Double(value) => ScanCell::Float(*value),
+        Value::Bool(value) => ScanCell::Bool(*value),
+        _ => ScanCell::Unsupported,
     }
 }
 

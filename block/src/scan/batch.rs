@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use stringendo_proto::TraceId;
+use stringendo_proto::otlp::Value;
 
 use super::ItemList;
 use crate::read::values::{ByteValues, Values};
@@ -274,6 +275,16 @@ impl Pool {
             Values::Float(values) => Cells::Float(values),
             Values::Bool(values) => Cells::Bool(values),
         }
+    }
+
+    /// A table of those that are strings, in order; its number is of no use if there is none.
+    pub(super) fn texts_of<'v>(&mut self, values: impl Iterator<Item = &'v Value>) -> u32 {
+        let strings = values.filter_map(|value| match value {
+            Value::String(text) => Some(&text[..]),
+            _ => None,
+        });
+        let texts = ByteValues::of(strings);
+        if texts.len() == 0 { 0 } else { self.table(&Arc::new(texts)) }
     }
 
     /// An array of values that have the type of the first one; of others there cannot be any.

@@ -2,6 +2,7 @@
 //!
 //! From: [`super::row`], for traces of the last batch alone: most traces of a scan are not shown.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use super::row::Streams;
 use super::spans::span_id;
 use super::{RowGroupScan, ScannedTrace};
 use crate::read::ReadError;
-use crate::read::columns::{Column, Columns, level};
+use crate::read::columns::{Column, Columns, StatsColumns, level};
 
 /// What answers show of a trace.
 #[derive(Clone, Debug)]
@@ -32,19 +33,19 @@ pub struct TraceFacts {
 /// Memory of a span's facts, and of the batch's share in it.
 const SPAN_BYTES: usize = 32;
 
+/// OTLP's status code of an error.
+const STATUS_ERROR: i64 = 2;
+
 /// The columns that are read.
-pub(super) fn columns(columns: &Columns) -> [Column; 8] {
+pub(super) fn columns(columns: &Columns) -> Vec<Column> {
     let span = &columns.span;
-    [
-        columns.root_name,
-        columns.root_service,
-        columns.stats_service,
-        columns.stats_spans,
-        columns.stats_errors,
-        span.span_id,
-        span.start,
-        span.duration,
-    ]
+    let mut read = vec![columns.root_name, columns.root_service];
+    read.extend([span.span_id, span.start, span.duration]);
+    match columns.stats {
+        Some(stats) => read.extend(stats.all()),
+        None => read.extend([columns.resource.service_name, span.status_code]),
+    }
+    read
 }
 
 impl RowGroupScan {
@@ -97,7 +98,10 @@ fn read(
     Ok(TraceFacts {
         root_name: trace_bytes(streams, columns.root_name, &rows)?,
         root_service: trace_bytes(streams, columns.root_service, &rows)?,
-        service_stats: service_stats(streams, columns, &rows)?,
+        service_stats: match columns.stats {
+            Some(stats) => service_stats(streams, stats, &rows)?,
+            None => counted_stats(streams, columns, &rows)?,
+        },
         span_ids,
         span_start_unix_nanos: starts,
         span_duration_nanos: durations,
@@ -117,17 +121,17 @@ fn trace_bytes(
 /// Spans and errors by service.
 fn service_stats(
     streams: &mut Streams,
-    columns: &Columns,
+    columns: StatsColumns,
     rows: &Range<u64>,
 ) -> Result<Vec<(Bytes, u32, u32)>, ReadError> {
-    for column in [columns.stats_service, columns.stats_spans, columns.stats_errors] {
+    for column in columns.all() {
         streams.seek(column, rows.start)?;
     }
-    let services = streams.get(columns.stats_service, rows)?;
-    let spans = streams.get(columns.stats_spans, rows)?;
-    let errors = streams.get(columns.stats_errors, rows)?;
+    let services = streams.get(columns.service, rows)?;
+    let spans = streams.get(columns.spans, rows)?;
+    let errors = streams.get(columns.errors, rows)?;
     if spans.def != services.def || errors.def != services.def {
-        return Err(streams.contradiction(columns.stats_service, rows));
+        return Err(streams.contradiction(columns.service, rows));
     }
     let present = services.def.iter().filter(|def| **def == level::STATS).count();
     let stats = |at: usize| {
@@ -137,5 +141,40 @@ fn service_stats(
             errors.values.int(errors.first_value + at) as u32,
         )
     };
-    Ok((0..present).map(stats).collect())
+    let mut all: Vec<_> = (0..present).map(stats).collect();
+    // Maps have no order.
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(all)
+}
+
+/// The same where the block has no statistics: counted.
+fn counted_stats(
+    streams: &mut Streams,
+    columns: &Columns,
+    rows: &Range<u64>,
+) -> Result<Vec<(Bytes, u32, u32)>, ReadError> {
+    let (service_name, status) = (columns.resource.service_name, columns.span.status_code);
+    streams.seek(service_name, rows.start)?;
+    streams.seek(status, rows.start)?;
+    let services = streams.get(service_name, rows)?;
+    let statuses = streams.get(status, rows)?;
+    let (mut resource, mut service, mut value) = (0, services.first_value, statuses.first_value);
+    let mut stats: BTreeMap<Bytes, (u32, u32)> = BTreeMap::new();
+    for (rep, def) in statuses.rep.iter().zip(statuses.def) {
+        if *rep <= level::RESOURCE {
+            let before = resource;
+            resource += 1;
+            service += usize::from(before > 0 && services.def[before - 1] == level::RESOURCE);
+            if services.def.len() < resource {
+                return Err(streams.contradiction(service_name, rows));
+            }
+        }
+        if *def == level::SPAN {
+            let (spans, errors) = stats.entry(services.values.bytes(service)).or_default();
+            *spans += 1;
+            *errors += u32::from(statuses.values.int(value) == STATUS_ERROR);
+            value += 1;
+        }
+    }
+    Ok(stats.into_iter().map(|(service, (spans, errors))| (service, spans, errors)).collect())
 }

@@ -17,10 +17,11 @@ const ITEM: u8 = level::EVENT;
 
 impl ItemList {
     /// The column whose levels say how many items each span has.
-    pub(super) fn head(self, columns: &Columns) -> Column {
+    /// `None` if the block has no such list.
+    pub(super) fn head(self, columns: &Columns) -> Option<Column> {
         match self {
-            ItemList::Events => columns.event.name,
-            ItemList::Links => columns.link.span_id,
+            ItemList::Events => Some(columns.event.name),
+            ItemList::Links => columns.link.as_ref().map(|link| link.span_id),
         }
     }
 }
@@ -45,7 +46,9 @@ impl ItemNesting {
         rows: &Range<u64>,
         spans: &Nesting,
     ) -> Result<Self, ReadError> {
-        let head = list.head(columns);
+        let Some(head) = list.head(columns) else {
+            return Ok(Self { ends: vec![0; spans.spans()], ..Self::default() });
+        };
         let slice = streams.seek_get(head, rows)?;
         Self::of(&slice, spans).ok_or_else(|| streams.contradiction(head, rows))
     }
@@ -68,6 +71,11 @@ impl ItemNesting {
         (span_entries == spans.span_entries && items.ends.len() == spans.spans()).then_some(items)
     }
 
+    /// How many items there are.
+    pub(super) fn items(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Per item the number of its entry.
     pub(super) fn entries(&self) -> impl Iterator<Item = usize> + '_ {
         self.entries.iter().map(|entry| *entry as usize)
@@ -83,7 +91,7 @@ pub(super) fn values<'s>(
     rows: &Range<u64>,
 ) -> Result<RowSlice<'s>, ReadError> {
     streams.seek(column, rows.start)?;
-    let head = streams.get(list.head(columns), rows)?;
+    let head = streams.get(list.head(columns).unwrap_or(column), rows)?;
     let slice = streams.get(column, rows)?;
     match slice.has_levels_of(&head) {
         true => Ok(slice),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::attributes::AttrGroup;
 use super::{AttributeScope, ItemList, ScanField, ScanRequest, facts};
-use crate::read::columns::{AttrColumns, Column, Columns, DedicatedLeaf, level};
+use crate::read::columns::{AttrColumns, Column, Columns, DedicatedLeaf, LinkColumns, level};
 
 /// Where the value of a field is: in a column that has one per trace, instrumentation scope, span,
 /// event or link; or among attributes.
@@ -21,6 +21,12 @@ pub(super) enum Source {
         group: usize,
         key: usize,
     },
+    /// Event − span start, from a column of absolute times.
+    EventTime(Column),
+    /// Direct children, from ids: the block has no column of them.
+    Children,
+    /// Nowhere: no span of the block, or no item of its list, has it.
+    Nowhere(Option<ItemList>),
 }
 
 /// What a scan reads.
@@ -85,7 +91,7 @@ impl Plan {
             ScanField::Kind => Source::OfSpan(span.kind),
             ScanField::SpanId => Source::OfSpan(span.span_id),
             ScanField::ParentId => Source::OfSpan(span.parent_span_id),
-            ScanField::ChildCount => Source::OfSpan(span.child_count),
+            ScanField::ChildCount => span.child_count.map_or(Source::Children, Source::OfSpan),
             ScanField::NestedSetLeft => Source::OfSpan(span.left),
             ScanField::NestedSetRight => Source::OfSpan(span.right),
             ScanField::NestedSetParent => Source::OfSpan(span.parent),
@@ -96,11 +102,14 @@ impl Plan {
             ScanField::ScopeName => Source::OfScope(columns.scope.name),
             ScanField::ScopeVersion => Source::OfScope(columns.scope.version),
             ScanField::EventName => Source::OfItem(ItemList::Events, columns.event.name),
-            ScanField::EventTimeSinceStart => {
-                Source::OfItem(ItemList::Events, columns.event.time_since_start)
+            ScanField::EventTimeSinceStart if columns.event.is_absolute => {
+                Source::EventTime(columns.event.time)
             }
-            ScanField::LinkTraceId => Source::OfItem(ItemList::Links, columns.link.trace_id),
-            ScanField::LinkSpanId => Source::OfItem(ItemList::Links, columns.link.span_id),
+            ScanField::EventTimeSinceStart => {
+                Source::OfItem(ItemList::Events, columns.event.time)
+            }
+            ScanField::LinkTraceId => of_link(columns, |link| link.trace_id),
+            ScanField::LinkSpanId => of_link(columns, |link| link.span_id),
             ScanField::Attribute { scope, key } => self.attribute(columns, *scope, key),
         }
     }
@@ -109,7 +118,10 @@ impl Plan {
         let group = match self.groups.iter().position(|group| group.scope == scope) {
             Some(group) => group,
             None => {
-                self.groups.push(new_group(columns, scope));
+                let Some(group) = new_group(columns, scope) else {
+                    return Source::Nowhere(scope.list());
+                };
+                self.groups.push(group);
                 self.groups.len() - 1
             }
         };
@@ -127,11 +139,13 @@ impl Plan {
                 | Source::OfScope(column)
                 | Source::OfSpan(column)
                 | Source::OfItem(_, column) => scanned.push(*column),
-                Source::Attribute { .. } => {}
+                Source::EventTime(column) => scanned.extend([*column, columns.span.start]),
+                Source::Children => scanned.extend(children_columns(columns)),
+                Source::Attribute { .. } | Source::Nowhere(_) => {}
             }
         }
         self.groups.iter().for_each(|group| scanned.extend(group.scanned()));
-        scanned.extend(self.lists.iter().map(|list| list.head(columns)));
+        scanned.extend(self.lists.iter().filter_map(|list| list.head(columns)));
         scanned.extend(self.span_starts.then_some(columns.span.start));
         scanned.sort_unstable();
         scanned.dedup();
@@ -149,7 +163,7 @@ impl Plan {
 
     /// Every column that may be read of a trace to show it.
     pub(super) fn shown(&self, columns: &Columns) -> Vec<Column> {
-        if self.facts { facts::columns(columns).into() } else { Vec::new() }
+        if self.facts { facts::columns(columns) } else { Vec::new() }
     }
 
     /// All of them.
@@ -161,24 +175,38 @@ impl Plan {
     }
 }
 
-fn new_group(columns: &Columns, scope: AttributeScope) -> AttrGroup {
-    let (owner_level, attrs) = attr_columns(columns, scope);
+/// What direct children are counted from.
+pub(super) fn children_columns(columns: &Columns) -> [Column; 3] {
+    let span = &columns.span;
+    [span.span_id, span.parent_span_id, span.kind]
+}
+
+fn of_link(columns: &Columns, column: impl Fn(&LinkColumns) -> Column) -> Source {
+    match &columns.link {
+        Some(link) => Source::OfItem(ItemList::Links, column(link)),
+        None => Source::Nowhere(Some(ItemList::Links)),
+    }
+}
+
+fn new_group(columns: &Columns, scope: AttributeScope) -> Option<AttrGroup> {
+    let (owner_level, attrs) = attr_columns(columns, scope)?;
     let service_name = match scope {
         AttributeScope::Resource => Some(columns.resource.service_name),
         _ => None,
     };
-    AttrGroup::new(scope, owner_level, attrs.clone(), service_name)
+    Some(AttrGroup::new(scope, owner_level, attrs.clone(), service_name))
 }
 
-/// The columns of a scope's generic attributes, and the repetition level of their owner.
-pub(super) fn attr_columns(columns: &Columns, scope: AttributeScope) -> (u8, &AttrColumns) {
-    match scope {
+/// The columns of a scope's generic attributes, and the repetition level of their owner; `None` if
+/// the block keeps none of them.
+pub(super) fn attr_columns(columns: &Columns, scope: AttributeScope) -> Option<(u8, &AttrColumns)> {
+    Some(match scope {
         AttributeScope::Resource => (level::RESOURCE, &columns.resource.attrs),
-        AttributeScope::Scope => (level::SCOPE, &columns.scope.attrs),
+        AttributeScope::Scope => (level::SCOPE, columns.scope.attrs.as_ref()?),
         AttributeScope::Span => (level::SPAN, &columns.span.attrs),
         AttributeScope::Event => (level::EVENT, &columns.event.attrs),
-        AttributeScope::Link => (level::LINK, &columns.link.attrs),
-    }
+        AttributeScope::Link => (level::LINK, &columns.link.as_ref()?.attrs),
+    })
 }
 
 /// The columns of their own that attributes of a scope have.

@@ -13,6 +13,7 @@ use super::plan::{attr_columns, dedicated_of};
 use super::{AttributeScope, ScanField};
 use crate::meta::DedicatedType;
 use crate::read::columns::{AttrColumns, Column, Columns};
+use crate::read::texts::TextForm;
 
 /// A look at one column: rows that hold a value which passes may pass.
 #[derive(Clone)]
@@ -138,25 +139,29 @@ impl Finder<'_> {
         if scope == AttributeScope::Resource && key == "service.name" && test.types.bytes {
             probes.push(Probe::of(self.columns.resource.service_name, &test.accepts));
         }
-        let (_, attrs) = attr_columns(self.columns, scope);
-        generic(attrs, key, test, probes);
+        if let Some((_, attrs)) = attr_columns(self.columns, scope) {
+            generic(attrs, key, test, probes);
+        }
     }
 }
 
 /// Values of generic attributes.
 fn generic(attrs: &AttrColumns, key: &str, test: &ScanTest, probes: &mut Vec<Probe>) {
     let key = Bytes::copy_from_slice(key.as_bytes());
-    if (test.accepts)(Scalar::Unsupported) {
-        // The key suffices, whatever the value.
+    let values = attrs.values.filter(|_| attrs.form == TextForm::Rest);
+    let Some([strings, ints, doubles, bools]) =
+        values.filter(|_| !(test.accepts)(Scalar::Unsupported))
+    else {
+        // The key suffices, whatever the value: it may be in a text.
         let accepts: Accepts = Arc::new(move |value| value == Scalar::Bytes(&key));
         probes.push(Probe::of(attrs.key, &accepts));
         return;
-    }
+    };
     let columns = [
-        (test.types.bytes, attrs.value),
-        (test.types.ints, attrs.value_int),
-        (test.types.floats, attrs.value_double),
-        (test.types.bools, attrs.value_bool),
+        (test.types.bytes, strings),
+        (test.types.ints, ints),
+        (test.types.floats, doubles),
+        (test.types.bools, bools),
     ];
     for (_, column) in columns.into_iter().filter(|(fits, _)| *fits) {
         let keyed =
@@ -187,7 +192,8 @@ fn is_of_whole_trace(field: &ScanField) -> bool {
     )
 }
 
-/// The column of a field that is no attribute, and whether its numbers are unsigned.
+/// The column of a field that is no attribute, and whether its numbers are unsigned; `None` if it
+/// is not in a column of the block.
 fn own_column(columns: &Columns, field: &ScanField) -> Option<(Column, bool)> {
     let span = &columns.span;
     Some(match field {
@@ -198,7 +204,7 @@ fn own_column(columns: &Columns, field: &ScanField) -> Option<(Column, bool)> {
         ScanField::Kind => (span.kind, false),
         ScanField::SpanId => (span.span_id, false),
         ScanField::ParentId => (span.parent_span_id, false),
-        ScanField::ChildCount => (span.child_count, false),
+        ScanField::ChildCount => (span.child_count?, false),
         ScanField::NestedSetLeft => (span.left, false),
         ScanField::NestedSetRight => (span.right, false),
         ScanField::NestedSetParent => (span.parent, false),
@@ -209,9 +215,10 @@ fn own_column(columns: &Columns, field: &ScanField) -> Option<(Column, bool)> {
         ScanField::ScopeName => (columns.scope.name, false),
         ScanField::ScopeVersion => (columns.scope.version, false),
         ScanField::EventName => (columns.event.name, false),
-        ScanField::EventTimeSinceStart => (columns.event.time_since_start, true),
-        ScanField::LinkTraceId => (columns.link.trace_id, false),
-        ScanField::LinkSpanId => (columns.link.span_id, false),
+        ScanField::EventTimeSinceStart if columns.event.is_absolute => return None,
+        ScanField::EventTimeSinceStart => (columns.event.time, true),
+        ScanField::LinkTraceId => (columns.link.as_ref()?.trace_id, false),
+        ScanField::LinkSpanId => (columns.link.as_ref()?.span_id, false),
         ScanField::Attribute { .. } => return None,
     })
 }

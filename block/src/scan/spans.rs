@@ -9,9 +9,10 @@ use std::ops::Range;
 use super::attributes::AttrGroup;
 use super::batch::{Cells, Pool, ScanBatch, ScanCell};
 use super::items::{self, ItemNesting};
-use super::plan::{Plan, Source};
+use super::plan::{Plan, Source, children_columns};
 use super::row::Streams;
 use super::{AttributeScope, ItemList};
+use crate::nested_set::{NestedSets, Node};
 use crate::read::ReadError;
 use crate::read::columns::{Column, Columns, level};
 use crate::read::levels::count;
@@ -204,7 +205,62 @@ impl Run<'_> {
                 nesting.spread(group.scope, group.values(key), out);
                 Ok(())
             }
+            Source::EventTime(column) => self.event_times(column, nesting, out),
+            Source::Children => self.children(nesting, out),
+            Source::Nowhere(list) => {
+                let items = list.map_or(nesting.spans(), |list| nesting.items(list).items());
+                out.extend(std::iter::repeat_n(ScanCell::Missing, items));
+                Ok(())
+            }
         }
+    }
+
+    /// Event − span start, wrapping.
+    fn event_times(
+        &mut self,
+        column: Column,
+        nesting: &Nesting,
+        out: &mut Vec<ScanCell>,
+    ) -> Result<(), ReadError> {
+        let starts = self.of_spans(self.columns.span.start)?;
+        let starts = starts.value_range().map(|at| starts.values.int(at)).collect::<Vec<_>>();
+        let Self { columns, streams, rows, .. } = self;
+        let slice = items::values(ItemList::Events, column, columns, streams, rows)?;
+        let mut times = slice.value_range();
+        let mut before = 0;
+        for (start, end) in starts.iter().zip(&nesting.events.ends) {
+            let of_span = times.by_ref().take((end - before) as usize);
+            out.extend(of_span.map(|at| ScanCell::Int(slice.values.int(at).wrapping_sub(*start))));
+            before = *end;
+        }
+        Ok(())
+    }
+
+    /// Direct children of every span, by ids as the encoder counts them.
+    fn children(&mut self, nesting: &Nesting, out: &mut Vec<ScanCell>) -> Result<(), ReadError> {
+        let [ids, parents, kinds] = children_columns(self.columns);
+        for column in [ids, parents, kinds] {
+            self.of_spans(column)?;
+        }
+        let get = |column| self.streams.get(column, &self.rows);
+        let (ids, parents, kinds) = (get(ids)?, get(parents)?, get(kinds)?);
+        let number = |slice: &RowSlice<'_>, at: usize| {
+            u64::from_be_bytes(span_id(slice.values.byte_slice(slice.first_value + at)))
+        };
+        let node = |at: usize| Node {
+            id: number(&ids, at),
+            parent: (!parents.values.byte_slice(parents.first_value + at).is_empty())
+                .then(|| number(&parents, at)),
+            kind: kinds.values.int(kinds.first_value + at) as i32,
+        };
+        let (mut nested, mut begin) = (NestedSets::default(), 0);
+        for end in &nesting.row_ends {
+            let nodes: Vec<Node> = (begin..*end as usize).map(node).collect();
+            let places = nested.place(&nodes).iter();
+            out.extend(places.map(|place| ScanCell::Int(i64::from(place.children))));
+            begin = *end as usize;
+        }
+        Ok(())
     }
 
     /// One value per trace.

@@ -5,7 +5,8 @@ use crate::read::columns::{AttrColumns, Column, Columns, DedicatedLeaf, level};
 
 /// Columns of one scope.
 pub(super) struct ScopeColumns<'a> {
-    pub(super) attrs: &'a AttrColumns,
+    /// `None` if the block keeps no attributes of the scope.
+    pub(super) attrs: Option<&'a AttrColumns>,
     pub(super) dedicated: &'a [DedicatedLeaf],
     pub(super) service_name: Option<Column>,
     /// Repetition level of what holds a list of attributes, or of the span that does.
@@ -16,12 +17,12 @@ impl<'a> ScopeColumns<'a> {
     pub(super) fn of(columns: &'a Columns, scope: TagScope) -> Self {
         let (attrs, dedicated, owner_level): (_, &[DedicatedLeaf], _) = match scope {
             TagScope::Resource => {
-                (&columns.resource.attrs, &columns.resource.dedicated, level::RESOURCE)
+                (Some(&columns.resource.attrs), &columns.resource.dedicated, level::RESOURCE)
             }
-            TagScope::Span => (&columns.span.attrs, &columns.span.dedicated, level::SPAN),
-            TagScope::Event => (&columns.event.attrs, &columns.event.dedicated, level::SPAN),
-            TagScope::Link => (&columns.link.attrs, &[], level::SPAN),
-            TagScope::Instrumentation => (&columns.scope.attrs, &[], level::SCOPE),
+            TagScope::Span => (Some(&columns.span.attrs), &columns.span.dedicated, level::SPAN),
+            TagScope::Event => (Some(&columns.event.attrs), &columns.event.dedicated, level::SPAN),
+            TagScope::Link => (columns.link.as_ref().map(|link| &link.attrs), &[], level::SPAN),
+            TagScope::Instrumentation => (columns.scope.attrs.as_ref(), &[], level::SCOPE),
         };
         let is_resource = scope == TagScope::Resource;
         let service_name = is_resource.then_some(columns.resource.service_name);

@@ -6,16 +6,19 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use hashbrown::HashSet;
+use stringendo_proto::otlp::Value;
 
 use super::columns::ScopeColumns;
 use super::distinct::DistinctColumn;
-use super::pairs::{contradiction, row_of};
+use super::pairs::{comparable_texts, contradiction, each_text, row_of};
 use super::{SERVICE_NAME, TagScope};
 use crate::filters::gather::{Gathered, KeyNumber};
 use crate::filters::hash::Place;
-use crate::read::columns::Column;
+use crate::read::columns::{AttrColumns, Column};
 use crate::read::stream::{ColumnStream, DecodeBudget, RowSlice};
+use crate::read::texts::{Comparable, TextForm};
 use crate::read::values::Values;
 use crate::read::{BlockReader, Fetched, ReadError, join_ranges};
 
@@ -34,8 +37,9 @@ enum What {
     /// A column whose values all belong to one key; of an attribute, any value makes it present,
     /// else one that is not empty does.
     Own { key: Vec<u8>, column: Column, is_attribute: bool },
-    /// Keys of a scope, and their strings, integers, doubles and booleans.
-    Pairs { level: u8, key: Column, values: [Column; 4] },
+    /// Keys of a scope, and their strings, integers, doubles and booleans; those that are kept as
+    /// texts and can be compared.
+    Pairs { level: u8, key: Column, values: Vec<Column>, texts: Vec<Column>, form: TextForm },
 }
 
 /// A part being read, some pages at a time.
@@ -67,10 +71,7 @@ impl BlockReader {
         ];
         for scope in TagScope::ALL {
             let (place, of_scope) = (Place::of_scope(scope), ScopeColumns::of(columns, scope));
-            let attrs = of_scope.attrs;
-            let values = [attrs.value, attrs.value_int, attrs.value_double, attrs.value_bool];
-            let what = What::Pairs { level: attrs.level, key: attrs.key, values };
-            parts.push(GatherPart { place, what });
+            parts.extend(of_scope.attrs.map(|attrs| GatherPart { place, what: pairs_of(attrs) }));
             let dedicated = of_scope.dedicated.iter();
             parts.extend(dedicated.map(|leaf| own(place, &leaf.key, leaf.column, true)));
             let service = of_scope.service_name.into_iter();
@@ -85,8 +86,8 @@ impl BlockReader {
             What::Own { column, .. } => {
                 self.distinct_range(row_group, *column).into_iter().collect()
             }
-            What::Pairs { key, values, .. } => {
-                let columns = std::iter::once(key).chain(values);
+            What::Pairs { key, values, texts, .. } => {
+                let columns = std::iter::once(key).chain(values).chain(texts);
                 columns.filter_map(|column| self.chunk_range(row_group, *column)).collect()
             }
         };
@@ -111,14 +112,17 @@ impl BlockReader {
                 column: DistinctColumn::open(self, row_group, *column, fetched)?,
                 is_attribute: *is_attribute,
             },
-            What::Pairs { level, key, values } => {
+            What::Pairs { level, key, values, texts, form } => {
                 let open = |column: &Column| self.stream(row_group, *column, fetched);
                 let values = values.iter().map(open).collect::<Result<_, ReadError>>()?;
+                let texts = texts.iter().map(open).collect::<Result<_, ReadError>>()?;
                 Reading::Pairs(Pairs {
                     place: part.place,
                     level: *level,
                     key: open(key)?,
                     values,
+                    texts,
+                    form: *form,
                     seen: HashSet::default(),
                     entries: Vec::new(),
                     next_row: 0,
@@ -127,6 +131,16 @@ impl BlockReader {
             }
         };
         Ok(GatherScan { reading, budget: DecodeBudget::within(decoded_bytes_max) })
+    }
+}
+
+fn pairs_of(attrs: &AttrColumns) -> What {
+    What::Pairs {
+        level: attrs.level,
+        key: attrs.key,
+        values: attrs.values.map_or_else(Vec::new, Vec::from),
+        texts: comparable_texts(attrs).to_vec(),
+        form: attrs.form,
     }
 }
 
@@ -184,6 +198,8 @@ struct Pairs {
     level: u8,
     key: ColumnStream,
     values: Vec<ColumnStream>,
+    texts: Vec<ColumnStream>,
+    form: TextForm,
     /// Keys and codes of strings that were noted.
     seen: HashSet<(u32, u32), foldhash::fast::RandomState>,
     /// The key of each entry of the present row.
@@ -233,7 +249,30 @@ impl Pairs {
                 return Err(contradiction(stream, row));
             }
         }
+        for stream in &mut self.texts {
+            stream.seek(row, budget)?;
+            let (form, entries) = (self.form, &self.entries);
+            let note = |entry: usize, text: &Bytes| {
+                let value = form.comparable(text);
+                let Some((_, key)) = entries.get(entry).copied().flatten() else { return };
+                let scalars = value.iter().flat_map(Comparable::scalars);
+                scalars.for_each(|scalar| note_scalar(scalar, key, gathered));
+            };
+            if each_text(&row_of(stream, row)?, stream.max_def(), note) != self.entries.len() {
+                return Err(contradiction(stream, row));
+            }
+        }
         Ok(self.entries.len())
+    }
+}
+
+fn note_scalar(value: &Value, key: KeyNumber, gathered: &mut Gathered) {
+    match value {
+        Value::String(text) => gathered.string(key, text),
+        Value::Int(int) => gathered.int(key, *int),
+        Value::Double(float) => gathered.float(key, *float),
+        Value::Bool(truth) => gathered.bool(key, *truth),
+        _ => {}
     }
 }
 

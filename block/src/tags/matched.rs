@@ -91,7 +91,7 @@ impl BlockReader {
         let mut all = Vec::new();
         for scope in scopes {
             let columns = ScopeColumns::of(&self.columns, *scope);
-            all.push((*scope, columns.attrs.key, None));
+            all.extend(columns.attrs.map(|attrs| (*scope, attrs.key, None)));
             let dedicated = columns.dedicated.iter();
             all.extend(dedicated.map(|leaf| (*scope, leaf.column, Some(leaf.key.to_vec()))));
             let service = columns.service_name.map(|column| (*scope, column));

@@ -68,7 +68,8 @@ impl BlockReader {
         let mut wanted = Vec::new();
         for scope in TagScope::ALL {
             let columns = ScopeColumns::of(&self.columns, scope);
-            wanted.push(Wanted { scope, column: columns.attrs.key, says: Says::Keys });
+            let keys = columns.attrs.map(|attrs| attrs.key);
+            wanted.extend(keys.map(|column| Wanted { scope, column, says: Says::Keys }));
             wanted.extend(columns.dedicated.iter().map(|leaf| Wanted {
                 scope,
                 column: leaf.column,

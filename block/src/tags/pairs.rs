@@ -1,9 +1,13 @@
 //! The values of one attribute key among the generic attributes: entries whose key has the wanted
 //! code, and the values at those entries.
 
+use bytes::Bytes;
+use stringendo_proto::otlp::Value;
+
 use super::sets::DistinctValues;
-use crate::read::columns::AttrColumns;
+use crate::read::columns::{AttrColumns, Column};
 use crate::read::stream::{ColumnStream, DecodeBudget, RowSlice};
+use crate::read::texts::{Comparable, TextForm};
 use crate::read::values::{ByteValues, Values};
 use crate::read::{BlockReader, Fetched, ReadError};
 
@@ -15,8 +19,10 @@ pub(super) struct PairsScan {
     level: u8,
     wanted: Vec<u8>,
     key: ColumnStream,
-    /// Strings, integers, doubles, booleans.
-    values: [ColumnStream; 4],
+    values: Vec<ColumnStream>,
+    /// Of values that are kept as texts and can be compared.
+    texts: Vec<ColumnStream>,
+    form: TextForm,
     key_code: KeyCode,
     seen: SeenCodes,
     /// Numbers of the entries of the present row that have the key.
@@ -33,17 +39,15 @@ impl PairsScan {
         wanted: &[u8],
         fetched: &Fetched,
     ) -> Result<Self, ReadError> {
-        let stream = |column| reader.stream(row_group, column, fetched);
+        let stream = |column: &Column| reader.stream(row_group, *column, fetched);
+        let streams = |columns: &[Column]| columns.iter().map(stream).collect::<Result<_, _>>();
         Ok(Self {
             level: attrs.level,
             wanted: wanted.to_vec(),
-            key: stream(attrs.key)?,
-            values: [
-                stream(attrs.value)?,
-                stream(attrs.value_int)?,
-                stream(attrs.value_double)?,
-                stream(attrs.value_bool)?,
-            ],
+            key: stream(&attrs.key)?,
+            values: streams(attrs.values.as_ref().map_or(&[], |values| &values[..]))?,
+            texts: streams(comparable_texts(attrs))?,
+            form: attrs.form,
             key_code: KeyCode::default(),
             seen: SeenCodes::default(),
             entries: Vec::new(),
@@ -96,7 +100,59 @@ impl PairsScan {
                 return Err(contradiction(stream, row));
             }
         }
+        for stream in &mut self.texts {
+            stream.seek(row, budget)?;
+            let (slice, mut wanted) = (row_of(stream, row)?, self.entries.iter().peekable());
+            let note = |entry, text: &Bytes| {
+                while wanted.next_if(|wanted| **wanted < entry).is_some() {}
+                if wanted.peek() == Some(&&entry) {
+                    let value = self.form.comparable(text);
+                    value.iter().flat_map(Comparable::scalars).for_each(|v| add_scalar(v, found));
+                }
+            };
+            if each_text(&slice, stream.max_def(), note) != entries {
+                return Err(contradiction(stream, row));
+            }
+        }
         Ok(entries)
+    }
+}
+
+/// The columns that are read for values of generic attributes.
+pub(super) fn columns(attrs: &AttrColumns) -> Vec<Column> {
+    let values = attrs.values.iter().flatten().chain(comparable_texts(attrs));
+    [attrs.key].into_iter().chain(values.copied()).collect()
+}
+
+/// Columns of texts that hold what can be compared.
+pub(super) fn comparable_texts(attrs: &AttrColumns) -> &[Column] {
+    if attrs.form == TextForm::Rest { &[] } else { &attrs.texts }
+}
+
+/// Gives every text of a row with the number of its entry to `note`; returns how many entries there
+/// are.
+pub(super) fn each_text(
+    slice: &RowSlice<'_>,
+    present: u8,
+    mut note: impl FnMut(usize, &Bytes),
+) -> usize {
+    let mut value = slice.first_value;
+    for (entry, def) in slice.def.iter().enumerate() {
+        if *def == present {
+            note(entry, &slice.values.bytes(value));
+            value += 1;
+        }
+    }
+    slice.def.len()
+}
+
+fn add_scalar(value: &Value, found: &mut DistinctValues) {
+    match value {
+        Value::String(text) => found.string(text),
+        Value::Int(int) => found.int(*int),
+        Value::Double(float) => found.float(*float),
+        Value::Bool(truth) => found.bool(*truth),
+        _ => {}
     }
 }
 

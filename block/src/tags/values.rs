@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::columns::ScopeColumns;
 use super::distinct::DistinctColumn;
-use super::pairs::PairsScan;
+use super::pairs::{self, PairsScan};
 use super::{DistinctValues, SERVICE_NAME, TagScope};
 use crate::read::columns::Column;
 use crate::read::stream::DecodeBudget;
@@ -72,7 +72,8 @@ impl BlockReader {
         let pairs = match field {
             TagField::Attribute { scope, key } => {
                 let attrs = ScopeColumns::of(&self.columns, *scope).attrs;
-                Some(PairsScan::open(self, row_group, attrs, key.as_bytes(), fetched)?)
+                let open = |attrs| PairsScan::open(self, row_group, attrs, key.as_bytes(), fetched);
+                attrs.map(open).transpose()?
             }
             _ => None,
         };
@@ -103,7 +104,7 @@ impl BlockReader {
     fn pair_columns(&self, field: &TagField) -> Vec<Column> {
         let TagField::Attribute { scope, .. } = field else { return Vec::new() };
         let attrs = ScopeColumns::of(&self.columns, *scope).attrs;
-        vec![attrs.key, attrs.value, attrs.value_int, attrs.value_double, attrs.value_bool]
+        attrs.map_or_else(Vec::new, pairs::columns)
     }
 }
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use stringendo_block::{
     BlockEncoder, BlockReader, DedicatedColumn, EncodeOptions, Fetched, FinishedBlock, SpanPart,
+    Version,
 };
 use stringendo_proto::TraceId;
 use stringendo_proto::otlp::TracesData;
@@ -59,6 +60,7 @@ pub fn options(dedicated_columns: Vec<DedicatedColumn>) -> EncodeOptions {
     EncodeOptions {
         block_id: uuid::Uuid::from_u128(0x0102_0304_0506_4708_890a_0b0c_0d0e_0f10),
         tenant: "single-tenant".into(),
+        version: Version::V5,
         dedicated_columns,
         bloom_false_positive: 0.01,
         bloom_shard_bytes: 102_400,

@@ -17,6 +17,9 @@ pub fn data_dir() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/data")
 }
 
+/// Blocks of the corpus that Tempo wrote, of every version that is read.
+pub const TEMPO_BLOCKS: [&str; 4] = ["vparquet5", "vparquet5-dedicated", "vparquet4", "vparquet3"];
+
 /// A block's files in memory.
 pub struct Block {
     pub meta: BlockMeta,
@@ -83,7 +86,20 @@ pub struct Recorded {
 
 /// Tempo's answers to `GET /api/v2/traces/{id}` with `vparquet5` as its only block.
 pub fn recorded_traces() -> Vec<Recorded> {
-    let text = std::fs::read_to_string(data_dir().join("blocks/vparquet5.traces.jsonl")).unwrap();
+    recorded("vparquet5.traces.jsonl")
+}
+
+/// The same with `vparquet4` as its only block: one trace differs.
+pub fn recorded_traces_v4() -> Vec<Recorded> {
+    let [other] = <[Recorded; 1]>::try_from(recorded("vparquet4.differs.jsonl")).ok().unwrap();
+    let mut traces = recorded_traces();
+    let differs = traces.iter_mut().find(|trace| trace.trace_id == other.trace_id);
+    *differs.unwrap() = other;
+    traces
+}
+
+fn recorded(file: &str) -> Vec<Recorded> {
+    let text = std::fs::read_to_string(data_dir().join("blocks").join(file)).unwrap();
     let recorded = |line: &str| {
         let json: Json = serde_json::from_str(line).unwrap();
         let trace_id = TraceId::parse_hex(json["traceID"].as_str().unwrap()).unwrap();
