@@ -7,10 +7,11 @@ use std::io;
 use std::time::Duration;
 
 use regex::RegexSet;
+use stringendo_block::Version;
 use stringendo_block::meta::{self, DedicatedOption, DedicatedScope, DedicatedType};
 use stringendo_config::Endpoint;
 use stringendo_config::settings::{
-    self as config, ColumnScope, ColumnType, DedicatedColumn, Settings,
+    self as config, BlockVersion, ColumnScope, ColumnType, DedicatedColumn, Settings,
 };
 use stringendo_engine::compaction::plan::Rules;
 use stringendo_engine::settings::{BlockSettings, CompactionSettings, RetentionSettings};
@@ -96,6 +97,10 @@ fn retry_after(settings: &Settings) -> Option<Duration> {
 
 fn block(block: &config::Block) -> BlockSettings {
     BlockSettings {
+        version: match block.version {
+            BlockVersion::VParquet4 => Version::V4,
+            BlockVersion::VParquet5 => Version::V5,
+        },
         dedicated_columns: block.parquet_dedicated_columns.iter().map(dedicated_column).collect(),
         bloom_false_positive: block.bloom_filter_false_positive,
         bloom_shard_bytes: usize_of(block.bloom_filter_shard_size_bytes),

@@ -5,7 +5,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::corpus::{assert_equal_to_recorded, requests, send_over_http};
+use common::corpus::{
+    assert_equal, assert_equal_to_recorded, of_ours, recorded_v4, requests, send_over_http,
+};
 use common::{Options, Server, load};
 use stringendo_loadgen::Compression;
 use stringendo_loadgen::export::{Client, Outcome};
@@ -21,6 +23,16 @@ fn every_trace_sent_over_http_comes_back_as_tempo_gave_it_live_flushed_and_resta
     assert_equal_to_recorded(&server, "flushed");
     server.restart();
     assert_equal_to_recorded(&server, "restarted after a flush");
+}
+
+#[test]
+fn every_trace_comes_back_from_vparquet4_as_tempo_gives_it_from_there() {
+    let server = Server::start(Options { block_version: "vParquet4", ..Options::default() });
+    send_over_http(&server);
+    let expected = of_ours(recorded_v4());
+    assert_equal(&server, "live, for vParquet4", &expected);
+    server.flush();
+    assert_equal(&server, "flushed to vParquet4", &expected);
 }
 
 #[test]

@@ -19,6 +19,16 @@ fn blocks_of_the_corpus_have_exactly_tempos_columns_and_filters() {
 
 #[test]
 #[ignore = "needs Python packages: cargo xtask test"]
+fn vparquet4_blocks_of_the_corpus_have_exactly_tempos_columns_and_filters() {
+    let server = Server::start(Options { block_version: "vParquet4", ..Options::default() });
+    send_over_http(&server);
+    server.flush();
+    let printed = python::run("check_blocks.py", &[server.tenant_dir()]);
+    assert!(printed.contains("103 columns") && printed.contains(" 0 faults"), "{printed}");
+}
+
+#[test]
+#[ignore = "needs Python packages: cargo xtask test"]
 fn blocks_of_load_on_two_cores_have_exactly_tempos_columns_and_filters() {
     let server = Server::start(Options::with_cores(2));
     let ledger = load::ledger(&server, "load");

@@ -6,12 +6,15 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::corpus::{assert_equal, recorded};
+use common::corpus::{assert_equal, recorded, recorded_v4};
 use common::{Options, Server, data_path, wait};
 use serde_json::{Value, json};
 
 /// The block of the corpus.
 const BLOCK_ID: &str = "945fc1d4-153f-42ea-b142-3df5e9d9f809";
+
+/// Tempo's blocks of the corpus, of every version that is read.
+const BLOCKS: [&str; 4] = ["vparquet5", "vparquet5-dedicated", "vparquet4", "vparquet3"];
 
 /// The corpus lies in January 2026.
 const RANGE: [(&str, &str); 2] = [("start", "1768470000"), ("end", "1768490000")];
@@ -62,6 +65,41 @@ fn a_block_with_dedicated_columns_of_its_own_answers_every_trace() {
     assert_equal(&server, "a block with other dedicated columns", &recorded_elsewhere());
 }
 
+#[test]
+fn a_vparquet4_block_of_tempo_answers_every_trace() {
+    let server = server_with("vparquet4");
+    assert_eq!(blocks_listed(&server), 1.0);
+    assert_equal(&server, "a vParquet4 block", &recorded_v4());
+}
+
+#[test]
+fn a_vparquet3_block_of_tempo_answers_what_it_keeps_of_every_trace() {
+    let server = server_with("vparquet3");
+    assert_eq!(blocks_listed(&server), 1.0);
+    let mut traces = recorded_v4();
+    traces.retain(|_, trace| is_kept_by_vparquet3(trace));
+    assert!(traces.len() > 190, "{}", traces.len());
+    assert_equal(&server, "a vParquet3 block", &traces);
+}
+
+/// Whether there is nothing that vParquet3 loses: attributes of scopes, some counts, values of
+/// bytes, and attributes without a value.
+fn is_kept_by_vparquet3(trace: &Value) -> bool {
+    let keeps_scope = |scopes: &Value| {
+        let scope = &scopes["scope"];
+        scope.get("attributes").or(scope.get("droppedAttributesCount")).is_none()
+    };
+    let resources = trace["resourceSpans"].as_array().into_iter().flatten();
+    let keeps_owners = |owner: &Value| {
+        owner["resource"].get("droppedAttributesCount").is_none()
+            && owner["scopeSpans"].as_array().unwrap().iter().all(keeps_scope)
+    };
+    let text = trace.to_string();
+    resources.into_iter().all(keeps_owners)
+        && !text.contains(r#"{"bytesValue":"#)
+        && !text.contains(r#""value":{}"#)
+}
+
 /// What was recorded comes from a block where other attributes have columns of their own. Such a
 /// column keeps no empty list, no list of one value as a list, and of a key that comes twice the
 /// last value; two traces hold such attributes, which a block without those columns keeps.
@@ -89,7 +127,7 @@ fn recorded_elsewhere() -> BTreeMap<String, Value> {
 
 #[test]
 fn searches_find_the_traces_of_tempos_blocks() {
-    for block in ["vparquet5", "vparquet5-dedicated"] {
+    for block in BLOCKS {
         let server = server_with(block);
         let all = server.search(&[RANGE[0], RANGE[1], ("limit", "1000")]);
         let mut found: Vec<_> = all.iter().map(|trace| padded(&trace["traceID"])).collect();
@@ -129,7 +167,7 @@ fn blocks_that_cannot_be_read_are_told_once_and_do_not_disturb_the_others() {
     let server = Server::start_on(Options { arguments, ..Options::default() }, |dir| {
         copy_dir(&data_path("blocks/vparquet5"), &dir.join("blocks"));
         let tenant = dir.join("blocks/single-tenant");
-        copy_block(&tenant, old, |meta| meta.replace("vParquet5", "vParquet4"));
+        copy_block(&tenant, old, |meta| meta.replace("vParquet5", "vParquet2"));
         copy_block(&tenant, torn, |meta| meta[..meta.len() / 2].to_owned());
     });
     assert_eq!(blocks_listed(&server), 1.0);
@@ -145,5 +183,5 @@ fn blocks_that_cannot_be_read_are_told_once_and_do_not_disturb_the_others() {
         let log = server.log();
         assert_eq!(log.lines().filter(|line| line.contains(id)).count(), 1, "{log}");
     }
-    assert!(server.log().contains("version=vParquet4"), "{}", server.log());
+    assert!(server.log().contains("version=vParquet2"), "{}", server.log());
 }

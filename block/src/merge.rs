@@ -179,6 +179,7 @@ impl Merge {
         let encoder = BlockEncoder::new(EncodeOptions {
             block_id: options.block_id,
             tenant: first.tenant_id.clone(),
+            version: first.version().unwrap_or_default(),
             dedicated_columns: first.dedicated_columns.clone(),
             bloom_false_positive: options.bloom_false_positive,
             bloom_shard_bytes: options.bloom_shard_bytes,
@@ -344,9 +345,9 @@ fn check(inputs: &[BlockMeta]) -> Result<&BlockMeta, MergeError> {
             return Err(differs("the same block"));
         }
     }
-    match first.format == meta::VPARQUET5 {
-        true => Ok(first),
-        false => Err(plan(format!("format {:?} is not merged", first.format))),
+    match first.version().filter(|version| version.is_written()) {
+        Some(_) => Ok(first),
+        None => Err(plan(format!("format {:?} is not merged", first.format))),
     }
 }
 

@@ -325,8 +325,8 @@ impl Tree<'_> {
                     fields.push(Arc::new(tree.leaf(key, kind, at)?));
                 }
                 let value = Named::unnamed("value", REQUIRED);
-                let value = tree
-                    .group(value, Mark::Nothing, at, |tree, at| tree.fields(depth + 1, at))?;
+                let value =
+                    tree.group(value, Mark::Nothing, at, |tree, at| tree.fields(depth + 1, at))?;
                 fields.push(Arc::new(value));
                 Ok(fields)
             })?;

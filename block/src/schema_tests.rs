@@ -48,5 +48,9 @@ fn spare_columns_are_numbered_per_scope_and_type_and_limited() {
     list.push(column(DedicatedScope::Span, DedicatedType::String));
     let names: Vec<_> =
         assign(Version::V5, &list, DedicatedScope::Event).into_iter().map(|a| a.column).collect();
-    assert_eq!(names, ["String01", "Int01", "Int02", "Int03", "Int04", "Int05"].map(|name| format!("DedicatedAttributes.{name}")));
+    assert_eq!(
+        names,
+        ["String01", "Int01", "Int02", "Int03", "Int04", "Int05"]
+            .map(|name| format!("DedicatedAttributes.{name}"))
+    );
 }

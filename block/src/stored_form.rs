@@ -21,6 +21,15 @@ use crate::version::Version;
 
 const SERVICE_NAME: &[u8] = b"service.name";
 
+/// A column that values of one key go into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnColumn {
+    /// Of which type they must be.
+    pub kind: DedicatedType,
+    /// Whether lists of that type go there, too.
+    pub takes_lists: bool,
+}
+
 /// Knows which attributes have columns of their own.
 #[derive(Clone, Debug)]
 pub struct StoredForm {
@@ -43,14 +52,15 @@ impl StoredForm {
         }
     }
 
-    /// The type of the column that attributes of this key have in this scope, if there is one.
-    pub fn column_of(&self, scope: DedicatedScope, key: &[u8]) -> Option<DedicatedType> {
+    /// The column that attributes of this key have in this scope, if there is one.
+    pub fn column_of(&self, scope: DedicatedScope, key: &[u8]) -> Option<OwnColumn> {
         let columns = match scope {
             DedicatedScope::Resource => &self.resource,
             DedicatedScope::Span => &self.span,
             DedicatedScope::Event => &self.event,
         };
-        columns.by_key.get(key).map(|(_, kind)| *kind)
+        let takes_lists = columns.take_lists;
+        columns.by_key.get(key).map(|&(_, kind)| OwnColumn { kind, takes_lists })
     }
 
     /// The trace as its block will give it back, but for copies of spans, which
@@ -193,7 +203,8 @@ impl OwnColumns {
             true
         });
         taken.sort_unstable_by_key(|(place, ..)| *place);
-        let is_fixed = |(place, _, value): &&(usize, _, Option<_>)| *place >= FIXED && value.is_some();
+        let is_fixed =
+            |(place, _, value): &&(usize, _, Option<_>)| *place >= FIXED && value.is_some();
         let fixed = taken.iter().filter(is_fixed).count();
         let present = taken.into_iter().filter_map(|(_, key, value)| Some((key, value?)));
         attributes.extend(present.map(|(key, value)| key_value(key, value)));

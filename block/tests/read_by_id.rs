@@ -104,7 +104,8 @@ fn leave_out_bytes(json: &mut Json) {
         Json::Object(object) => {
             object.values_mut().for_each(leave_out_bytes);
             if let Some(Json::Array(attributes)) = object.get_mut("attributes") {
-                let is_kept = |value: &Json| value.get("bytesValue").is_none() && *value != json!({});
+                let is_kept =
+                    |value: &Json| value.get("bytesValue").is_none() && *value != json!({});
                 attributes.retain(|attribute| is_kept(&attribute["value"]));
                 if attributes.is_empty() {
                     object.remove("attributes");

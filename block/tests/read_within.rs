@@ -7,7 +7,7 @@ mod support;
 use stringendo_block::scan::{AttributeScope, ColumnValue, ScanBatch, ScanField, ScanRequest};
 use stringendo_block::{BlockReader, Fetched, ReadError};
 use stringendo_proto::TraceId;
-use support::{TEMPO_BLOCKS, Block, Recorded, read_trace, recorded_traces, tempo_block};
+use support::{Block, Recorded, TEMPO_BLOCKS, read_trace, recorded_traces, tempo_block};
 
 fn request() -> ScanRequest {
     let attribute =

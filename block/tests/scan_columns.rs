@@ -16,7 +16,7 @@ use stringendo_proto::TraceId;
 use stringendo_proto::otlp::{
     AnyValue, InstrumentationScope, KeyValue, Resource, Span, TracesData, Value,
 };
-use support::{TEMPO_BLOCKS, Block, read_trace, recorded_traces, tempo_block};
+use support::{Block, TEMPO_BLOCKS, read_trace, recorded_traces, tempo_block};
 
 fn all_time(fields: Vec<ScanField>) -> ScanRequest {
     ScanRequest { fields, end_unix_nanos: u64::MAX, ..ScanRequest::default() }

@@ -9,9 +9,9 @@ use common::{encode, options, read_trace, traces_of};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
-use stringendo_block::{EncodeOptions, StoredForm, Version};
 use stringendo_block::combine::combine;
 use stringendo_block::meta::default_dedicated_columns;
+use stringendo_block::{EncodeOptions, StoredForm, Version};
 use stringendo_proto::TraceId;
 use stringendo_proto::otlp::{
     AnyValue, ArrayValue, Event, InstrumentationScope, KeyValue, KeyValueList, Link, Resource,

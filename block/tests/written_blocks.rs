@@ -31,7 +31,8 @@ fn the_corpus_becomes_a_block_that_the_parquet_crate_reads() {
 #[test]
 fn the_corpus_becomes_a_vparquet4_block_with_tempos_columns() {
     let version = Version::V4;
-    let block = encode(&corpus(), EncodeOptions { version, ..options(default_dedicated_columns()) });
+    let block =
+        encode(&corpus(), EncodeOptions { version, ..options(default_dedicated_columns()) });
     let reader = reader(&block);
     let names: Vec<_> =
         block.meta.dedicated_columns.iter().map(|column| column.name.as_str()).collect();

@@ -30,8 +30,8 @@ pub use overrides::{
 pub use query_frontend::{QueryFrontend, QueryMetrics, Search};
 pub use server::{LogFormat, LogLevel, Server};
 pub use storage::{
-    Backend, Block, ColumnScope, ColumnType, DedicatedColumn, Local, Storage, Trace, WalPath,
-    default_dedicated_columns,
+    Backend, Block, BlockVersion, ColumnScope, ColumnType, DedicatedColumn, Local, Storage, Trace,
+    WalPath, default_dedicated_columns,
 };
 pub use stringendo::{CompactionWork, Durability, Query, Retention, Stringendo, Wal};
 

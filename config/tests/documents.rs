@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use stringendo_config::settings::{ColumnScope, Durability, RateStrategy, Settings};
+use stringendo_config::settings::{BlockVersion, ColumnScope, Durability, RateStrategy, Settings};
 use stringendo_config::{CliOptions, Command, Endpoint, Loaded, WarningKind, cli, load};
 
 fn data(name: &str) -> PathBuf {
@@ -37,7 +37,7 @@ fn the_monolithic_document_loads_and_its_served_keys_count() {
     assert!((s.distributor.log_received_spans.log_sampling_fraction - 0.1).abs() < 1e-9);
     assert_eq!(s.storage.trace.local.path, Path::new("/var/tempo/blocks"));
     assert_eq!(s.storage.trace.block.bloom_filter_shard_size_bytes, 100_000);
-    assert_eq!(s.storage.trace.block.version, "vParquet5");
+    assert_eq!(s.storage.trace.block.version, BlockVersion::VParquet5);
     assert_eq!(s.stringendo.wal.path, Path::new("/var/tempo/wal"));
 }
 
@@ -50,10 +50,10 @@ fn the_monolithic_document_warns_of_what_is_not_served_and_of_nothing_unknown() 
         "distributor.receivers.jaeger",
         "distributor.receivers.zipkin",
         "metrics_generator",
-        "storage.trace.block.version",
     ] {
         assert!(later.iter().any(|named| named == key), "{key} not in {later:?}");
     }
+    assert_eq!(loaded.settings.storage.trace.block.version, BlockVersion::VParquet4);
     let misplaced = named(&loaded, WarningKind::Deprecated);
     assert_eq!(
         misplaced,

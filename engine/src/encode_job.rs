@@ -220,6 +220,7 @@ impl EncodeJob<'_> {
         EncodeOptions {
             block_id,
             tenant: tenant.as_str().to_owned(),
+            version: block.version,
             dedicated_columns: self.shard.dedicated_columns(tenant),
             bloom_false_positive: block.bloom_false_positive,
             bloom_shard_bytes: block.bloom_shard_bytes,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stringendo_block::DedicatedColumn;
+use stringendo_block::{DedicatedColumn, Version};
 
 use crate::compaction::plan::Rules;
 use crate::limits_reload::LimitsSource;
@@ -130,6 +130,8 @@ impl EngineSettings {
 /// How blocks are written.
 #[derive(Clone, Debug)]
 pub struct BlockSettings {
+    /// Format of new blocks.
+    pub version: Version,
     /// Attributes with a column of their own.
     pub dedicated_columns: Vec<DedicatedColumn>,
     /// `bloom_filter_false_positive`.

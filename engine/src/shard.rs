@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stringendo_block::DedicatedColumn;
+use stringendo_block::{DedicatedColumn, StoredForm};
 use stringendo_proto::TraceId;
 use stringendo_proto::cut::SubBatch;
 use stringendo_proto::walk::BatchIndex;
@@ -189,6 +189,11 @@ impl Shard {
             [] => self.settings.block.dedicated_columns.clone(),
             own => own.to_vec(),
         }
+    }
+
+    /// In which form live data of a tenant will come back from its blocks.
+    pub fn stored_form(&self, tenant: &TenantId) -> StoredForm {
+        StoredForm::new(self.settings.block.version, &self.dedicated_columns(tenant))
     }
 
     fn admit(&self, part: &IngestPart) -> Result<(), IngestError> {

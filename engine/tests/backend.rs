@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use stringendo_block::BlockMeta;
-use stringendo_block::meta::VPARQUET5;
+use stringendo_block::Version;
 use stringendo_engine::TenantId;
 use stringendo_engine::backend::{Backend, LocalBackend, object};
 use stringendo_engine::block_list::BlockList;
@@ -37,7 +37,7 @@ async fn local(root: &Path) -> Backend {
 }
 
 fn meta() -> BlockMeta {
-    let (format, tenant_id) = (VPARQUET5.to_owned(), "a".to_owned());
+    let (format, tenant_id) = (Version::V5.name().to_owned(), "a".to_owned());
     BlockMeta { format, tenant_id, block_id: ID, size: 6, ..BlockMeta::default() }
 }
 

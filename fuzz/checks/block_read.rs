@@ -6,6 +6,9 @@
 //! - even: patches of four bytes for a real block: position (24 bits, little-endian, from the end
 //!   of the file if the highest bit is set), value;
 //! - odd: the bytes of `data.parquet`.
+//!
+//! Of that byte, bits 1 and 4 choose the block, bit 2 hides the footer's length, bit 3 gives the
+//! meta odd dedicated columns.
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
@@ -28,8 +31,8 @@ struct Base {
     data: Vec<u8>,
 }
 
-static BASES: LazyLock<[Base; 2]> =
-    LazyLock::new(|| ["vparquet5", "vparquet5-dedicated"].map(base));
+static BASES: LazyLock<[Base; 4]> =
+    LazyLock::new(|| ["vparquet5", "vparquet5-dedicated", "vparquet4", "vparquet3"].map(base));
 
 fn base(name: &str) -> Base {
     let tenant = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -51,7 +54,7 @@ fn base(name: &str) -> Base {
 /// Opens, reads and scans.
 pub fn check(input: &[u8]) {
     let Some((first, rest)) = input.split_first() else { return };
-    let base = &BASES[usize::from(first >> 1 & 1)];
+    let base = &BASES[usize::from(first >> 1 & 1 | first >> 3 & 2)];
     let data = match first & 1 {
         0 => patched(base, rest),
         _ => rest.to_vec(),

@@ -38,9 +38,24 @@ pub fn recorded() -> BTreeMap<String, Value> {
         .collect()
 }
 
+/// The same where all spans are in vParquet4: of one trace that keeps more, since lists do not go
+/// into dedicated columns.
+pub fn recorded_v4() -> BTreeMap<String, Value> {
+    let other = data("blocks/vparquet4.differs.jsonl");
+    let other: Value = serde_json::from_slice(&other).expect("JSON");
+    let id = other["traceID"].as_str().expect("an id").to_owned();
+    let mut traces = recorded();
+    traces.insert(id, other["body"]["trace"].clone());
+    traces
+}
+
 /// The same as a server of ours gives it that took in the corpus itself.
 pub fn recorded_of_ours() -> BTreeMap<String, Value> {
-    let mut traces = recorded();
+    of_ours(recorded())
+}
+
+/// What Tempo answered, as a server of ours gives it that took in the corpus itself.
+pub fn of_ours(mut traces: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
     drop_half_character(traces.get_mut(CUT_INSIDE_A_CHARACTER).expect("is there"));
     traces
 }

@@ -15,6 +15,8 @@ pub struct Options {
     pub segment_mib: u64,
     /// When live data becomes a block by itself.
     pub block_age: &'static str,
+    /// Format of new blocks.
+    pub block_version: &'static str,
     /// More lines of the configuration file.
     pub more_yaml: &'static str,
     /// More arguments of the command line.
@@ -28,6 +30,7 @@ impl Default for Options {
             budget_mib: 128,
             segment_mib: 16,
             block_age: "1h",
+            block_version: "vParquet5",
             more_yaml: "",
             arguments: Vec::new(),
         }
@@ -51,6 +54,7 @@ impl Options {
         let (blocks, wal) = (blocks.display(), wal.display());
         let Ports { api, otlp_grpc, otlp_http, grpc_api, .. } = ports;
         let Self { cores, budget_mib, segment_mib, block_age, more_yaml, .. } = self;
+        let version = self.block_version;
         let (budget, segment) = (budget_mib << 20, segment_mib << 20);
         format!(
             "\
@@ -73,6 +77,7 @@ storage:
     backend: local
     local: {{path: {blocks}}}
     wal: {{path: {wal}}}
+    block: {{version: {version}}}
 stringendo:
   cores: {cores}
   pin_cores: false

@@ -24,7 +24,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TEMPO_V5 = ROOT / "data" / "blocks" / "vparquet5"
+BLOCKS_OF_TEMPO = ROOT / "data" / "blocks"
 
 ATTR = [
     ("Key", "req", "str", "D", "s"),
@@ -57,6 +57,51 @@ def dedicated(scope, columns):
     for number, _ in enumerate(ints[:5], 1):
         leaves.append((f"Int{number:02}", "rep", "i64", "D", "s"))
     return [("DedicatedAttributes", "req", leaves)] if leaves else []
+
+
+def tree_v4(columns):
+    """The vParquet4 tree of the contract; lists take two levels more, which `flatten` adds."""
+    static = lambda name, kind="str": (name, "opt", kind, "D", "s")
+    spare = ("DedicatedAttributes", "req", [static(f"String{i:02}") for i in range(1, 11)])
+    dropped = leaf("DroppedAttributesCount", "i32", "B", "s")
+    spans = ("Spans", "rep", [
+        leaf("SpanID", "bin", "L"), leaf("ParentSpanID", "bin", "L"), leaf("ParentID", "i32", "B"),
+        leaf("NestedSetLeft", "i32", "B"), leaf("NestedSetRight", "i32", "B"),
+        leaf("Name", "str", "D", "s"), leaf("Kind", "i64", "B"),
+        leaf("TraceState", "str", "L", "s"), leaf("StartTimeUnixNano", "u64", "B"),
+        leaf("DurationNano", "u64", "B"), leaf("StatusCode", "i64", "B"),
+        leaf("StatusMessage", "str", "L", "s"), attrs(), dropped,
+        ("Events", "rep", [
+            leaf("TimeSinceStartNano", "u64", "B"), leaf("Name", "str", "D", "s"), attrs(), dropped,
+        ]),
+        leaf("DroppedEventsCount", "i32", "P", "s"),
+        ("Links", "rep", [
+            leaf("TraceID", "bin", "L"), leaf("SpanID", "bin", "L"),
+            leaf("TraceState", "str", "L", "s"), attrs(), dropped,
+        ]),
+        leaf("DroppedLinksCount", "i32", "P", "s"),
+        static("HttpMethod"), static("HttpUrl"), static("HttpStatusCode", "i64"), spare,
+    ])
+    resource = ("Resource", "req", [
+        attrs(), dropped, leaf("ServiceName", "str", "D", "s"),
+        *(static(name) for name in (
+            "Cluster", "Namespace", "Pod", "Container", "K8sClusterName", "K8sNamespaceName",
+            "K8sPodName", "K8sContainerName",
+        )),
+        spare,
+    ])
+    scope = ("Scope", "req", [
+        leaf("Name", "str", "D", "s"), leaf("Version", "str", "D", "s"), attrs(), dropped,
+    ])
+    return [
+        *tree(columns)[:7],
+        # Tempo's keys have encoding L; it reads any but LZ4's.
+        ("ServiceStats.key_value", "map", [
+            leaf("key", "str", "D", "s"), leaf("value.SpanCount", "u32", "B"),
+            leaf("value.ErrorCount", "u32", "B"),
+        ]),
+        ("rs", "rep", [resource, ("ss", "rep", [scope, spans])]),
+    ]
 
 
 def tree(columns):
@@ -103,14 +148,14 @@ def tree(columns):
     ]
 
 
-def flatten(nodes, prefix="", definition=0, repetition=0):
+def flatten(nodes, lists, prefix="", definition=0, repetition=0):
     """(path, type, definition level, repetition level, encoding, compression) of all leaves."""
     for node in nodes:
         name, repeated = node[0], node[1]
-        levels = (definition + (repeated != "req"), repetition + (repeated == "rep"))
-        path = f"{prefix}{name}"
+        levels = (definition + (repeated != "req"), repetition + (repeated in ("rep", "map")))
+        path = f"{prefix}{name}{'.list.element' if lists and repeated == 'rep' else ''}"
         if isinstance(node[2], list):
-            yield from flatten(node[2], f"{path}.", *levels)
+            yield from flatten(node[2], lists, f"{path}.", *levels)
         else:
             yield (path, node[2], *levels, node[3], node[4])
 
@@ -156,8 +201,10 @@ def column_of(descriptor):
     )
 
 
-def check_tree(check, parquet, columns):
-    expected = list(flatten(tree(columns)))
+def check_tree(check, parquet, version, columns):
+    is_v4 = version == "vParquet4"
+    check.that(is_v4 or version == "vParquet5", f"format {version}")
+    expected = list(flatten(tree_v4(columns) if is_v4 else tree(columns), is_v4))
     schema = parquet.schema
     check.equal(len(schema), len(expected), "leaves")
     for i, (path, kind, definition, repetition, _, _) in enumerate(expected[: len(schema)]):
@@ -183,16 +230,18 @@ def check_chunks(check, parquet, expected):
             check.that(chunk.has_column_index, f"{what} has no column index")
 
 
-def check_like_tempo(check, parquet, columns):
-    """The same tree as Tempo's own block has, dedicated columns aside."""
-    if not TEMPO_V5.is_dir():
+def check_like_tempo(check, parquet, version):
+    """The same tree as Tempo's own block has, dedicated columns of vParquet5 aside."""
+    tempo = BLOCKS_OF_TEMPO / version.lower()
+    if not tempo.is_dir():
         return
-    tempo = next(TEMPO_V5.glob("*/*/data.parquet"))
+    tempo = next(tempo.glob("*/*/data.parquet"))
     tempo = pq.ParquetFile(tempo)
 
     def described(file):
         columns = (column_of(file.schema.column(i)) for i in range(len(file.schema)))
-        return {c[0]: c[1:] for c in columns if ".DedicatedAttributes." not in c[0]}
+        is_fixed = lambda path: version == "vParquet4" or ".DedicatedAttributes." not in path
+        return {c[0]: c[1:] for c in columns if is_fixed(c[0])}
 
     ours, theirs = described(parquet), described(tempo)
     check.equal(list(ours), list(theirs), "paths against Tempo's")
@@ -295,6 +344,15 @@ def spans_of(row):
             yield from ((resource, scope, span) for span in scope["Spans"])
 
 
+def stats_of(stats):
+    """Name, spans, errors of every service: a list of entries, or a map in vParquet4."""
+    for entry in stats:
+        if isinstance(entry, tuple):
+            yield (entry[0], entry[1]["SpanCount"], entry[1]["ErrorCount"])
+        else:
+            yield (entry["ServiceName"], entry["SpanCount"], entry["ErrorCount"])
+
+
 def check_row(check, row):
     name = row["TraceID"].hex()
     check.equal(row["TraceIDText"], (name.lstrip("0") or "0").encode(), f"{name} TraceIDText")
@@ -308,15 +366,17 @@ def check_row(check, row):
         stat = stats.setdefault(resource["Resource"]["ServiceName"], [0, 0])
         stat[0] += 1
         stat[1] += span["StatusCode"] == 2
-    found = [(s["ServiceName"], s["SpanCount"], s["ErrorCount"]) for s in row["ServiceStats"]]
+    found = list(stats_of(row["ServiceStats"]))
     check.equal(found, [(n, *s) for n, s in sorted(stats.items())], f"{name} service stats")
     for scope in (scope for resource in row["rs"] for scope in resource["ss"]):
-        check.equal(scope["SpanCount"], len(scope["Spans"]), f"{name} ss.SpanCount")
+        check.equal(scope.get("SpanCount", len(scope["Spans"])), len(scope["Spans"]),
+                    f"{name} ss.SpanCount")
     for span in spans:
         for step in (15, 60, 300, 3600):
             start = span["StartTimeUnixNano"]
             rounded = (start - 1) // (step * 10**9) if start else 0
-            check.equal(span[f"StartTimeRounded{step}"], rounded, f"{name} rounded {step}")
+            found = span.get(f"StartTimeRounded{step}", rounded)
+            check.equal(found, rounded, f"{name} rounded {step}")
     lefts = {span["NestedSetLeft"] for span in spans if span["NestedSetLeft"]}
     for span in spans:
         parent = span["ParentID"]
@@ -334,6 +394,8 @@ def read_rows(path):
     def binary(kind):
         if pa.types.is_string(kind):
             return pa.binary()
+        if pa.types.is_map(kind):
+            return pa.map_(binary(kind.key_type), binary(kind.item_type))
         if pa.types.is_list(kind):
             return pa.list_(binary(kind.value_type))
         if pa.types.is_struct(kind):
@@ -364,6 +426,8 @@ def check_other_reader(check, path, rows):
     others = read_rows_again(path)
     check.equal(len(others), len(rows), "rows that DuckDB finds")
     for row, other in zip(rows, others):
+        if isinstance(other["ServiceStats"], dict):
+            other["ServiceStats"] = list(other["ServiceStats"].items())
         found = list(differing(row, as_bytes(other), ""))
         check.that(not found, f"{row['TraceID'].hex()} read by DuckDB: {found[:4]}")
 
@@ -373,9 +437,10 @@ def check_block(block, like):
     meta = json.loads((block / "meta.json").read_bytes())
     parquet = pq.ParquetFile(block / "data.parquet")
     columns = meta.get("dedicatedColumns", [])
-    expected = check_tree(check, parquet, columns)
+    version = meta["format"]
+    expected = check_tree(check, parquet, version, columns)
     check_chunks(check, parquet, expected)
-    check_like_tempo(check, parquet, columns)
+    check_like_tempo(check, parquet, version)
     rows = read_rows(block / "data.parquet")
     check_meta(check, block, meta, parquet, rows)
     check_ids(check, block, meta, [row["TraceID"] for row in rows], parquet)
@@ -408,7 +473,7 @@ def differing(a, b, path):
     if isinstance(a, dict) and isinstance(b, dict):
         for key in a.keys() | b.keys():
             yield from differing(a.get(key), b.get(key), f"{path}.{key}")
-    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+    elif isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)) and len(a) == len(b):
         for i, (x, y) in enumerate(zip(a, b)):
             yield from differing(x, y, f"{path}[{i}]")
     elif a != b and not (a != a and b != b):

@@ -180,6 +180,7 @@ fn cpu_time() -> Duration {
 fn encode(chunks: &[Bytes], traces: &Traces, columns: &[DedicatedColumn]) -> Round {
     let start = cpu_time();
     let mut encoder = BlockEncoder::new(EncodeOptions {
+        version: stringendo_block::Version::V5,
         block_id: uuid::Uuid::nil(),
         tenant: "single-tenant".into(),
         dedicated_columns: columns.to_vec(),

@@ -311,6 +311,7 @@ fn fetch(block: &FinishedBlock, ranges: Vec<Range<u64>>, bytes: &mut u64) -> Fet
 
 fn encode(chunks: &[Bytes], traces: &Traces, columns: &[DedicatedColumn]) -> FinishedBlock {
     let mut encoder = BlockEncoder::new(EncodeOptions {
+        version: stringendo_block::Version::V5,
         block_id: uuid::Uuid::nil(),
         tenant: "single-tenant".into(),
         dedicated_columns: columns.to_vec(),

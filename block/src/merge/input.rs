@@ -185,7 +185,7 @@ impl Input {
             leaf_of.resize(leaf_of.len().max(column + 1), None);
             leaf_of[*column] = Some(leaf);
         }
-        let at = |path: &str| leaves.iter().position(|leaf| leaf.path == path).unwrap_or(0);
+        let at = |name: &str| leaves.iter().position(|leaf| leaf.name == name).unwrap_or(0);
         let (id_leaf, span_leaf) = (at("TraceID"), at("rs.ss.Spans.Kind"));
         let whole = reader.whole_rows();
         self.reader = Some(Opened { reader, columns, leaf_of, whole, id_leaf, span_leaf });

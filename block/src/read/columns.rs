@@ -203,9 +203,8 @@ impl Finder<'_> {
 
     /// The column of a name that every version has.
     fn leaf(&self, name: &str) -> Result<Column, ReadError> {
-        let lacks = || {
-            ReadError::Unsupported(format!("{} has no column {name}", self.version.name()))
-        };
+        let lacks =
+            || ReadError::Unsupported(format!("{} has no column {name}", self.version.name()));
         self.any(name)?.ok_or_else(lacks)
     }
 
@@ -249,9 +248,8 @@ impl Finder<'_> {
     }
 
     fn attrs(&self, owner: &str, owner_level: u8) -> Result<AttrColumns, ReadError> {
-        let lacks = || {
-            ReadError::Unsupported(format!("{} has no {owner}.Attrs", self.version.name()))
-        };
+        let lacks =
+            || ReadError::Unsupported(format!("{} has no {owner}.Attrs", self.version.name()));
         self.any_attrs(owner, owner_level)?.ok_or_else(lacks)
     }
 

@@ -11,7 +11,8 @@ fn list(values: Vec<Value>) -> Value {
 
 #[test]
 fn a_json_list_of_one_type_can_be_compared() {
-    let text = Bytes::from_static(br#"{"arrayValue":{"values":[{"intValue":"1"},{"intValue":"2"}]}}"#);
+    let text =
+        Bytes::from_static(br#"{"arrayValue":{"values":[{"intValue":"1"},{"intValue":"2"}]}}"#);
     let values = vec![Value::Int(1), Value::Int(2)];
     assert_eq!(TextForm::Json.comparable(&text), Some(Comparable::List(values)));
     assert_eq!(TextForm::Rest.comparable(&text), Some(Comparable::Nothing));

@@ -105,9 +105,7 @@ impl Plan {
             ScanField::EventTimeSinceStart if columns.event.is_absolute => {
                 Source::EventTime(columns.event.time)
             }
-            ScanField::EventTimeSinceStart => {
-                Source::OfItem(ItemList::Events, columns.event.time)
-            }
+            ScanField::EventTimeSinceStart => Source::OfItem(ItemList::Events, columns.event.time),
             ScanField::LinkTraceId => of_link(columns, |link| link.trace_id),
             ScanField::LinkSpanId => of_link(columns, |link| link.span_id),
             ScanField::Attribute { scope, key } => self.attribute(columns, *scope, key),

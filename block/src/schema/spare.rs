@@ -1,7 +1,7 @@
 //! Which columns of their own attributes have (contract blocks.md §8, §11).
 //!
-//! From: the dedicated columns of a block's meta. To: [`super::Schema`], the encoder, the reader and
-//! [`crate::stored_form`], which must agree.
+//! From: the dedicated columns of a block's meta. To: [`super::Schema`], the encoder, the reader
+//! and [`crate::stored_form`], which must agree.
 
 use super::{DEDICATED_INTS_MAX, DEDICATED_STRINGS_MAX, DEDICATED_STRINGS_MAX_V4};
 use crate::meta::{DedicatedColumn, DedicatedOption, DedicatedScope, DedicatedType};

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use crate::node::{Node, Value};
 use crate::raw::Raw;
-use crate::settings::{Backend, Block, ColumnScope, ColumnType, DedicatedColumn, Trace};
+use crate::settings::{
+    Backend, Block, BlockVersion, ColumnScope, ColumnType, DedicatedColumn, Trace,
+};
 use crate::value::FromNode;
 use crate::warning::{ConfigError, Warning, WarningKind};
 
@@ -42,7 +44,7 @@ fn backend(raw: &Raw) -> Result<Backend, ConfigError> {
 }
 
 fn block(raw: &Raw, block: &mut Block, warnings: &mut Vec<Warning>) -> Result<(), ConfigError> {
-    version(raw, warnings)?;
+    block.version = version(raw, warnings)?;
     let path = "storage.trace.block.bloom_filter_false_positive";
     raw.read(path, &mut block.bloom_filter_false_positive)?;
     if block.bloom_filter_false_positive <= 0.0 || block.bloom_filter_false_positive >= 1.0 {
@@ -65,21 +67,24 @@ fn block(raw: &Raw, block: &mut Block, warnings: &mut Vec<Warning>) -> Result<()
     Ok(())
 }
 
-fn version(raw: &Raw, warnings: &mut Vec<Warning>) -> Result<(), ConfigError> {
+fn version(raw: &Raw, warnings: &mut Vec<Warning>) -> Result<BlockVersion, ConfigError> {
     let path = "storage.trace.block.version";
     match raw.get::<String>(path)?.unwrap_or_default().as_str() {
-        "" | "vParquet5" => {}
-        name @ ("vParquet2" | "vParquet3" | "vParquet4") => warnings.push(Warning {
-            kind: WarningKind::NotYetServed,
-            place: raw.place(path),
-            text: format!("`{path}`: writing {name} is not served yet; vParquet5 is written"),
-        }),
+        "" | "vParquet5" => Ok(BlockVersion::VParquet5),
+        "vParquet4" => Ok(BlockVersion::VParquet4),
+        name @ ("vParquet2" | "vParquet3") => {
+            warnings.push(Warning {
+                kind: WarningKind::Deprecated,
+                place: raw.place(path),
+                text: format!("`{path}`: {name} is not written any more; vParquet4 is"),
+            });
+            Ok(BlockVersion::VParquet4)
+        }
         name => {
-            let why = format!("unknown version `{name}`; use vParquet5");
-            return Err(raw.error(path, &why));
+            let why = format!("unknown version `{name}`; use vParquet5 or vParquet4");
+            Err(raw.error(path, &why))
         }
     }
-    Ok(())
 }
 
 /// Attributes with columns of their own, if the file says which.

@@ -79,8 +79,8 @@ impl Default for WalPath {
 /// Form of new blocks.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Block {
-    /// Always `vParquet5` so far; older names in the file load with a warning.
-    pub version: String,
+    /// `vParquet5` or `vParquet4`; older names in the file load with a warning, as the latter.
+    pub version: BlockVersion,
     /// Wanted rate of false positives of the Bloom filter, between 0 and 1, both excluded.
     pub bloom_filter_false_positive: f64,
     /// Bytes of one shard of the Bloom filter.
@@ -94,13 +94,25 @@ pub struct Block {
 impl Default for Block {
     fn default() -> Self {
         Self {
-            version: "vParquet5".to_owned(),
+            version: BlockVersion::VParquet5,
             bloom_filter_false_positive: 0.01,
             bloom_filter_shard_size_bytes: 102_400,
             parquet_row_group_size_bytes: 100_000_000,
             parquet_dedicated_columns: default_dedicated_columns(),
         }
     }
+}
+
+/// Format of new blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum BlockVersion {
+    /// `vParquet4`, for Tempo 2.5 to 3.0.
+    #[serde(rename = "vParquet4")]
+    VParquet4,
+    /// `vParquet5`.
+    #[default]
+    #[serde(rename = "vParquet5")]
+    VParquet5,
 }
 
 /// An attribute with a column of its own.

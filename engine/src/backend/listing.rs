@@ -263,7 +263,7 @@ fn check(
     let unreadable =
         |what: &dyn Display| Unreadable::Meta(format!("{tenant}/{block_id}/{name}: {what}"));
     let meta = BlockMeta::parse(json).map_err(|error| unreadable(&error))?;
-    if !meta.is_readable() {
+    if meta.version().is_none() {
         // The name comes from a file; it goes to the log.
         return Err(Unreadable::Version(meta.format.chars().take(VERSION_CHARS_SHOWN).collect()));
     }

@@ -130,7 +130,7 @@ impl<'a> Candidate<'a> {
         let meta = &block.meta;
         let (window, level) = (windows.number(block.end_unix_nanos), meta.compaction_level);
         let may_grow = rules.level_max == 0 || level < rules.level_max;
-        if !may_grow || window == windows.active || !meta.is_readable() {
+        if !may_grow || window == windows.active || meta.version().is_none() {
             return None;
         }
         let (is_old, age) = (window < windows.active, windows.now - window);

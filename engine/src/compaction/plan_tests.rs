@@ -26,7 +26,7 @@ struct Fake {
 impl Default for Fake {
     fn default() -> Self {
         let (hours_ago, level, objects, bytes) = (1, 0, 10, 1000);
-        let (format, column, replication_factor) = (stringendo_block::meta::VPARQUET5, None, 1);
+        let (format, column, replication_factor) = (stringendo_block::Version::V5.name(), None, 1);
         Self { hours_ago, level, objects, bytes, format, column, replication_factor }
     }
 }
@@ -161,7 +161,7 @@ prop_compose! {
         column in prop::option::of(prop::sample::select(vec!["a", "b"])),
         replication_factor in 0_u32..2,
     ) -> Fake {
-        let format = stringendo_block::meta::VPARQUET5;
+        let format = stringendo_block::Version::V5.name();
         Fake { hours_ago, level, objects, bytes, format, column, replication_factor }
     }
 }

@@ -4,8 +4,9 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use stringendo_block::meta::{DedicatedColumn, DedicatedScope, DedicatedType};
+use stringendo_block::meta::{DedicatedScope, DedicatedType};
 use stringendo_block::nested_set::{NestedSets, Node, Place};
+use stringendo_block::stored_form::OwnColumn;
 use stringendo_block::{SpanPart, StoredForm};
 use stringendo_proto::TraceId;
 use stringendo_traceql::{
@@ -40,21 +41,20 @@ pub struct LiveFields<'p> {
 pub struct FieldSource<'p> {
     /// The field.
     pub field: &'p Field,
-    span: Option<DedicatedType>,
-    resource: Option<DedicatedType>,
+    span: Option<OwnColumn>,
+    resource: Option<OwnColumn>,
     /// In events.
-    pub event: Option<DedicatedType>,
+    pub event: Option<OwnColumn>,
 }
 
 impl<'p> LiveFields<'p> {
-    /// The fields of `plan`, for data that will be stored with these dedicated columns.
-    pub fn of(plan: &'p SearchPlan, dedicated: &[DedicatedColumn]) -> Self {
-        Self::of_fields(plan.fields(), dedicated)
+    /// The fields of `plan`, for data that will be stored in this form.
+    pub fn of(plan: &'p SearchPlan, form: &StoredForm) -> Self {
+        Self::of_fields(plan.fields(), form)
     }
 
-    /// These fields, for data that will be stored with these dedicated columns.
-    pub fn of_fields(fields: &'p [Field], dedicated: &[DedicatedColumn]) -> Self {
-        let form = StoredForm::new(dedicated);
+    /// These fields, for data that will be stored in this form.
+    pub fn of_fields(fields: &'p [Field], form: &StoredForm) -> Self {
         let source = |field: &'p Field| {
             let own = |scope| match field {
                 Field::Attribute { name, .. } => form.column_of(scope, name.as_bytes()),
@@ -250,11 +250,11 @@ fn resource_attribute<'a>(span: &SpanView<'a>, name: &[u8], own: &FieldSource<'_
 }
 
 /// The last value of the key; one that has a column of its own comes after all that have not.
-pub fn last<'a>(body: &'a [u8], number: u32, name: &[u8], own: Option<DedicatedType>) -> Cell<'a> {
+pub fn last<'a>(body: &'a [u8], number: u32, name: &[u8], own: Option<OwnColumn>) -> Cell<'a> {
     let (mut generic, mut column) = (Cell::MISSING, Cell::MISSING);
     for (_, value) in span::attributes(body, number).filter(|(key, _)| *key == name) {
         let value = any_value(value);
-        match own.and_then(|kind| in_column(&value, kind)) {
+        match own.and_then(|column| in_column(&value, column)) {
             Some(stored) => column = stored,
             None => generic = value,
         }
@@ -262,15 +262,16 @@ pub fn last<'a>(body: &'a [u8], number: u32, name: &[u8], own: Option<DedicatedT
     if column.is_missing() { generic } else { column }
 }
 
-/// What a column of this type gives back of a value, if the value goes there (contract blocks.md
-/// §11): an array of one element is that element, and an empty one is gone.
-fn in_column<'a>(value: &Cell<'a>, kind: DedicatedType) -> Option<Cell<'a>> {
-    let fits = |value: ValueRef<'_>| match kind {
+/// What a column gives back of a value, if the value goes there (contract blocks.md §11): an array
+/// of one element is that element, and an empty one is gone.
+fn in_column<'a>(value: &Cell<'a>, column: OwnColumn) -> Option<Cell<'a>> {
+    let fits = |value: ValueRef<'_>| match column.kind {
         DedicatedType::String => matches!(value, ValueRef::Str(_)),
         DedicatedType::Int => matches!(value, ValueRef::Int(_)),
     };
     match value.get() {
         ValueRef::Missing => Some(Cell::MISSING),
+        ValueRef::Array(_) if !column.takes_lists => None,
         ValueRef::Array(array) if !array.iter().all(fits) => None,
         ValueRef::Array(array) if array.len() == 1 => Some(Cell::Owned(array.get(0).into())),
         ValueRef::Array(_) => Some(value.clone()),

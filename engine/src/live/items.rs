@@ -3,7 +3,7 @@
 //! From: the wire bytes of spans. To: [`super::columns::LiveColumns`], which hands them to the
 //! evaluation.
 
-use stringendo_block::meta::DedicatedType;
+use stringendo_block::stored_form::OwnColumn;
 use stringendo_proto::wire::{Fields, Value as Wire};
 use stringendo_traceql::{Field, Intrinsic, SpanList, Value, ValueRef};
 
@@ -112,7 +112,7 @@ fn attribute<'a>(
     item: &'a [u8],
     list: Option<SpanList>,
     name: &[u8],
-    own: Option<DedicatedType>,
+    own: Option<OwnColumn>,
 ) -> Cell<'a> {
     match list {
         Some(SpanList::Events) => last(item, EVENT_ATTRIBUTES, name, own),

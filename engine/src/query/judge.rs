@@ -2,7 +2,7 @@
 //!
 //! From: [`super::live_search`], with the live spans of a trace. To: [`super::collect`].
 
-use stringendo_block::meta::DedicatedColumn;
+use stringendo_block::StoredForm;
 use stringendo_proto::TraceId;
 use stringendo_traceql::SpanSet;
 
@@ -33,9 +33,9 @@ pub struct Judge<'r> {
 }
 
 impl<'r> Judge<'r> {
-    /// A judge, for data that will be stored with these dedicated columns.
-    pub fn new(request: &'r SearchRequest, dedicated: &[DedicatedColumn]) -> Self {
-        let fields = LiveFields::of(&request.plan, dedicated);
+    /// A judge, for data that will be stored in this form.
+    pub fn new(request: &'r SearchRequest, form: &StoredForm) -> Self {
+        let fields = LiveFields::of(&request.plan, form);
         Self { request, fields, sets: Vec::new() }
     }
 

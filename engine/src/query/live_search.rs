@@ -77,11 +77,10 @@ async fn attempt(
     let mut view = LiveView::of(shard);
     let Candidates { traces, times } = candidates(node, &view, job);
     let bound = Arc::clone(&job.bound);
-    let dedicated = shard.dedicated_columns(&job.tenant);
     let mut search = LiveSearch {
         node,
         tenant: &job.tenant,
-        judge: Judge::new(&job.request, &dedicated),
+        judge: Judge::new(&job.request, &shard.stored_form(&job.tenant)),
         newest: Newest::new(job.request.limit, shard.answer_memory(), bound),
         pending: Pending::default(),
         cost: SearchCost::default(),

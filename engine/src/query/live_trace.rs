@@ -33,7 +33,7 @@ pub async fn pieces(
     // A guess, to get in line with: what each span takes is looked at when it is decoded.
     let likely = likely.min(shard.budget.limit_for(Use::Answer));
     let memory = shard.memory_for_answer(likely).await?;
-    let form = StoredForm::new(&shard.dedicated_columns(tenant));
+    let form = shard.stored_form(tenant);
     let mut found = Charged { value: TracePieces::default(), memory };
     let mut held_bytes = 0;
     for segment in shard.live_segments() {

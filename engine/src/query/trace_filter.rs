@@ -9,7 +9,6 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use prost::Message;
-use stringendo_block::meta::DedicatedColumn;
 use stringendo_proto::TraceId;
 use stringendo_proto::otlp::{Span, TracesData};
 use stringendo_proto::wire::WireError;
@@ -47,8 +46,7 @@ impl Node {
         let views = encoded.views().map_err(|error| {
             QueryError::Storage(format!("trace {id} cannot be read as it was written: {error}"))
         })?;
-        let dedicated: &[DedicatedColumn] = &self.settings().block.dedicated_columns;
-        let fields = LiveFields::of(&filter.plan, dedicated);
+        let fields = LiveFields::of(&filter.plan, &self.settings().block.stored_form());
         memory.grow(fields.memory_bytes(&views))?;
         let mut sets = Vec::new();
         filter.plan.spansets(&LiveColumns::read(id, &views, &fields), &mut sets)?;

@@ -149,8 +149,7 @@ impl Node {
         allowance: &Arc<Allowance>,
         progress: &SearchProgress,
     ) -> Result<(), QueryError> {
-        let dedicated = self.shard().dedicated_columns(tenant);
-        let mut judge = Judge::new(request, &dedicated);
+        let mut judge = Judge::new(request, &self.shard().stored_form(tenant));
         let bounds = (request.start_unix_nanos, request.end_unix_nanos);
         let content = content_of(request.plan.fields().iter());
         let mut reader = WholeReader::new(self, tenant, bounds, content, allowance);

@@ -61,6 +61,7 @@ fn engine_settings(dir: &Path) -> EngineSettings {
         blocklist_poll: Duration::from_secs(300),
         query_bytes_max: 0,
         block: BlockSettings {
+            version: stringendo_block::Version::V5,
             dedicated_columns: stringendo_block::meta::default_dedicated_columns(),
             bloom_false_positive: 0.01,
             bloom_shard_bytes: 102_400,

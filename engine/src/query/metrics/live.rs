@@ -98,8 +98,8 @@ async fn attempt(
         return Ok(Attempt::Again);
     }
     let split = LiveSplit::new(node, elsewhere, &own, times, astray);
-    let dedicated = shard.dedicated_columns(tenant);
-    let observer = Observer::new(shard, &dedicated, &job.request);
+    let form = shard.stored_form(tenant);
+    let observer = Observer::new(shard, form, &job.request);
     let mut live = LiveMetrics::new(observer, memory, times);
     for id in ids {
         if let Err(gone) = view.follow(shard) {

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use stringendo_block::meta::DedicatedColumn;
+use stringendo_block::StoredForm;
 use stringendo_proto::TraceId;
 use stringendo_traceql::metrics::{Accumulator, Leg, TraceSpans};
 use stringendo_traceql::{AttributeScope, EvalError, Field, SpanSet};
@@ -32,7 +32,7 @@ pub enum Seen {
 
 /// Accumulators of all legs of a query, and what they hold.
 pub struct Observer<'a> {
-    dedicated: &'a [DedicatedColumn],
+    form: StoredForm,
     legs: Vec<LegSum<'a>>,
     starts: Vec<u64>,
     sets: Vec<SpanSet>,
@@ -49,20 +49,16 @@ struct LegSum<'a> {
 
 impl<'a> Observer<'a> {
     /// Nothing was taken in, yet.
-    pub fn new(
-        shard: &'a Shard,
-        dedicated: &'a [DedicatedColumn],
-        request: &'a MetricsRequest,
-    ) -> Self {
+    pub fn new(shard: &'a Shard, form: StoredForm, request: &'a MetricsRequest) -> Self {
         let legs = request.plan.legs().iter().zip(request.accumulators());
         let legs = legs.map(|(plan, sum)| LegSum {
             plan,
-            fields: LiveFields::of(plan.search(), dedicated),
+            fields: LiveFields::of(plan.search(), &form),
             sum,
         });
         Self {
-            dedicated,
             legs: legs.collect(),
+            form,
             starts: Vec::new(),
             sets: Vec::new(),
             memory: shard.answer_memory(),
@@ -106,7 +102,7 @@ impl<'a> Observer<'a> {
         let (fields, attributes) = if plan.compares_attributes() {
             attributes = attributes_of(spans);
             all = [plan.search().fields(), &attributes].concat();
-            (&LiveFields::of_fields(&all, self.dedicated), attributes.as_slice())
+            (&LiveFields::of_fields(&all, &self.form), attributes.as_slice())
         } else {
             (&*fields, [].as_slice())
         };

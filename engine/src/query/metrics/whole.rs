@@ -49,8 +49,8 @@ pub async fn run(
     node: &Node,
     job: &WholeMetricsJob,
 ) -> Result<Charged<MetricsFindings>, QueryError> {
-    let dedicated = node.shard().dedicated_columns(&job.tenant);
-    let mut observer = Observer::new(node.shard(), &dedicated, &job.request);
+    let form = node.shard().stored_form(&job.tenant);
+    let mut observer = Observer::new(node.shard(), form, &job.request);
     let (bounds, content) = (job.request.axis.bounds_unix_nanos(), content(&job.request));
     let mut reader = WholeReader::new(node, &job.tenant, bounds, content, &job.allowance);
     // Traces of the same time are in the same blocks.

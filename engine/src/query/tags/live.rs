@@ -119,7 +119,7 @@ async fn summary(
     let bytes_max = job.bytes_max().min(TAG_VALUES_BYTES_MAX);
     let known = shard.tags.get(&key).filter(|known| known.suffices(bytes_max));
     let first = known.as_ref().map_or(0, |known| known.spans);
-    let form = StoredForm::new(&shard.dedicated_columns(tenant));
+    let form = shard.stored_form(tenant);
     let mut look = Look::new(wanted, &form, first, bytes_max);
     let mut held = Growing::default();
     loop {

@@ -51,8 +51,8 @@ pub(super) async fn add(
     let memory = memory_to_read(shard, tenant).await?;
     let mut view = LiveView::of(shard);
     let (traces, _) = traces(shard, &view, tenant, job);
-    let dedicated = shard.dedicated_columns(tenant);
-    let fields = LiveFields::of(plan, &dedicated);
+    let form = shard.stored_form(tenant);
+    let fields = LiveFields::of(plan, &form);
     let mut look = Look::new(shard, tenant, job, plan, fields, memory);
     look.all(&mut view, traces, None, gathered).await.map(drop)
 }
@@ -69,7 +69,7 @@ pub(super) async fn add_whole(
 ) -> Result<LiveTimes, QueryError> {
     let (shard, tenant, job) = (node.shard(), &part.tenant, &part.job);
     let bounds = (job.start_unix_nanos, job.end_unix_nanos);
-    let dedicated = shard.dedicated_columns(tenant);
+    let form = shard.stored_form(tenant);
     // This is the live data.
     let mut elsewhere = Elsewhere::new(node, Places::of(node, tenant, bounds, Vec::new()));
     loop {
@@ -87,7 +87,7 @@ pub(super) async fn add_whole(
             continue;
         }
         let split = LiveSplit::new(node, &elsewhere, &own, times, astray);
-        let fields = LiveFields::of(plan, &dedicated);
+        let fields = LiveFields::of(plan, &form);
         let mut look = Look::new(shard, tenant, job, plan, fields, memory);
         if look.all(&mut view, traces, Some(&split), gathered).await? {
             gathered.read.add(elsewhere.cost());

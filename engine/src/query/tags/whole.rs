@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use stringendo_block::DedicatedColumn;
+use stringendo_block::StoredForm;
 use stringendo_block::RowContent;
 use stringendo_proto::TraceId;
 use stringendo_traceql::SearchPlan;
@@ -42,7 +42,7 @@ impl Node {
         at_work.change(|gathered| gathered.cost.add_jobs(1));
         let bounds = (job.start_unix_nanos, job.end_unix_nanos);
         let content = RowContent::ALL;
-        let dedicated = self.shard().dedicated_columns(tenant);
+        let form = self.shard().stored_form(tenant);
         let mut reader = WholeReader::new(self, tenant, bounds, content, allowance);
         for traces in traces.chunks(WHOLE_TRACES_MAX) {
             if at_work.change(|gathered| gathered.is_enough()) {
@@ -51,7 +51,7 @@ impl Node {
             let take = |at: usize, pieces| {
                 let id = &traces[at].0;
                 let add = |gathered: &mut Gathered| {
-                    match self.add_whole((job, plan, &dedicated), id, pieces, gathered) {
+                    match self.add_whole((job, plan, &form), id, pieces, gathered) {
                         // Such answers may lack something (contract http-api.md §5).
                         Err(QueryError::NeedsTooMuch { .. } | QueryError::Overloaded) => {
                             gathered.read.not_whole += 1;
@@ -77,7 +77,7 @@ impl Node {
 
     fn add_whole(
         &self,
-        (job, plan, dedicated): (&TagsJob, &SearchPlan, &[DedicatedColumn]),
+        (job, plan, form): (&TagsJob, &SearchPlan, &StoredForm),
         id: &TraceId,
         pieces: Pieces,
         gathered: &mut Gathered,
@@ -94,7 +94,7 @@ impl Node {
         }
         gathered.read.traces += 1;
         gathered.read.spans += spans.len() as u64;
-        let fields = LiveFields::of(plan, dedicated);
+        let fields = LiveFields::of(plan, form);
         work.grow(fields.memory_bytes(&spans))?;
         let columns = LiveColumns::read(id, &spans, &fields);
         let mut sets = Vec::new();
