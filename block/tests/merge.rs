@@ -233,9 +233,11 @@ fn tempos(name: &str) -> FinishedBlock {
 
 #[test]
 fn a_block_of_tempo_merged_with_ours_of_the_same_traces_has_every_span_once() {
-    for name in ["vparquet5", "vparquet5-dedicated"] {
+    for name in ["vparquet5", "vparquet5-dedicated", "vparquet4"] {
         let theirs = tempos(name);
-        let ours = encode(&corpus(), options(theirs.meta.dedicated_columns.clone()));
+        let mut options = options(theirs.meta.dedicated_columns.clone());
+        options.version = theirs.meta.version().unwrap();
+        let ours = encode(&corpus(), options);
         let blocks = [theirs, ours];
         let merged = merge_all(&blocks, merge_options());
         assert_eq!(merged.counts.traces_combined, 208);

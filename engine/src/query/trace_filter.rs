@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use prost::Message;
+use stringendo_block::StoredForm;
 use stringendo_proto::TraceId;
 use stringendo_proto::otlp::{Span, TracesData};
 use stringendo_proto::wire::WireError;
@@ -46,7 +47,9 @@ impl Node {
         let views = encoded.views().map_err(|error| {
             QueryError::Storage(format!("trace {id} cannot be read as it was written: {error}"))
         })?;
-        let fields = LiveFields::of(&filter.plan, &self.settings().block.stored_form());
+        let block = &self.settings().block;
+        let form = StoredForm::new(block.version, &block.dedicated_columns);
+        let fields = LiveFields::of(&filter.plan, &form);
         memory.grow(fields.memory_bytes(&views))?;
         let mut sets = Vec::new();
         filter.plan.spansets(&LiveColumns::read(id, &views, &fields), &mut sets)?;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use stringendo_block::StoredForm;
 use stringendo_block::RowContent;
+use stringendo_block::StoredForm;
 use stringendo_proto::TraceId;
 use stringendo_traceql::SearchPlan;
 
