@@ -37,7 +37,7 @@ fn the_monolithic_document_loads_and_its_served_keys_count() {
     assert!((s.distributor.log_received_spans.log_sampling_fraction - 0.1).abs() < 1e-9);
     assert_eq!(s.storage.trace.local.path, Path::new("/var/tempo/blocks"));
     assert_eq!(s.storage.trace.block.bloom_filter_shard_size_bytes, 100_000);
-    assert_eq!(s.storage.trace.block.version, BlockVersion::VParquet5);
+    assert_eq!(s.storage.trace.block.version, BlockVersion::VParquet4);
     assert_eq!(s.stringendo.wal.path, Path::new("/var/tempo/wal"));
 }
 

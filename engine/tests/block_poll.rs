@@ -66,7 +66,7 @@ fn blocks_that_cannot_be_read_are_left_out_and_counted_once() {
     let dir = Arc::new(tempfile::tempdir().expect("a directory"));
     let root = dir.path();
     put_meta(root, ID[0], meta_of(ID[0]));
-    put_meta(root, ID[1], meta_of(ID[1]).replace("vParquet5", "vParquet4"));
+    put_meta(root, ID[1], meta_of(ID[1]).replace("vParquet5", "vParquet2"));
     put_meta(root, ID[2], meta_of(ID[2]).replace("vParquet5", &"x".repeat(10_000)));
     put_meta(root, ID[3], "{}");
     put_meta(root, ID[4], b"\xff\x00 no JSON");
