@@ -46,11 +46,8 @@ fn the_monolithic_document_warns_of_what_is_not_served_and_of_nothing_unknown() 
     let loaded = try_load("monolithic-local.yaml", &[]).unwrap();
     assert_eq!(named(&loaded, WarningKind::UnknownKey), Vec::<String>::new());
     let later = named(&loaded, WarningKind::NotYetServed);
-    for key in [
-        "distributor.receivers.jaeger",
-        "distributor.receivers.zipkin",
-        "metrics_generator",
-    ] {
+    for key in ["distributor.receivers.jaeger", "distributor.receivers.zipkin", "metrics_generator"]
+    {
         assert!(later.iter().any(|named| named == key), "{key} not in {later:?}");
     }
     assert_eq!(loaded.settings.storage.trace.block.version, BlockVersion::VParquet4);
