@@ -74,7 +74,7 @@ impl Retention {
     /// Both phases, by age.
     pub async fn pass(&self) {
         let begun = self.node.shard().now();
-        self.expire(0, true).await;
+        self.mark_old().await;
         self.delete_due().await;
         let took = self.node.shard().now().saturating_sub(begun).as_secs_f64();
         self.node.counters().observe(&family::RETENTION_DURATION, &[], took);
@@ -83,6 +83,11 @@ impl Retention {
 
     fn list(&self) -> Arc<BlockList> {
         Arc::clone(&self.node.shard().blocks.borrow())
+    }
+
+    /// The first phase, by age.
+    pub async fn mark_old(&self) {
+        self.expire(0, true).await;
     }
 
     /// What was configured beside age: bytes of a tenant, and space on the disk.
@@ -98,7 +103,7 @@ impl Retention {
         |tenant| !self.node.shard().keeping_of(tenant).disabled
     }
 
-    /// The first phase.
+    /// Marks what is too old or too much.
     async fn expire(&self, bytes_max: u64, by_age: bool) {
         let of = |tenant: &_| {
             let keeping = self.node.shard().keeping_of(tenant);
@@ -165,7 +170,7 @@ impl Retention {
     }
 
     /// The second phase.
-    async fn delete_due(&self) {
+    pub async fn delete_due(&self) {
         let settings = self.node.settings();
         let (list, now) = (self.list(), self.node.clock().unix_nanos());
         let due = plan::due(&list, self.may(), settings.retention.compacted_retention, now);

@@ -3,89 +3,17 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use common::spread::{State, bring};
-use common::{everywhere, settings, with_engine};
+use common::keeping::{
+    answered, bring_pieces, compact, counted, has, listed, quiet, sent, tenant_dir, traces,
+};
+use common::{settings, with_engine};
+use stringendo_engine::TenantId;
 use stringendo_engine::compaction::conductor::Conductor;
-use stringendo_engine::metrics::{Family, Sample, families as family};
-use stringendo_engine::settings::CompactionSettings;
-use stringendo_engine::{EngineSettings, Node, TenantId};
-use stringendo_oracle::dice::Dice;
-use stringendo_oracle::random_trace;
-use stringendo_oracle::rows::Trace;
-use stringendo_proto::TraceId;
+use stringendo_engine::metrics::families as family;
 use uuid::Uuid;
-
-const BASE_NANOS: u64 = 1_700_000_000_000_000_000;
-
-/// Compaction plans only when the test does.
-fn quiet(dir: &Path) -> EngineSettings {
-    let cycle = std::time::Duration::from_secs(3600);
-    let compaction = CompactionSettings { cycle, ..CompactionSettings::default() };
-    EngineSettings { compaction, ..settings(dir) }
-}
-
-fn traces() -> Vec<Trace> {
-    random_trace::traces(&mut Dice::new(7), 40, BASE_NANOS)
-}
-
-/// Four blocks of which each has a piece of most traces.
-async fn bring_pieces(node: &Node) {
-    let traces = traces();
-    bring(node, State::Pieces, &[(TenantId::single(), &traces)]).await;
-}
-
-async fn compact(node: &Node) {
-    Conductor::new(node.clone()).run_once().await;
-}
-
-fn listed(node: &Node) -> Vec<Uuid> {
-    let list = Arc::clone(&node.shard().blocks.borrow());
-    list.of(&TenantId::single()).iter().map(|block| block.meta.block_id).collect()
-}
-
-/// Span ids of every trace, as they are answered.
-async fn answered(node: &Node) -> BTreeMap<[u8; 16], Vec<Vec<u8>>> {
-    let mut answers = BTreeMap::new();
-    for trace in traces() {
-        let request = everywhere(TraceId(trace.id));
-        let answer = node.trace(&TenantId::single(), &request).await.expect("an answer");
-        let found = answer.value.trace.expect("a trace").resource_spans;
-        let spans = found.iter().flat_map(|one| &one.scope_spans).flat_map(|one| &one.spans);
-        let mut ids: Vec<_> = spans.map(|span| span.span_id.to_vec()).collect();
-        ids.sort();
-        answers.insert(trace.id, ids);
-    }
-    answers
-}
-
-fn sent() -> BTreeMap<[u8; 16], Vec<Vec<u8>>> {
-    let ids = |trace: &Trace| {
-        let mut ids: Vec<_> =
-            trace.spans.iter().map(|span| span.id.to_be_bytes().to_vec()).collect();
-        ids.sort();
-        (trace.id, ids)
-    };
-    traces().iter().map(ids).collect()
-}
-
-async fn counted(node: &Node, family: &'static Family) -> f64 {
-    let series = node.metrics().await.into_iter();
-    let of_family = series.filter(|series| series.family.name == family.name);
-    let number = |sample| if let Sample::Number(number) = sample { number } else { 0.0 };
-    of_family.map(|series| number(series.sample)).sum()
-}
-
-fn tenant_dir(root: &Path) -> PathBuf {
-    root.join("blocks/single-tenant")
-}
-
-fn has(root: &Path, block: Uuid, name: &str) -> bool {
-    tenant_dir(root).join(block.to_string()).join(name).exists()
-}
 
 #[test]
 fn pieces_of_traces_in_several_blocks_become_one_block_with_every_span_once() {

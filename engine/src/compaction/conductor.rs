@@ -225,14 +225,16 @@ impl Conductor {
             bytes_per_second: settings.bytes_per_second.div_ceil(most as u64),
             memory_bytes_min: self.failures.memory_needed(&keys),
         };
+        // Before the note is there: who cleans up must not take it for one of an earlier process.
+        self.node.shard().keeping.claim(with_output(&job, &keys));
         if let Err(error) = self.intents.write(&job).await {
             tracing::error!(%error, "a compaction job could not be noted; will try again");
             self.node.counters().add(&family::COMPACTION_ERRORS, &[], 1.0);
             self.node.counters().add(&family::COMPACTION_FAILURES, &["log"], 1.0);
+            self.node.shard().keeping.release(&with_output(&job, &keys));
             self.failures.add(keys, self.node.shard().now());
             return;
         }
-        self.node.shard().keeping.claim(keys);
         self.busy_cores.push(core);
         let (node, asked) = (self.node.clone(), job.clone());
         self.running.push(
@@ -261,8 +263,8 @@ impl Conductor {
                 self.fail(&job, &error, &keys);
             }
         }
-        self.node.shard().keeping.release(&keys);
         self.intents.remove(&job.output).await;
+        self.node.shard().keeping.release(&with_output(&job, &keys));
     }
 
     /// The new block takes the place of its inputs.
@@ -296,6 +298,12 @@ impl Conductor {
         metrics.set(&family::JOBS_PENDING, &[], pending as f64);
         metrics.set(&family::JOBS_ACTIVE, &[], self.running.len() as f64);
     }
+}
+
+/// The blocks that a job has to itself.
+fn with_output(job: &CompactionJob, inputs: &[BlockKey]) -> Vec<BlockKey> {
+    let output = (job.tenant.clone(), job.output);
+    inputs.iter().cloned().chain([output]).collect()
 }
 
 fn keys(tenant: &TenantId, inputs: &Inputs) -> Vec<BlockKey> {

@@ -74,11 +74,15 @@ impl Intents {
 }
 
 async fn clean(node: &Node, note: &Path) -> io::Result<()> {
-    let name = note.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    // Also of a note that was not finished.
+    let name = note.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
     if let Ok(output) = Uuid::try_parse(name) {
         let text = whole::read(note, NOTE_BYTES_MAX).await?;
         if let Ok(tenant) = TenantId::parse(&String::from_utf8_lossy(&text)) {
             let backend = node.shard().store.backend();
+            if node.shard().keeping.is_busy(&(tenant.clone(), output)) {
+                return Ok(());
+            }
             if !backend.has_block(&tenant, &output).await? {
                 backend.delete_block(&tenant, &output).await?;
                 tracing::info!(%tenant, block = %output, "removed a block that was half merged");

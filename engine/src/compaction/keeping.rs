@@ -16,14 +16,14 @@ pub type BlockKey = (TenantId, Uuid);
 /// Blocks that are not to be touched now.
 #[derive(Default)]
 pub struct Keeping {
-    /// Inputs of jobs under way.
+    /// Inputs and outputs of jobs under way.
     busy: RefCell<HashSet<BlockKey>>,
     /// Superseded on the list, and not yet marked in the backend.
     unmarked: RefCell<BTreeSet<BlockKey>>,
 }
 
 impl Keeping {
-    /// Claims the inputs of a job.
+    /// Claims the inputs and the output of a job.
     pub fn claim(&self, blocks: impl IntoIterator<Item = BlockKey>) {
         self.busy.borrow_mut().extend(blocks);
     }
@@ -36,7 +36,7 @@ impl Keeping {
         });
     }
 
-    /// Whether a job has the block for an input.
+    /// Whether a job has the block for an input or makes it.
     pub fn is_busy(&self, block: &BlockKey) -> bool {
         self.busy.borrow().contains(block)
     }

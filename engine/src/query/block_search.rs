@@ -71,8 +71,9 @@ pub async fn run(node: &Node, job: &BlockSearchJob) -> Result<Charged<Findings>,
         let Some(block) = job.blocks.next(shard.core, wants) else { break };
         match search.block(block).await {
             Ok(Read::Enough) => break,
-            Err(error) if !error.is_gone() => return Err(error.of_block(block)),
-            _ => {}
+            Err(error) if error.is_gone() => search.cost.gone_blocks += 1,
+            Err(error) => return Err(error.of_block(block)),
+            Ok(_) => {}
         }
     }
     search.cost.add(search.elsewhere.cost());

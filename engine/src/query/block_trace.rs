@@ -43,6 +43,7 @@ pub async fn pieces(
             inspected_bytes: reads.bytes,
             backend_reads: reads.count,
             backend_bytes: reads.bytes,
+            gone_blocks: u64::from(matches!(&piece, Err(error) if error.is_gone())),
         });
         match piece {
             Ok(Some(piece)) => {

@@ -77,10 +77,12 @@ pub async fn run(shard: &Shard, job: &BlockTracesJob) -> Result<Charged<BlockTra
         found: BlockTraces::default(),
         memory: shard.answer_memory(),
     };
+    let mut gone_blocks = 0;
     for (block, wanted) in &job.blocks {
         match pass.block(block, wanted).await {
-            Err(error) if !error.is_gone() => return Err(error.of_block(block)),
-            _ => {}
+            Err(error) if error.is_gone() => gone_blocks += 1,
+            Err(error) => return Err(error.of_block(block)),
+            Ok(_) => {}
         }
     }
     // For those who read after this part.
@@ -90,6 +92,7 @@ pub async fn run(shard: &Shard, job: &BlockTracesJob) -> Result<Charged<BlockTra
         inspected_bytes: reads.bytes,
         backend_reads: reads.count,
         backend_bytes: reads.bytes,
+        gone_blocks,
     };
     Ok(Charged { value: found, memory })
 }

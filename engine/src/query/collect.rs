@@ -121,6 +121,8 @@ pub struct SearchCost {
     /// Traces in several places that did not fit into memory as a whole: judged by their pieces,
     /// or left out.
     pub not_whole: u64,
+    /// Parts of blocks that could not be read, since the block was deleted meanwhile.
+    pub gone_blocks: u64,
 }
 
 impl SearchCost {
@@ -136,6 +138,12 @@ impl SearchCost {
         self.pages_skipped += other.pages_skipped;
         self.cut_parts += other.cut_parts;
         self.not_whole += other.not_whole;
+        self.gone_blocks += other.gone_blocks;
+    }
+
+    /// Whether a part has looked at all that it was to look at.
+    pub fn is_complete(&self) -> bool {
+        self.cut_parts == 0 && self.gone_blocks == 0
     }
 
     /// Adds what finding the rows of a row group took that are worth reading.
@@ -159,9 +167,10 @@ impl SearchCost {
             ("rowGroupsSkipped", self.row_groups_skipped),
             ("pagesInspected", self.pages),
             ("pagesSkipped", self.pages_skipped),
-            // These two are ours: what an answer may lack.
+            // These are ours: what an answer may lack.
             ("readLimitReached", self.cut_parts),
             ("tracesNotWhole", self.not_whole),
+            ("blocksGone", self.gone_blocks),
         ];
         let figures = figures.into_iter().filter(|(_, figure)| *figure > 0);
         let shown = |figure| i64::try_from(figure).unwrap_or(i64::MAX);

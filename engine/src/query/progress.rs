@@ -73,7 +73,7 @@ impl SearchProgress {
         let mut state = self.state.borrow_mut();
         state.kept.merge(kept);
         state.cost.add(&findings.cost);
-        state.jobs_done += u32::from(findings.cost.cut_parts == 0);
+        state.jobs_done += u32::from(findings.cost.is_complete());
         findings.split.into_iter().for_each(|split| state.note_split(split));
         for trace in findings.traces {
             state.add(trace);

@@ -3,6 +3,7 @@
 //! Live data is asked before the block list is looked at. A segment leaves live data only after its
 //! block is on every core's list, so whatever was missed there is found here.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -39,6 +40,8 @@ pub struct TraceCost {
     pub backend_reads: u64,
     /// Bytes of those reads.
     pub backend_bytes: u64,
+    /// Blocks that were deleted before they could be read.
+    pub gone_blocks: u64,
 }
 
 impl TraceCost {
@@ -47,6 +50,7 @@ impl TraceCost {
         self.inspected_bytes += other.inspected_bytes;
         self.backend_reads += other.backend_reads;
         self.backend_bytes += other.backend_bytes;
+        self.gone_blocks += other.gone_blocks;
     }
 }
 
@@ -73,7 +77,7 @@ impl Node {
         if request.live {
             take_all(&mut found, self.live_pieces(tenant, request.trace_id).await)?;
         }
-        take_all(&mut found, self.block_pieces(tenant, request).await)?;
+        self.add_block_pieces(&mut found, tenant, request).await?;
         let Held { value: TracePieces { pieces, cost }, kept } = found;
         if pieces.is_empty() {
             return Ok(Held { value: TraceAnswer { trace: None, cost }, kept });
@@ -92,12 +96,29 @@ impl Node {
         self.ask_all(|answer| Message::LiveTrace(tenant.clone(), id, answer)).await
     }
 
-    async fn block_pieces(
+    /// Adds the pieces in blocks. If some were deleted meanwhile, what takes their place is on the
+    /// list by now, and is asked too.
+    async fn add_block_pieces(
         &self,
+        found: &mut Held<TracePieces>,
         tenant: &TenantId,
         request: &TraceRequest,
-    ) -> Vec<Option<Result<Held<TracePieces>, QueryError>>> {
-        self.pieces_in(&self.candidates(tenant, request), request.trace_id).await
+    ) -> Result<(), QueryError> {
+        let mut asked: HashSet<Uuid> = HashSet::new();
+        let mut blocks = self.candidates(tenant, request);
+        loop {
+            take_all(found, self.pieces_in(&blocks, request.trace_id).await)?;
+            if found.value.cost.gone_blocks == 0 {
+                return Ok(());
+            }
+            asked.extend(blocks.iter().map(|block| block.meta.block_id));
+            blocks = self.candidates(tenant, request);
+            blocks.retain(|block| !asked.contains(&block.meta.block_id));
+            if blocks.is_empty() {
+                return Ok(());
+            }
+            found.value.cost.gone_blocks = 0;
+        }
     }
 
     /// The pieces in these blocks.

@@ -3,6 +3,7 @@
 
 pub mod canonical;
 pub mod golden;
+pub mod keeping;
 pub mod spread;
 
 use std::future::Future;

@@ -152,6 +152,9 @@ fn v2_response(answer: TraceAnswer, bytes_max: u64, mut missing: Vec<String>) ->
     if cut_to(&mut trace, bytes_max) {
         missing.push(QueryError::TraceTooLarge { limit: bytes_max }.to_string());
     }
+    if cost.gone_blocks > 0 {
+        missing.push(format!("blocks that were deleted meanwhile: {}", cost.gone_blocks));
+    }
     if !missing.is_empty() {
         return partial(trace, cost, missing.join("; "));
     }

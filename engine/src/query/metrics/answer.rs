@@ -87,6 +87,10 @@ fn partial(series: &mut Vec<Series>, series_max: usize, cost: SearchCost) -> (i3
     if cost.cut_parts > 0 {
         reasons.push("the query has read as many bytes as it may, and left out the rest".into());
     }
+    if cost.gone_blocks > 0 {
+        let blocks = cost.gone_blocks;
+        reasons.push(format!("blocks that were deleted while they were read: {blocks}"));
+    }
     match reasons.is_empty() {
         true => (PartialStatus::Complete as i32, String::new()),
         false => (PartialStatus::Partial as i32, reasons.join("; ")),

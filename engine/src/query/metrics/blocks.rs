@@ -81,8 +81,9 @@ pub async fn run(
                 false => scan.block(node.shard()).await,
             };
             match outcome {
-                Err(error) if !error.is_gone() => return Err(error.of_block(block)),
-                _ => {}
+                Err(error) if error.is_gone() => found.cost.gone_blocks += 1,
+                Err(error) => return Err(error.of_block(block)),
+                Ok(_) => {}
             }
         }
     }

@@ -114,7 +114,7 @@ impl MetricsProgress {
         request: &MetricsRequest,
         blocks: impl Iterator<Item = &'b Arc<BlockEntry>>,
     ) {
-        let is_whole = self.cost().cut_parts == 0;
+        let is_whole = self.cost().is_complete();
         if is_whole && self.shows_points(request) {
             // Metas hold whole seconds.
             let end = |block: &Arc<BlockEntry>| block.end_unix_nanos.saturating_add(999_999_999);
@@ -157,6 +157,6 @@ impl MetricsProgress {
     pub(super) fn job_done(&self, cost: &SearchCost) {
         let mut state = self.state.borrow_mut();
         state.cost.add(cost);
-        state.jobs_done += u32::from(cost.cut_parts == 0);
+        state.jobs_done += u32::from(cost.is_complete());
     }
 }

@@ -37,7 +37,7 @@ impl TagsCost {
     /// Adds the cost of a core's part.
     pub(super) fn add_part(&mut self, read: &SearchCost) {
         self.read.add(read);
-        self.jobs_done += u32::from(read.cut_parts == 0);
+        self.jobs_done += u32::from(read.is_complete());
     }
 
     /// What follows is another tenant's.

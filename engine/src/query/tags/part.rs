@@ -162,8 +162,9 @@ pub async fn blocks(node: &Node, part: &BlockTagsJob) -> Result<Charged<TagsFoun
             None => blocks::add(shard, block, job, &mut gathered).await,
         };
         match outcome {
-            Err(error) if !error.is_gone() => return Err(error.of_block(block)),
-            _ => {}
+            Err(error) if error.is_gone() => gathered.read.gone_blocks += 1,
+            Err(error) => return Err(error.of_block(block)),
+            Ok(_) => {}
         }
     }
     gathered.read.add(others.elsewhere.cost());
