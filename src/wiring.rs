@@ -40,6 +40,7 @@ pub fn engine(settings: &Settings) -> Result<EngineSettings, String> {
         block_bytes_max: settings.live_store.max_block_bytes,
         block_age_max: settings.live_store.max_block_duration,
         retry_after: retry_after(settings),
+        trace_idle: settings.live_store.max_trace_idle,
         limits: tenant_limits::source(settings)?,
         blocklist_poll: trace.blocklist_poll,
         query_bytes_max: settings.stringendo.query.max_read_bytes,

@@ -8,8 +8,7 @@ use std::path::Path;
 use common::http::X_PROTOBUF;
 use common::{Options, Server, spans, wait};
 
-const YAML: &str = "\
-multitenancy_enabled: true
+const OVERRIDES: &str = "\
 overrides:
   per_tenant_override_config: overrides.yaml
   per_tenant_override_period: 50ms
@@ -19,8 +18,13 @@ fn write(dir: &Path, overrides: &str) {
     std::fs::write(dir.join("overrides.yaml"), overrides).unwrap();
 }
 
+fn options() -> Options {
+    let more_yaml = "multitenancy_enabled: true\n";
+    Options { overrides: OVERRIDES, more_yaml, ..Options::default() }
+}
+
 fn start(overrides: &str) -> Server {
-    let options = Options { cores: 2, more_yaml: YAML, ..Options::default() };
+    let options = Options { cores: 2, ..options() };
     Server::start_on(options, |dir| write(dir, overrides))
 }
 
@@ -74,9 +78,8 @@ fn a_file_that_cannot_be_taken_changes_nothing_and_is_told() {
 
 #[test]
 fn a_bad_file_at_the_start_ends_the_process_with_the_reason() {
-    let options = Options { more_yaml: YAML, ..Options::default() };
     for bad in [None, Some("overrides: {a: {no_such: 1}}")] {
-        let mut server = Server::prepare(options.clone());
+        let mut server = Server::prepare(options());
         if let Some(bad) = bad {
             write(server.dir(), bad);
         }

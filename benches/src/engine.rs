@@ -25,6 +25,7 @@ pub fn settings(path: PathBuf) -> EngineSettings {
         block_bytes_max: 500 << 20,
         block_age_max: Duration::from_secs(3600),
         retry_after: None,
+        trace_idle: Duration::from_secs(5),
         limits: LimitsSource::fixed(Limits::of_all(TenantLimits::default())),
         blocklist_poll: Duration::from_secs(3600),
         query_bytes_max: 0,

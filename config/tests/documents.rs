@@ -95,15 +95,9 @@ fn the_minimal_document_listens_on_localhost() {
 }
 
 #[test]
-fn the_document_in_the_words_of_3_x_warns_only_of_limits_that_are_not_enforced_yet() {
+fn the_document_in_the_words_of_3_x_loads_without_a_warning() {
     let loaded = try_load("live-store.yaml", &[]).unwrap();
-    let later = named(&loaded, WarningKind::NotYetServed);
-    assert_eq!(later.len(), loaded.warnings.len());
-    assert_eq!(
-        later,
-        ["rate_strategy", "rate_limit_bytes", "burst_size_bytes", "max_traces_per_user"]
-            .map(|key| format!("overrides.defaults.ingestion.{key}"))
-    );
+    assert_eq!(loaded.warnings, Vec::new());
     let s = &loaded.settings;
     assert_eq!(s.live_store.max_trace_live, Duration::from_secs(20));
     assert_eq!(s.live_store.max_block_bytes, 104_857_600);

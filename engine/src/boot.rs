@@ -32,6 +32,7 @@ use crate::query::tags::summaries::TagSummaries;
 use crate::query::{
     block_search, block_trace, block_traces, id_filters, live_search, live_trace, metrics,
 };
+use crate::recent::RecentTraces;
 use crate::recovery::{self, RecoveryError};
 use crate::retention::Retention;
 use crate::settings::EngineSettings;
@@ -39,7 +40,7 @@ use crate::shard::{FlushRequest, Shard, empty_gathering};
 use crate::tenant::TenantId;
 use crate::tenant_limits::Limits;
 use crate::wal_dir::WalDir;
-use crate::{encode_job, filter_job, limits_reload};
+use crate::{encode_job, filter_job, limits_reload, live_counts};
 
 /// Between two looks whether all cores are ready.
 const READY_PAUSE: Duration = Duration::from_millis(100);
@@ -75,6 +76,7 @@ pub async fn start(
     let shard = new_shard(&context, settings, clock).await?;
     let node = Node::new(Rc::clone(&shard), context.mesh);
     spawn_detached(Class::Ack, serve_mesh(node.clone()));
+    spawn_detached(Class::Ack, live_counts::run(node.clone()));
     spawn_detached(Class::Flush, encode_job::run(node.clone()));
     spawn_detached(Class::Background, filter_job::run(Rc::clone(&shard)));
     let committer = Committer::new(shard);
@@ -145,6 +147,9 @@ async fn new_shard(
         limits: RefCell::new(Arc::clone(&settings.limits.initial)),
         list_charge: RefCell::new(budget.charge(Use::BlockList, 0)),
         keeping: Default::default(),
+        rates: RefCell::default(),
+        recent: RefCell::new(RecentTraces::new(settings.trace_idle, budget.charge(Use::Live, 0))),
+        warned: RefCell::default(),
         gathering: RefCell::new(empty_gathering(&budget, Uuid::nil(), 0)),
         commit_work: Notify::new(),
         active: RefCell::new(nothing),
@@ -211,6 +216,10 @@ fn serve(node: &Node, message: Message) {
         }
         Message::ChangeBlocks(changes, answer) => block_changes::change(node, changes, answer),
         Message::SetBlocks(list, answer) => set_blocks(&shard, list, answer),
+        Message::TakeRate(tenant, bytes, answer) => tell(answer, shard.lend_rate(&tenant, bytes)),
+        Message::LiveCounts(core, news) => {
+            shard.recent.borrow_mut().heard(usize::from(core.0), &news, shard.now());
+        }
         Message::SetLimits(limits, answer) => set_limits(&shard, limits, answer),
         Message::Compact(job, answer) => {
             let work = async move { job::run(&asked, &job).await };

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use stringendo_proto::walk::WalkError;
 
+use crate::tenant::TenantId;
+
 /// Why a batch was not acknowledged. Nothing of it counts as stored (parts of it may be, and are
 /// then dropped as duplicates when the client sends it again).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +19,23 @@ pub enum IngestError {
     Overloaded {
         /// Which limit was reached.
         what: &'static str,
+        /// When to try again; `None` where hints are switched off.
+        retry_after: Option<Duration>,
+    },
+    /// The tenant has brought in more than its rate allows; try again after the hint.
+    #[error(
+        "RATE_LIMITED: ingestion rate limit ({rate_bytes} bytes per second, burst of {burst_bytes} \
+         bytes) exceeded while adding {bytes} bytes for tenant {tenant}"
+    )]
+    RateLimited {
+        /// Whose rate.
+        tenant: TenantId,
+        /// Bytes of the batch.
+        bytes: usize,
+        /// Bytes per second.
+        rate_bytes: u64,
+        /// Bytes that may come at once.
+        burst_bytes: u64,
         /// When to try again; `None` where hints are switched off.
         retry_after: Option<Duration>,
     },

@@ -19,6 +19,7 @@ use crate::metrics::families as family;
 use crate::node::Node;
 use crate::shard::part_for;
 use crate::tenant::TenantId;
+use crate::tenant_limits::TenantLimits;
 
 type Acknowledged = oneshot::Receiver<Result<(), IngestError>>;
 
@@ -36,39 +37,51 @@ impl Node {
     /// # Errors
     /// See [`IngestError`].
     pub async fn ingest(&self, tenant: &TenantId, body: Bytes) -> Result<Accepted, IngestError> {
-        let shard = self.shard();
+        let (shard, limits) = (self.shard(), self.limits_of(tenant));
         let begun = shard.now();
         let bytes = body.len();
         shard.metrics.add(&family::INGRESS_BYTES, &[tenant.as_str()], bytes as f64);
-        let (body, index) = self.walked(tenant, body)?;
-        let spans = index.spans.len();
+        let walked = self.walked(tenant, &limits, body);
+        let spans = spans_in(&walked);
+        if spans > 0 {
+            let taken = self.take_rate(tenant, bytes, &limits).await;
+            self.count_refusal(tenant, spans, &taken);
+            taken?;
+            self.count_received(tenant, bytes, spans);
+        }
+        let (body, index) = walked.inspect_err(|error| self.count_invalid(tenant, error))?;
         if spans == 0 {
             return Ok(Accepted { spans: 0 });
         }
-        self.count_batch(tenant, bytes, &index.spans);
+        self.count_traces(&index.spans);
         let outcome = self.hand_over(tenant, &body, index).await;
         self.count_refusal(tenant, spans, &outcome);
         outcome?;
+        self.delay(tenant, begun, &limits).await;
         let took: Duration = shard.now().saturating_sub(begun);
         shard.metrics.observe(&family::PUSH_DURATION, &[], took.as_secs_f64());
         Ok(Accepted { spans })
     }
 
     /// Checks the batch and finds its spans; cuts attributes that are too long.
-    fn walked(&self, tenant: &TenantId, body: Bytes) -> Result<(Bytes, BatchIndex), IngestError> {
+    fn walked(
+        &self,
+        tenant: &TenantId,
+        limits: &TenantLimits,
+        body: Bytes,
+    ) -> Result<(Bytes, BatchIndex), WalkError> {
         let limits = WalkLimits {
             value_depth_max: VALUE_DEPTH_MAX,
-            attribute_bytes_max: self.limits_of(tenant).attribute_bytes_max,
+            attribute_bytes_max: limits.attribute_bytes_max,
         };
         let mut index = BatchIndex::default();
-        let walked = walk(&body, &limits, &mut index);
-        let summary = walked.inspect_err(|error| self.count_invalid(tenant, error))?;
+        let summary = walk(&body, &limits, &mut index)?;
         if !summary.needs_truncation {
             return Ok((body, index));
         }
         let (cut, counts) = truncate(&body, limits.attribute_bytes_max as usize);
         self.count_truncated(tenant, &counts);
-        walk(&cut, &limits, &mut index).inspect_err(|error| self.count_invalid(tenant, error))?;
+        walk(&cut, &limits, &mut index)?;
         Ok((cut.into(), index))
     }
 
@@ -134,7 +147,7 @@ impl Node {
     fn count_refusal(&self, tenant: &TenantId, spans: usize, outcome: &Result<(), IngestError>) {
         let reason = match outcome {
             Ok(()) | Err(IngestError::Invalid(_)) => return,
-            Err(IngestError::Overloaded { .. }) => "rate_limited",
+            Err(IngestError::Overloaded { .. } | IngestError::RateLimited { .. }) => "rate_limited",
             Err(IngestError::TooLarge { .. } | IngestError::Unavailable(_)) => "unknown_error",
         };
         let labels = [reason, tenant.as_str()];
@@ -153,6 +166,15 @@ impl Node {
             let labels = [tenant.as_str(), scope];
             self.shard().metrics.add(&family::ATTRIBUTES_TRUNCATED, &labels, count as f64);
         }
+    }
+}
+
+/// Spans of a batch whose ids may be bad; 0 where it cannot be known.
+fn spans_in(walked: &Result<(Bytes, BatchIndex), WalkError>) -> usize {
+    match walked {
+        Ok((_, index)) => index.spans.len(),
+        Err(WalkError::TraceId { spans, .. } | WalkError::SpanId { spans, .. }) => *spans as usize,
+        Err(WalkError::Malformed { .. }) => 0,
     }
 }
 

@@ -14,6 +14,7 @@
 //! What is absent: sockets, HTTP, configuration files. Only `ring` touches the runtime, only
 //! [`backend`] and [`wal_dir`] name paths. A shard's state is never shared between cores.
 
+pub mod admission;
 pub mod affinity;
 pub mod backend;
 pub mod block_changes;
@@ -31,11 +32,14 @@ pub mod ingest;
 pub mod limits;
 pub mod limits_reload;
 pub mod live;
+pub mod live_counts;
 pub mod message;
 pub mod metrics;
 pub mod next_segment;
 pub mod node;
 pub mod query;
+pub mod rate;
+pub mod recent;
 pub mod recovery;
 pub mod retention;
 pub mod settings;

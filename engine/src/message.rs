@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stringendo_block::id_filter::IdFilter;
 use stringendo_proto::TraceId;
 use stringendo_proto::cut::SubBatch;
-use stringendo_ring::oneshot;
+use stringendo_ring::{CoreId, oneshot};
 use uuid::Uuid;
 
 use crate::block_list::{BlockChange, BlockEntry, BlockList};
@@ -64,6 +64,11 @@ pub enum Message {
     ChangeBlocks(Vec<BlockChange>, Answer<()>),
     /// From core 0: the block list from now on.
     SetBlocks(Arc<BlockList>, Answer<()>),
+    /// To the core where the tenant's rate is counted: take so many tokens, and some more to lease.
+    /// Answered with how many were taken.
+    TakeRate(TenantId, u64, Answer<u64>),
+    /// From any core: how many live traces it has of these tenants.
+    LiveCounts(CoreId, Arc<Vec<(TenantId, u32)>>),
     /// From core 0: the limits of tenants from now on.
     SetLimits(Arc<Limits>, Answer<()>),
     /// Merge some blocks.

@@ -240,11 +240,15 @@ impl Node {
         metrics::merge(snapshots.into_iter().flatten().collect())
     }
 
-    /// Counts the spans of a batch that passed the checks, and its traces.
-    pub(crate) fn count_batch(&self, tenant: &TenantId, bytes: usize, spans: &[SpanPos]) {
+    /// Counts the spans of a batch within the tenant's rate.
+    pub(crate) fn count_received(&self, tenant: &TenantId, bytes: usize, spans: usize) {
         let id = tenant.as_str();
         self.counters().add(&family::BYTES_RECEIVED, &[id], bytes as f64);
-        self.counters().add(&family::SPANS_RECEIVED, &[id], spans.len() as f64);
+        self.counters().add(&family::SPANS_RECEIVED, &[id], spans as f64);
+    }
+
+    /// Counts the traces of a batch that passed the checks.
+    pub(crate) fn count_traces(&self, spans: &[SpanPos]) {
         let traces = self.inner.trace_counter.borrow_mut().count(spans);
         self.counters().observe(&family::TRACES_PER_BATCH, &[], traces as f64);
     }

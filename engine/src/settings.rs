@@ -28,6 +28,8 @@ pub struct EngineSettings {
     pub block_age_max: Duration,
     /// Hint in refusals, for tenants that get one; `None` sends none.
     pub retry_after: Option<Duration>,
+    /// A trace without new spans for so long is not live any more.
+    pub trace_idle: Duration,
     /// Limits of tenants.
     pub limits: LimitsSource,
     /// How often the block list is read again.

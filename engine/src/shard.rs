@@ -29,6 +29,8 @@ use crate::message::{Answer, IngestPart};
 use crate::metrics::Metrics;
 use crate::next_segment::NextSegment;
 use crate::query::tags::summaries::TagSummaries;
+use crate::rate::Rates;
+use crate::recent::RecentTraces;
 use crate::settings::{EngineSettings, TenantKeeping};
 use crate::spare::Images;
 use crate::tenant::TenantId;
@@ -71,6 +73,12 @@ pub struct Shard {
     pub list_charge: RefCell<Charge>,
     /// Core 0: blocks that are being merged or deleted.
     pub keeping: Keeping,
+    /// Rates of tenants.
+    pub rates: RefCell<Rates>,
+    /// Traces that are live, and how large they are.
+    pub recent: RefCell<RecentTraces>,
+    /// When was warned of what last.
+    pub warned: RefCell<HashMap<&'static str, Duration>>,
     /// What gathers for the next commit.
     pub gathering: RefCell<Gathering>,
     /// Wakes the commit loop.
@@ -131,15 +139,8 @@ impl Shard {
             return;
         }
         let IngestPart { tenant, received_unix_nanos, batch, done } = part;
-        let header = FrameHeader {
-            kind: FrameKind::OtlpTraces,
-            received_unix_nanos,
-            tenant: tenant.as_str().as_bytes(),
-        };
-        let mut gathering = self.gathering.borrow_mut();
-        let place = gathering.append(&self.budget, &header, &batch.bytes);
-        gathering.pending.push(Pending { tenant, place, index: batch.index, done });
-        self.commit_work.notify();
+        let batch = self.within_limits(&tenant, &batch.bytes, &batch.index).unwrap_or(batch);
+        self.gather(&tenant, received_unix_nanos, &batch.bytes, batch.index, done);
     }
 
     /// The same for a batch that this core owns whole, without copying it first.
@@ -155,6 +156,27 @@ impl Shard {
             let _ = done.send(Err(refusal));
             return receiver;
         }
+        match self.within_limits(tenant, bytes, &index) {
+            None => self.gather(tenant, received_unix_nanos, bytes, index, done),
+            Some(rest) => self.gather(tenant, received_unix_nanos, &rest.bytes, rest.index, done),
+        }
+        receiver
+    }
+
+    /// Puts what was let in into the group that gathers now.
+    fn gather(
+        &self,
+        tenant: &TenantId,
+        received_unix_nanos: u64,
+        bytes: &[u8],
+        index: BatchIndex,
+        done: Answer<Result<(), IngestError>>,
+    ) {
+        if index.spans.is_empty() {
+            // Limits have left nothing of it.
+            let _ = done.send(Ok(()));
+            return;
+        }
         let header = FrameHeader {
             kind: FrameKind::OtlpTraces,
             received_unix_nanos,
@@ -164,7 +186,6 @@ impl Shard {
         let place = gathering.append(&self.budget, &header, bytes);
         gathering.pending.push(Pending { tenant: tenant.clone(), place, index, done });
         self.commit_work.notify();
-        receiver
     }
 
     /// The limits of tenants now.

@@ -151,6 +151,10 @@ impl From<IngestError> for Refusal {
                 let (code, status) = (Code::ResourceExhausted, StatusCode::TOO_MANY_REQUESTS);
                 Self { retry_after, ..Self::new("rate_limited", code, status, message) }
             }
+            IngestError::RateLimited { retry_after, .. } => {
+                let (code, status) = (Code::ResourceExhausted, StatusCode::TOO_MANY_REQUESTS);
+                Self { retry_after, ..Self::new("tenant_rate_limited", code, status, message) }
+            }
             IngestError::TooLarge { .. } => {
                 Self::new("too_large", Code::InvalidArgument, StatusCode::BAD_REQUEST, message)
             }

@@ -17,6 +17,8 @@ pub struct Options {
     pub block_age: &'static str,
     /// Format of new blocks.
     pub block_version: &'static str,
+    /// Limits of tenants: as good as none, unless a test is about them.
+    pub overrides: &'static str,
     /// More lines of the configuration file.
     pub more_yaml: &'static str,
     /// More arguments of the command line.
@@ -31,6 +33,14 @@ impl Default for Options {
             segment_mib: 16,
             block_age: "1h",
             block_version: "vParquet5",
+            overrides: "\
+overrides:
+  defaults:
+    ingestion:
+      rate_limit_bytes: 1000000000000
+      burst_size_bytes: 1000000000000
+      max_traces_per_user: 0
+",
             more_yaml: "",
             arguments: Vec::new(),
         }
@@ -53,8 +63,8 @@ impl Options {
         let (blocks, wal) = (dir.join("blocks"), dir.join("wal"));
         let (blocks, wal) = (blocks.display(), wal.display());
         let Ports { api, otlp_grpc, otlp_http, grpc_api, .. } = ports;
-        let Self { cores, budget_mib, segment_mib, block_age, more_yaml, .. } = self;
         let version = self.block_version;
+        let Self { cores, budget_mib, segment_mib, block_age, overrides, more_yaml, .. } = self;
         let (budget, segment) = (budget_mib << 20, segment_mib << 20);
         format!(
             "\
@@ -83,7 +93,7 @@ stringendo:
   pin_cores: false
   memory_budget_per_core_bytes: {budget}
   wal: {{segment_size_bytes: {segment}}}
-{more_yaml}"
+{overrides}{more_yaml}"
         )
     }
 }

@@ -300,6 +300,10 @@ live_store:
   flush_check_period: 100ms
 overrides:
   defaults:
+    ingestion:
+      rate_limit_bytes: 1000000000000
+      burst_size_bytes: 1000000000000
+      max_traces_per_user: 1000000000
     global: {{max_bytes_per_trace: 0}}
 storage:
   trace:

@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
     served("retry_after_on_resource_exhausted", SPAN),
     served("max_attribute_bytes", SIZE),
     alias("max_span_attr_byte", SIZE, "distributor.max_attribute_bytes"),
-    later("artificial_delay", SPAN),
+    served("artificial_delay", SPAN),
     none("kafka_config", Block(write_side::KAFKA)),
     none("extend_writes ingester_write_path_enabled kafka_write_path_enabled", BOOL),
     none("log_received_traces", BOOL),

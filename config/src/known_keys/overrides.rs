@@ -51,12 +51,12 @@ const DEFAULTS: &[Row] = &[
 const DEDICATED: Row = served("parquet_dedicated_columns", List(&Block(storage::DEDICATED_COLUMN)));
 
 const INGESTION: &[Row] = &[
-    later("rate_strategy", super::Shape::Word(&["local", "global"])),
-    later("rate_limit_bytes burst_size_bytes max_traces_per_user", SIZE),
-    later("max_global_traces_per_user", SIZE),
+    served("rate_strategy", super::Shape::Word(&["local", "global"])),
+    served("rate_limit_bytes burst_size_bytes max_traces_per_user", SIZE),
+    served("max_global_traces_per_user", SIZE),
     served("max_attribute_bytes", SIZE),
     served("retry_info_enabled", BOOL),
-    later("artificial_delay", SPAN),
+    served("artificial_delay", SPAN),
     // One process takes all tenants.
     none("tenant_shard_size", SIZE),
 ];

@@ -46,6 +46,8 @@ families! {
         "The number of traces in each batch";
     PUSH_DURATION = "tempo_distributor_push_duration_seconds", Kind::Histogram(SECONDS_BUCKETS), [],
         "Time spent from the decoded batch to its durable acknowledgement";
+    ADDED_LATENCY = "tempo_distributor_added_latency_seconds", Kind::Histogram(SECONDS_BUCKETS),
+        ["tenant"], "Time that requests were held back to take as long as they are to take.";
     ACCEPTED_SPANS = "tempo_receiver_accepted_spans", Kind::Counter, ["receiver", "transport"],
         "Number of spans successfully pushed into the pipeline.";
     REFUSED_SPANS = "tempo_receiver_refused_spans", Kind::Counter, ["receiver", "transport"],

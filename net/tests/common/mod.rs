@@ -57,6 +57,7 @@ fn engine_settings(dir: &Path) -> EngineSettings {
         block_bytes_max: 4 << 20,
         block_age_max: Duration::from_secs(3600),
         retry_after: Some(Duration::from_secs(5)),
+        trace_idle: Duration::from_secs(5),
         limits: LimitsSource::fixed(Limits::of_all(TenantLimits::default())),
         blocklist_poll: Duration::from_secs(300),
         query_bytes_max: 0,
