@@ -36,7 +36,7 @@ pub fn settings(dir: &Path) -> EngineSettings {
         block_age_max: Duration::from_secs(3600),
         retry_after: Some(Duration::from_secs(5)),
         trace_idle: Duration::from_secs(5),
-        limits: LimitsSource::fixed(Limits::of_all(TenantLimits::default())),
+        limits: LimitsSource::fixed(Limits::of_all(TenantLimits::unlimited())),
         blocklist_poll: Duration::from_secs(300),
         query_bytes_max: 0,
         block: BlockSettings {
