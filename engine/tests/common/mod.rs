@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 /// Settings over a directory of the test's own.
 pub fn settings(dir: &Path) -> EngineSettings {
+    let limits = TenantLimits { trace_bytes_max: 0, ..TenantLimits::default() };
     EngineSettings {
         wal_path: dir.join("wal"),
         blocks_path: dir.join("blocks"),
@@ -36,7 +37,7 @@ pub fn settings(dir: &Path) -> EngineSettings {
         block_age_max: Duration::from_secs(3600),
         retry_after: Some(Duration::from_secs(5)),
         trace_idle: Duration::from_secs(5),
-        limits: LimitsSource::fixed(Limits::of_all(TenantLimits::unlimited())),
+        limits: LimitsSource::fixed(Limits::of_all(limits)),
         blocklist_poll: Duration::from_secs(300),
         query_bytes_max: 0,
         block: BlockSettings {
