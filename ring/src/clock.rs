@@ -1,6 +1,7 @@
 //! The seam for time: the only place that reads the system's clocks.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Where a shard reads the time. Cheap to copy.
@@ -10,6 +11,8 @@ pub enum Clock {
     System,
     /// A clock that stands still, for tests: nanoseconds since the Unix epoch.
     Fixed(u64),
+    /// A clock that a test moves on, the same on all cores: nanoseconds since the Unix epoch.
+    Moved(&'static AtomicU64),
 }
 
 impl Clock {
@@ -18,6 +21,7 @@ impl Clock {
         match self {
             Self::System => system_unix_nanos(),
             Self::Fixed(nanos) => *nanos,
+            Self::Moved(nanos) => nanos.load(Ordering::SeqCst),
         }
     }
 
@@ -25,7 +29,7 @@ impl Clock {
     pub fn monotonic(&self) -> Duration {
         match self {
             Self::System => since_first_use(),
-            Self::Fixed(nanos) => Duration::from_nanos(*nanos),
+            Self::Fixed(_) | Self::Moved(_) => Duration::from_nanos(self.unix_nanos()),
         }
     }
 }

@@ -15,3 +15,12 @@ fn a_fixed_clock_stands_still() {
     let clock = Clock::Fixed(42);
     assert_eq!((clock.unix_nanos(), clock.monotonic()), (42, Duration::from_nanos(42)));
 }
+
+#[test]
+fn a_moved_clock_tells_what_the_test_says() {
+    static NOW: AtomicU64 = AtomicU64::new(42);
+    let clock = Clock::Moved(&NOW);
+    assert_eq!(clock.unix_nanos(), 42);
+    NOW.store(50, Ordering::SeqCst);
+    assert_eq!((clock.unix_nanos(), clock.monotonic()), (50, Duration::from_nanos(50)));
+}

@@ -107,6 +107,13 @@ impl Budget {
         }
     }
 
+    /// Whether the query that is first in line would have room if nothing were merged now, and
+    /// cannot have it before.
+    pub fn merging_is_in_the_way(&self) -> bool {
+        let (demand, merging) = (self.waiting.demand(Use::Query), self.used_for(Use::Compact));
+        demand > 0 && merging > 0 && demand.saturating_add(merging) > self.limit_for(Use::Query)
+    }
+
     /// What nobody but these uses may take now.
     pub(super) fn kept_for_queries(&self, uses: &[Use]) -> u64 {
         uses.iter().map(|usage| self.kept_share(*usage).max(self.waiting.demand(*usage))).sum()

@@ -23,6 +23,7 @@ use super::keeping::BlockKey;
 use super::plan::{Inputs, Rules, plan};
 use super::report;
 use crate::block_list::{BlockChange, BlockEntry};
+use crate::budget::Use;
 use crate::message::Message;
 use crate::metrics::families as family;
 use crate::node::Node;
@@ -124,6 +125,9 @@ impl Conductor {
             let may = |block: &&Arc<BlockEntry>| self.may_merge(block);
             let now = self.node.clock().unix_nanos();
             jobs = plan(blocks.iter().filter(may), &rules, now);
+            for job in &mut jobs {
+                job.truncate(self.failures.inputs_max(&keys(tenant, job)));
+            }
         }
         let blocks = jobs.iter().map(Vec::len).sum();
         jobs.truncate(settings.compaction.tenant_jobs_max);
@@ -259,8 +263,8 @@ impl Conductor {
                 self.replace(&job, compacted, &keys).await;
             }
             Some(Err(error)) => {
-                report::failed(&self.node, &job, &error);
-                self.fail(&job, &error, &keys);
+                let again_at_once = self.fail(&job, &error, &keys);
+                report::failed(&self.node, &job, &error, again_at_once);
             }
         }
         self.intents.remove(&job.output).await;
@@ -281,15 +285,19 @@ impl Conductor {
         }
     }
 
-    fn fail(&mut self, job: &CompactionJob, error: &JobError, keys: &[BlockKey]) {
+    /// Whether it is tried again with the next plan.
+    fn fail(&mut self, job: &CompactionJob, error: &JobError, keys: &[BlockKey]) -> bool {
         let now = self.node.shard().now();
-        match error.input() {
-            Some(block) => self.failures.add([(job.tenant.clone(), block)], now),
-            None => self.failures.add(keys.iter().cloned(), now),
+        match (error.input(), error.memory_needed()) {
+            (Some(block), _) => self.failures.add([(job.tenant.clone(), block)], now),
+            (None, Some(bytes)) => {
+                let limit = self.node.shard().budget.limit_for(Use::Compact);
+                return self.failures.add_memory(keys, bytes, limit, now);
+            }
+            (None, None) if error.is_harmless() => return true,
+            (None, None) => self.failures.add(keys.iter().cloned(), now),
         }
-        if let JobError::Merge(stringendo_block::merge::MergeError::NeedsMemory { bytes }) = error {
-            self.failures.note_memory(keys, *bytes);
-        }
+        false
     }
 
     fn count_jobs(&self) {

@@ -9,6 +9,8 @@ use super::keeping::BlockKey;
 
 /// Pause after the first failure, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(4 * 3600));
+/// A job has no fewer inputs.
+const INPUTS_MIN: usize = 2;
 /// Blocks that are remembered; then all are forgotten, and tried again.
 const KNOWN_MAX: usize = 100_000;
 
@@ -16,6 +18,7 @@ struct Failure {
     pause: Duration,
     until: Duration,
     memory_bytes: u64,
+    inputs_max: usize,
 }
 
 /// Knows when to try again.
@@ -31,7 +34,8 @@ impl Failures {
             self.of.clear();
         }
         for block in blocks {
-            let first = Failure { pause: PAUSE.0, until: now + PAUSE.0, memory_bytes: 0 };
+            let (pause, until) = (PAUSE.0, now + PAUSE.0);
+            let first = Failure { pause, until, memory_bytes: 0, inputs_max: usize::MAX };
             let again = |failure: &mut Failure| {
                 failure.pause = (failure.pause * 2).min(PAUSE.1);
                 failure.until = now + failure.pause;
@@ -40,17 +44,37 @@ impl Failures {
         }
     }
 
-    /// A job with these inputs needs so much memory; it may be tried again at once.
-    pub fn note_memory(&mut self, blocks: &[BlockKey], bytes: u64) {
+    /// A job with these inputs needs so much memory, of which there is `limit`. It may be tried
+    /// again at once, with more memory or, if there is no more, with fewer inputs; if that is not
+    /// possible either, it waits as after any failure. Tells if it may.
+    pub fn add_memory(
+        &mut self,
+        blocks: &[BlockKey],
+        bytes: u64,
+        limit: u64,
+        now: Duration,
+    ) -> bool {
+        let inputs_max = self.inputs_max(blocks).min(blocks.len());
+        let fewer = (inputs_max / 2).max(INPUTS_MIN);
+        let helps = bytes <= limit && bytes > self.memory_needed(blocks) || fewer < inputs_max;
+        self.add(blocks.iter().cloned(), now);
         for block in blocks {
-            if let Some(failure) = self.of.get_mut(block) {
-                let grows = bytes > failure.memory_bytes;
-                failure.memory_bytes = failure.memory_bytes.max(bytes);
-                if grows {
-                    failure.until = Duration::ZERO;
-                }
+            let Some(failure) = self.of.get_mut(block) else { continue };
+            match bytes <= limit {
+                true => failure.memory_bytes = failure.memory_bytes.max(bytes),
+                false => (failure.memory_bytes, failure.inputs_max) = (0, fewer),
+            }
+            if helps {
+                (failure.until, failure.pause) = (now, PAUSE.0);
             }
         }
+        helps
+    }
+
+    /// Inputs that a job with these at most has.
+    pub fn inputs_max(&self, blocks: &[BlockKey]) -> usize {
+        let known = blocks.iter().filter_map(|block| self.of.get(block));
+        known.map(|failure| failure.inputs_max).min().unwrap_or(usize::MAX)
     }
 
     /// Memory that a job with these inputs is known to need.

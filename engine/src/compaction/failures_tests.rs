@@ -31,16 +31,21 @@ fn a_block_is_tried_again_after_a_minute_then_after_twice_as_long() {
 }
 
 #[test]
-fn a_job_that_lacks_memory_is_tried_again_at_once_with_more() {
+fn a_job_that_lacks_memory_is_tried_again_at_once_with_more_then_with_fewer_inputs() {
     let mut failures = Failures::default();
-    failures.add([block(1), block(2)], MINUTE);
-    failures.note_memory(&[block(1), block(2)], 7);
+    let blocks = [block(1), block(2), block(3), block(4)];
+    assert_eq!((failures.memory_needed(&blocks), failures.inputs_max(&blocks)), (0, usize::MAX));
+    failures.add_memory(&blocks, 7, 10, MINUTE);
     assert!(!failures.holds_back(&block(1), MINUTE));
-    assert_eq!(failures.memory_needed(&[block(2), block(3)]), 7);
-    // The same again: it did not help.
-    failures.add([block(1)], MINUTE);
-    failures.note_memory(&[block(1)], 7);
-    assert!(failures.holds_back(&block(1), MINUTE));
+    assert_eq!(failures.memory_needed(&[block(2), block(9)]), 7);
+    // More than there is.
+    failures.add_memory(&blocks, 11, 10, MINUTE);
+    assert!(!failures.holds_back(&block(1), MINUTE));
+    assert_eq!((failures.memory_needed(&blocks), failures.inputs_max(&blocks)), (0, 2));
+    // Two at least.
+    failures.add_memory(&blocks[..2], 11, 10, MINUTE);
+    assert!(failures.holds_back(&block(1), MINUTE) && !failures.holds_back(&block(3), MINUTE));
+    assert_eq!(failures.inputs_max(&blocks), 2);
 }
 
 #[test]

@@ -64,6 +64,9 @@ pub enum JobError {
     /// An input has not as many bytes as its meta says.
     #[error("block {0}: data.parquet is cut short")]
     Cut(Uuid),
+    /// A query needs the memory.
+    #[error("a query needs the memory")]
+    GaveWay,
     /// From the backend.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -80,11 +83,26 @@ impl JobError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Gone(_) => "gone",
+            Self::GaveWay => "gave_way",
             Self::Io(error) if error.kind() == ErrorKind::StorageFull => "disk_full",
             Self::Io(_) => "backend",
             Self::Cut(_) | Self::Merge(MergeError::Input { .. }) => "unreadable_block",
             Self::Merge(MergeError::NeedsMemory { .. }) | Self::Memory(_) => "memory",
             Self::Merge(_) => "merge",
+        }
+    }
+
+    /// Whether nothing is wrong: the job is to be forgotten, or done later.
+    pub fn is_harmless(&self) -> bool {
+        matches!(self, Self::Gone(_) | Self::GaveWay)
+    }
+
+    /// Memory that it needs, if that is what is missing.
+    pub fn memory_needed(&self) -> Option<u64> {
+        match self {
+            Self::Merge(MergeError::NeedsMemory { bytes })
+            | Self::Memory(NoMemory { bytes, .. }) => Some(*bytes),
+            _ => None,
         }
     }
 
@@ -200,6 +218,9 @@ impl Work<'_> {
                 }
                 MergeStep::Made(bytes) => upload.append(bytes).await?,
                 MergeStep::Finished(merged) => return Ok(*merged),
+            }
+            if self.node.shard().budget.merging_is_in_the_way() {
+                return Err(JobError::GaveWay);
             }
             let held = merge.memory_bytes();
             if held > self.charge.bytes() {

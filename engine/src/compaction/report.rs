@@ -40,15 +40,16 @@ pub fn done(node: &Node, job: &CompactionJob, compacted: &Compacted) {
     );
 }
 
-/// A job has failed; its inputs are as they were.
-pub fn failed(node: &Node, job: &CompactionJob, error: &JobError) {
+/// A job has failed; its inputs are as they were. It may be that it is tried again at once, with
+/// more memory or fewer inputs.
+pub fn failed(node: &Node, job: &CompactionJob, error: &JobError, again_at_once: bool) {
     let (metrics, reason) = (node.counters(), error.reason());
     metrics.add(&family::COMPACTION_FAILURES, &[reason], 1.0);
     metrics.add(&family::WORKER_JOBS, &[], 1.0);
     let labels = [job.tenant.as_str(), COMPACTION];
-    if let JobError::Gone(block) = error {
+    if error.is_harmless() || again_at_once {
         metrics.add(&family::JOBS_DROPPED, &labels, 1.0);
-        tracing::info!(tenant = %job.tenant, %block, "a block is gone; it is not merged");
+        tracing::info!(tenant = %job.tenant, reason, %error, "blocks are not merged now");
         return;
     }
     metrics.add(&family::COMPACTION_ERRORS, &[], 1.0);

@@ -59,6 +59,15 @@ where
     F: Fn(Node) -> Fut + Send + Sync + Clone + 'static,
     Fut: Future<Output = ()> + 'static,
 {
+    with_engine_at(Clock::System, cores, settings, body);
+}
+
+/// The same with another clock.
+pub fn with_engine_at<F, Fut>(clock: Clock, cores: u16, settings: EngineSettings, body: F)
+where
+    F: Fn(Node) -> Fut + Send + Sync + Clone + 'static,
+    Fut: Future<Output = ()> + 'static,
+{
     let options = RingOptions { cores, pin: false, mesh_lane_messages: 128 };
     let settings = Arc::new(settings);
     let done = Arc::new(AtomicBool::new(false));
@@ -66,7 +75,7 @@ where
         let (settings, done, body) = (Arc::clone(&settings), Arc::clone(&done), body.clone());
         async move {
             let first = context.id.0 == 0;
-            let booted = boot::start(context, settings, Clock::System).await.map_err(text)?;
+            let booted = boot::start(context, settings, clock).await.map_err(text)?;
             boot::recover(&booted.node).await.map_err(text)?;
             if first {
                 while booted.node.ready().await.is_err() {
