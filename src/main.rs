@@ -1,10 +1,12 @@
 //! The `stringendo` binary: a tracing backend that takes the place of Grafana Tempo.
 //!
 //! `cli` → `stringendo_config` → `wiring` → `server`; `demo` runs the same server with the bundled
-//! workload. This package knows every crate and no data: spans pass through `net` and `engine`.
+//! workload, `blocks` works on what is stored. This package knows every crate and no data: spans
+//! pass through `net` and `engine`.
 
 mod addresses;
 mod allocator;
+mod blocks;
 mod build_info;
 mod cli;
 mod data_lock;
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         Ok(Command::Serve(options)) => serve(&options),
         Ok(Command::Verify(options)) => cli::verify(&options),
         Ok(Command::Demo(options)) => demo::run(&options),
+        Ok(Command::Blocks(options)) => blocks::run(&options),
         Ok(Command::Version) => {
             print!("{}", build_info::version_text());
             ExitCode::SUCCESS

@@ -9,6 +9,7 @@
 //! This crate does no I/O, knows no runtime and no query text.
 
 pub mod bloom;
+pub mod check;
 pub mod combine;
 pub mod encode;
 pub mod filters;

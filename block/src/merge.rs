@@ -29,6 +29,7 @@ mod shape;
 use std::ops::Range;
 
 use bytes::Bytes;
+use stringendo_proto::TraceId;
 use uuid::Uuid;
 
 use self::append::Appender;
@@ -141,6 +142,11 @@ pub struct MergeCounts {
     pub traces_too_large: u64,
     /// Spans that were left out with them.
     pub spans_discarded: u64,
+    /// Traces that were not wanted ([`Merge::without`]), those in several inputs counted several
+    /// times.
+    pub traces_left_out: u64,
+    /// Spans that were left out with them.
+    pub spans_left_out: u64,
 }
 
 /// Merges blocks in small steps.
@@ -155,6 +161,8 @@ pub struct Merge {
     finished: Option<Box<MergedBlock>>,
     appender: Appender,
     batch: Batch,
+    /// Ids of traces that are left out, ascending.
+    without: Vec<u128>,
     is_writing: bool,
     counts: MergeCounts,
 }
@@ -203,9 +211,18 @@ impl Merge {
             finished: None,
             appender,
             batch: Batch::default(),
+            without: Vec::new(),
             is_writing: false,
             counts: MergeCounts::default(),
         })
+    }
+
+    /// Leaves these traces out. To be called before the first step.
+    #[must_use]
+    pub fn without(mut self, trace_ids: &[TraceId]) -> Self {
+        self.without = trace_ids.iter().map(|id| u128::from_be_bytes(id.0)).collect();
+        self.without.sort_unstable();
+        self
     }
 
     /// Hands over the bytes of a range that was asked for.
@@ -262,13 +279,18 @@ impl Merge {
     /// Takes the next rows, as many as are ready.
     fn take_rows(&mut self) -> Result<MergeStep, MergeError> {
         let Some(encoder) = self.encoder.as_mut() else { return Ok(MergeStep::Working) };
-        match order::next(&mut self.inputs, encoder.spans_wanted(), &mut self.batch) {
+        let wanted = (encoder.spans_wanted(), self.without.as_slice());
+        match order::next(&mut self.inputs, wanted, &mut self.batch) {
             Next::Batch => {
                 let appended = self.appender.append(&mut self.inputs, &self.batch, encoder);
                 appended.map_err(|error| failed_batch(&self.inputs, error))?;
                 self.counts.traces_read += self.batch.ids.len() as u64;
             }
             Next::Split(holders) => self.combine(&holders)?,
+            Next::LeftOut(holders) => {
+                self.leave_out(&holders);
+                return Ok(MergeStep::Working);
+            }
             Next::End => {
                 self.finishing = self.encoder.take().map(BlockEncoder::finish);
                 return Ok(MergeStep::Working);
@@ -276,6 +298,16 @@ impl Merge {
         }
         self.is_writing = true;
         Ok(MergeStep::Working)
+    }
+
+    fn leave_out(&mut self, holders: &[usize]) {
+        for holder in holders {
+            let input = &mut self.inputs[*holder];
+            self.counts.traces_left_out += 1;
+            self.counts.spans_left_out += input.spans_of(input.next_row()) as u64;
+            self.counts.traces_read += 1;
+            input.pass_row();
+        }
     }
 
     fn combine(&mut self, holders: &[usize]) -> Result<(), MergeError> {

@@ -102,6 +102,8 @@ pub struct BlockReader {
     meta: BlockMeta,
     pub(crate) footer: Footer,
     pub(crate) columns: Arc<Columns>,
+    /// Without the 8 bytes behind it.
+    pub(crate) footer_bytes: u64,
     /// All that are read; their offset indexes are kept.
     indexed_columns: Vec<Column>,
 }
@@ -136,7 +138,8 @@ impl BlockReader {
         for group in &mut parsed.row_groups {
             load_page_index(group, &indexed_columns, &fetched);
         }
-        Ok(Self { meta, footer: parsed, columns, indexed_columns })
+        let footer_bytes = range.end - range.start;
+        Ok(Self { meta, footer: parsed, columns, footer_bytes, indexed_columns })
     }
 
     /// The block's meta.

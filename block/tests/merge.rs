@@ -7,7 +7,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use common::merging::{merge_all, merge_options, try_merge};
+use common::merging::{merge_all, merge_options, try_merge, try_merge_without};
 use common::random::{ByIdAndKind, batch, flatten};
 use common::{corpus, data_dir, encode, options, read_trace, traces_of, write_block};
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -268,6 +268,27 @@ fn of_a_trace_that_is_too_large_the_first_piece_is_kept() {
     assert_eq!((merged.counts.traces_too_large, merged.counts.traces), (208, 208));
     assert!(merged.counts.spans_discarded > 1000);
     check(&merged.block, &all_of(&blocks[..1]));
+}
+
+#[test]
+fn traces_that_are_left_out_are_gone_and_counted_and_all_others_are_there() {
+    let blocks = [dealt(2, &default_dedicated_columns(), 25_000).remove(0), tempos("vparquet5")];
+    let all = all_of(&blocks);
+    let ids: Vec<TraceId> = all.keys().copied().collect();
+    // The first, the last, neighbours, one that is in both, and one that is in neither.
+    let mut without = vec![ids[0], ids[1], ids[60], ids[100], *ids.last().unwrap()];
+    without.push(TraceId([0x77; 16]));
+    let parts: Vec<_> = blocks.iter().map(|block| (&block.meta, &block.data)).collect();
+    let merged = try_merge_without(&parts, &without, merge_options()).unwrap();
+    let (left, gone): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        all.into_iter().partition(|(id, _)| !without.contains(id));
+    check(&merged.block, &left);
+    let pieces = gone.values().flatten();
+    let spans = pieces.clone().flat_map(|piece| &piece.resource_spans);
+    let spans = spans.flat_map(|resource| &resource.scope_spans).map(|scope| scope.spans.len());
+    assert_eq!(merged.counts.traces_left_out, pieces.count() as u64);
+    assert_eq!(merged.counts.spans_left_out, spans.sum::<usize>() as u64);
+    assert_eq!(merged.counts.traces, left.len() as u64);
 }
 
 #[test]

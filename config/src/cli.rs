@@ -1,4 +1,4 @@
-//! The command line: Go's flag syntax, Tempo's flags, and the subcommand `demo`.
+//! The command line: Go's flag syntax, Tempo's flags, and the subcommands `demo` and `blocks`.
 //!
 //! One dash is turned into two, then clap parses; flags that stand for keys come out as overrides
 //! that [`crate::load()`] lays over the file.
@@ -15,6 +15,10 @@ use crate::known_keys::Shape;
 use crate::node::{Node, Place};
 use crate::value::Kind;
 
+mod blocks;
+
+pub use blocks::{BlocksAction, BlocksOptions, BlocksPlace};
+
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -24,6 +28,8 @@ pub enum Command {
     Verify(CliOptions),
     /// Run server and workload together.
     Demo(DemoOptions),
+    /// Look at stored blocks, or change them.
+    Blocks(BlocksOptions),
     /// Print build information.
     Version,
     /// Ask this URL and exit 0 or 1.
@@ -133,6 +139,7 @@ fn chosen(matches: &ArgMatches, table: &[Flag]) -> Command {
     }
     match matches.subcommand() {
         Some(("demo", matches)) => Command::Demo(demo_options(matches)),
+        Some(("blocks", matches)) => Command::Blocks(blocks::options(matches, options)),
         _ if is_on(matches, "config.verify") => Command::Verify(options),
         _ => Command::Serve(options),
     }
@@ -188,6 +195,7 @@ fn command(table: &[Flag]) -> clap::Command {
         .args(general_args())
         .args(table.iter().map(key_arg))
         .subcommand(demo_command())
+        .subcommand(blocks::command())
 }
 
 fn general_args() -> Vec<Arg> {

@@ -1,4 +1,6 @@
-use super::{Command, DemoOptions, Exit, parse};
+use super::{
+    BlocksAction, BlocksOptions, BlocksPlace, CliOptions, Command, DemoOptions, Exit, parse,
+};
 use crate::flags::flags;
 use crate::known_keys::Shape;
 use crate::value::Kind;
@@ -174,6 +176,33 @@ fn help_is_grouped_and_leaves_out_what_has_no_effect() {
         }
         assert!(!exit.text.contains("mem-ballast"));
     }
+}
+
+#[test]
+fn blocks_names_a_place_and_an_action() {
+    let options = |args: &[&str]| match run(args) {
+        Ok(Command::Blocks(options)) => options,
+        other => panic!("{other:?}"),
+    };
+    let configured = |file: &str| {
+        let config_file = Some(PathBuf::from(file));
+        BlocksPlace::Configured(CliOptions { config_file, ..CliOptions::default() })
+    };
+    let listed = BlocksAction::List { json: true };
+    let expected = BlocksOptions { place: configured("a"), tenant: None, action: listed };
+    assert_eq!(options(&["-config.file=a", "blocks", "list", "-json"]), expected);
+    assert_eq!(options(&["blocks", "list", "-config.file", "a", "--json"]), expected);
+    let args = ["blocks", "check", "b", "-path", "/d/blocks", "-tenant=t"];
+    let (path, wal_path) = (PathBuf::from("/d/blocks"), PathBuf::from("/d/wal"));
+    let place = BlocksPlace::Directory { path, wal_path };
+    let action = BlocksAction::Check { block: Some("b".to_owned()) };
+    let expected = BlocksOptions { place, tenant: Some("t".to_owned()), action };
+    assert_eq!(options(&args), expected);
+    let action = options(&["blocks", "delete-trace", "1f", "-purge", "-path", "x"]).action;
+    let trace_id = "1f".to_owned();
+    assert_eq!(action, BlocksAction::DeleteTrace { trace_id, purge: true, dry_run: false });
+    assert!(matches!(run(&["blocks", "delete-trace"]), Err(Exit { code: 2, .. })));
+    assert!(matches!(run(&["blocks"]), Err(Exit { code: 2, .. })));
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub mod value;
 pub mod warning;
 mod yaml;
 
-pub use cli::{CliOptions, Command, DemoOptions};
+pub use cli::{BlocksAction, BlocksOptions, BlocksPlace, CliOptions, Command, DemoOptions};
 pub use endpoint::Endpoint;
 pub use load::{Loaded, load};
 pub use settings::Settings;

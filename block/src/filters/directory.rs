@@ -220,6 +220,13 @@ impl Directory {
         shards.chain(chunks).chain(names).for_each(|part| part.offset += by);
     }
 
+    /// All parts of the object.
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+        let chunks = self.chunks.iter().map(|chunk| &chunk.packed.part);
+        let names = self.names.iter().map(|names| &names.part);
+        self.entries.iter().chain(&self.ids).chain(chunks).chain(names)
+    }
+
     /// The page to ask. `None`: it may be there, whatever a page says.
     pub fn page_for(&self, probe: &Probe) -> Option<Part> {
         if probe.value_of.is_some_and(|key| self.left_out.binary_search(&key).is_ok()) {

@@ -4,6 +4,7 @@
 //! From: the encoder, which hands over a row group's distinct values; or whoever reads a block that
 //! has no filters. To: [`super::assemble`].
 
+use super::directory::Probe;
 use super::hash::{KeyHash, Place};
 use crate::encode::dictionary::Dictionary;
 use crate::id_filter;
@@ -162,6 +163,19 @@ impl Gathered {
         all.iter_mut().for_each(|notes| notes.end_row_group());
         shed(&mut all, ENTRIES_MAX, Notes::entries_at_most, Notes::leave_out);
         shed(&mut all, listed_bytes_max, Notes::listed_bytes, Notes::unlist);
+    }
+
+    /// What the filter over keys and values of this block must not deny. To be called after the end
+    /// of a row group.
+    pub fn probes(&self) -> impl Iterator<Item = Probe> {
+        let all = self.places.iter().flat_map(|keys| &keys.notes);
+        all.flat_map(|notes| {
+            let key = Probe { entry: notes.hash.present(), value_of: None };
+            let values = notes.all_entries().filter(|_| !notes.left_out);
+            let value_of = Some(notes.hash);
+            let values = values.map(move |entry| Probe { entry, value_of });
+            notes.is_present.then_some(key).into_iter().chain(values)
+        })
     }
 
     fn all_notes(&mut self) -> impl Iterator<Item = &mut Notes> {

@@ -29,13 +29,20 @@ pub(super) enum Next {
     Batch,
     /// A trace that is the next one of several inputs.
     Split(Vec<usize>),
+    /// A trace that is to be left out is the next one of these inputs.
+    LeftOut(Vec<usize>),
     /// Nothing more.
     End,
 }
 
 /// Finds what comes next. All inputs are ready or at their end. A batch goes on until it has so
 /// many spans, an input has no more rows ready, or there is a split trace.
-pub(super) fn next(inputs: &mut [Input], spans_wanted: u32, batch: &mut Batch) -> Next {
+pub(super) fn next(
+    inputs: &mut [Input],
+    (spans_wanted, without): (u32, &[u128]),
+    batch: &mut Batch,
+) -> Next {
+    let is_left_out = |id: &u128| !without.is_empty() && without.binary_search(id).is_ok();
     batch.runs.clear();
     batch.ids.clear();
     let mut spans = 0;
@@ -46,6 +53,10 @@ pub(super) fn next(inputs: &mut [Input], spans_wanted: u32, batch: &mut Batch) -
         let Some(first) = first(inputs) else {
             return if batch.runs.is_empty() { Next::End } else { Next::Batch };
         };
+        if inputs[first.input].ids().first().is_some_and(is_left_out) {
+            let is_next = batch.runs.is_empty();
+            return if is_next { Next::LeftOut(holders(inputs)) } else { Next::Batch };
+        }
         if first.is_split {
             return if batch.runs.is_empty() { Next::Split(holders(inputs)) } else { Next::Batch };
         }
@@ -55,6 +66,7 @@ pub(super) fn next(inputs: &mut [Input], spans_wanted: u32, batch: &mut Batch) -
         while let Some(id) = ids.get(rows)
             && first.before.is_none_or(|before| *id < before)
             && spans < spans_wanted
+            && !is_left_out(id)
         {
             batch.ids.push(TraceId(id.to_be_bytes()));
             spans += input.spans_of(row + rows as u64) as u32;

@@ -66,9 +66,41 @@ pub(crate) struct Chunk {
     pub(crate) dictionary: Option<Range<u64>>,
     /// Whether it is known that every value is an entry of the dictionary.
     pub(crate) is_all_codes: bool,
+    /// Values, absent ones included.
+    pub(crate) entries: u64,
+    /// As the file says.
+    pub(crate) encodings: Encodings,
     pub(crate) offset_index: Option<Range<u64>>,
     /// The offset index, once known.
     pub(crate) pages: Option<Vec<PageSpot>>,
+}
+
+/// A set of Parquet's encodings, by their numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Encodings(u16);
+
+impl Encodings {
+    fn insert(&mut self, number: i64) {
+        self.0 |= u32::try_from(number).ok().and_then(|bit| 1_u16.checked_shl(bit)).unwrap_or(0);
+    }
+
+    /// Their names.
+    pub(crate) fn names(self) -> Vec<&'static str> {
+        const NAMES: [&str; 10] = [
+            "PLAIN",
+            "1",
+            "PLAIN_DICTIONARY",
+            "RLE",
+            "BIT_PACKED",
+            "DELTA_BINARY_PACKED",
+            "DELTA_LENGTH_BYTE_ARRAY",
+            "DELTA_BYTE_ARRAY",
+            "RLE_DICTIONARY",
+            "BYTE_STREAM_SPLIT",
+        ];
+        let names = NAMES.iter().enumerate();
+        names.filter(|(number, _)| self.0 >> number & 1 == 1).map(|(_, name)| *name).collect()
+    }
 }
 
 /// A row group.
@@ -128,6 +160,7 @@ struct RawRowGroup {
 #[derive(Default)]
 struct RawChunk {
     codec: i64,
+    encodings: Encodings,
     values: u64,
     length: u64,
     data_offset: u64,
@@ -219,6 +252,7 @@ fn read_chunk(thrift: &mut Thrift<'_>) -> Result<RawChunk, BadThrift> {
 fn read_chunk_meta(thrift: &mut Thrift<'_>, chunk: &mut RawChunk) -> Result<(), BadThrift> {
     thrift.each_field(|t, id, ty| {
         match (id, ty) {
+            (2, kind::LIST) => chunk.encodings = read_encodings(t)?,
             (4, kind::I32) => chunk.codec = t.int()?,
             (5, kind::I64) => chunk.values = t.unsigned()?,
             (7, kind::I64) => chunk.length = t.unsigned()?,
@@ -230,6 +264,14 @@ fn read_chunk_meta(thrift: &mut Thrift<'_>, chunk: &mut RawChunk) -> Result<(), 
         }
         Ok(())
     })
+}
+
+fn read_encodings(thrift: &mut Thrift<'_>) -> Result<Encodings, BadThrift> {
+    let mut encodings = Encodings::default();
+    for _ in 0..thrift.list(kind::I32, 1)? {
+        encodings.insert(thrift.int()?);
+    }
+    Ok(encodings)
 }
 
 fn read_page_count(thrift: &mut Thrift<'_>) -> Result<RawPageCount, BadThrift> {
@@ -396,6 +438,8 @@ fn check_chunk(raw: RawChunk, leaf: &Leaf, data_end: u64) -> Option<Chunk> {
         bounds,
         is_all_codes: dictionary.is_some() && has_only_codes(&raw.pages),
         dictionary,
+        entries: raw.values,
+        encodings: raw.encodings,
         offset_index,
         pages: None,
     })

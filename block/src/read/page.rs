@@ -32,6 +32,18 @@ pub(crate) enum Codec {
     Zstd,
 }
 
+impl Codec {
+    /// Parquet's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::None => "UNCOMPRESSED",
+            Self::Snappy => "SNAPPY",
+            Self::Gzip => "GZIP",
+            Self::Zstd => "ZSTD",
+        }
+    }
+}
+
 /// What a page decodes to depends on its column.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ColumnKind {

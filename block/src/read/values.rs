@@ -26,6 +26,19 @@ pub(crate) enum Physical {
     ByteArray,
 }
 
+impl Physical {
+    /// Parquet's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bool => "BOOLEAN",
+            Self::Int32 => "INT32",
+            Self::Int64 => "INT64",
+            Self::Double => "DOUBLE",
+            Self::ByteArray => "BYTE_ARRAY",
+        }
+    }
+}
+
 /// Start and end of a value.
 type Span = (u32, u32);
 

@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use stringendo_block::merge::{Merge, MergeCounts, MergeError, MergeOptions, MergeStep};
 use stringendo_block::{BlockMeta, FinishedBlock};
+use stringendo_proto::TraceId;
 use uuid::Uuid;
 
 /// As the encoder's, with a new id.
@@ -39,8 +40,16 @@ pub fn try_merge(
     blocks: &[(&BlockMeta, &Bytes)],
     options: MergeOptions,
 ) -> Result<Outcome, MergeError> {
+    try_merge_without(blocks, &[], options)
+}
+
+pub fn try_merge_without(
+    blocks: &[(&BlockMeta, &Bytes)],
+    without: &[TraceId],
+    options: MergeOptions,
+) -> Result<Outcome, MergeError> {
     let metas = blocks.iter().map(|(meta, _)| (*meta).clone()).collect();
-    let mut merge = Merge::new(metas, options)?;
+    let mut merge = Merge::new(metas, options)?.without(without);
     let (mut data, mut memory, mut fetched) = (Vec::new(), 0, 0);
     loop {
         let step = merge.step()?;

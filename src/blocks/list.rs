@@ -1,0 +1,68 @@
+//! `blocks list`: one line for each live block.
+
+use serde_json::json;
+use stringendo_engine::block_list::BlockEntry;
+
+use super::open::{self, OpenBlock};
+use super::text::{Progress, print_table, size};
+use super::{Failed, Place};
+
+/// Prints the blocks; whether all could be looked at.
+pub async fn run(place: &Place, as_json: bool) -> Result<bool, Failed> {
+    let found = open::find(place, None).await?;
+    let (mut rows, mut progress) = (Vec::new(), Progress::new());
+    let (mut bytes, mut traces, mut spans) = (0, 0, 0);
+    for (number, entry) in found.live.iter().enumerate() {
+        progress.at(|| format!("{number} of {} blocks", found.live.len()));
+        let opened = OpenBlock::open(place, entry).await;
+        let spans_of = opened.as_ref().ok().map(|block| block.reader.spans());
+        bytes += entry.meta.size;
+        traces += entry.meta.total_objects;
+        spans += spans_of.unwrap_or(0);
+        match as_json {
+            true => println!("{}", as_line(entry, spans_of)),
+            false => rows.push(as_row(entry, spans_of)),
+        }
+    }
+    progress.end();
+    if !as_json {
+        const HEAD: [&str; 9] =
+            ["TENANT", "ID", "VERSION", "SIZE", "TRACES", "SPANS", "FROM", "TO", "LEVEL"];
+        let right = [false, false, false, true, true, true, false, false, true];
+        print_table(&HEAD, &right, &rows);
+        let blocks = found.live.len();
+        println!("{blocks} blocks, {}, {traces} traces, {spans} spans", size(bytes));
+    }
+    found.problems.iter().for_each(|problem| eprintln!("not listed: {problem}"));
+    Ok(found.problems.is_empty())
+}
+
+fn as_row(entry: &BlockEntry, spans: Option<u64>) -> Vec<String> {
+    let meta = &entry.meta;
+    vec![
+        entry.tenant.as_str().to_owned(),
+        meta.block_id.to_string(),
+        meta.format.clone(),
+        size(meta.size),
+        meta.total_objects.to_string(),
+        spans.map_or_else(|| "?".to_owned(), |spans| spans.to_string()),
+        meta.start_time.clone(),
+        meta.end_time.clone(),
+        meta.compaction_level.to_string(),
+    ]
+}
+
+fn as_line(entry: &BlockEntry, spans: Option<u64>) -> serde_json::Value {
+    let meta = &entry.meta;
+    json!({
+        "tenant": entry.tenant.as_str(),
+        "block": meta.block_id.to_string(),
+        "version": meta.format,
+        "size": meta.size,
+        "traces": meta.total_objects,
+        "spans": spans,
+        "startTime": meta.start_time,
+        "endTime": meta.end_time,
+        "level": meta.compaction_level,
+    })
+}
