@@ -7,6 +7,7 @@ use std::time::Duration;
 use stringendo_config::overrides_file::{self, ANY_TENANT, OverridesFile};
 use stringendo_config::settings as config;
 use stringendo_config::{Settings, settings};
+use stringendo_engine::user_limits::UserLimitsSettings;
 use stringendo_engine::{Limits, LimitsSource, TenantId, TenantLimits};
 
 use crate::wiring::{dedicated_column, usize_of};
@@ -21,7 +22,8 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 pub fn source(settings: &Settings) -> Result<LimitsSource, String> {
     let overrides = settings.overrides.clone();
     let distributor = settings.distributor.clone();
-    let defaults = Arc::new(of_tenant(&overrides.defaults, &distributor));
+    let tempos = settings::TenantLimits::default();
+    let defaults = Arc::new(of_tenant(&overrides.defaults, &tempos, &distributor));
     let without_file = Limits { defaults, ..Limits::default() };
     if overrides.per_tenant_override_config.as_os_str().is_empty() {
         return Ok(LimitsSource::fixed(without_file));
@@ -34,6 +36,16 @@ pub fn source(settings: &Settings) -> Result<LimitsSource, String> {
     };
     let initial = read(&without_file)?.unwrap_or(without_file);
     Ok(LimitsSource { initial: Arc::new(initial), reload: Some((period, Arc::new(read))) })
+}
+
+/// What tenants may set for themselves.
+pub fn of_users(settings: &Settings) -> Option<UserLimitsSettings> {
+    let own = &settings.overrides.user_configurable_overrides;
+    own.enabled.then(|| UserLimitsSettings {
+        path: own.client.local.path.clone(),
+        poll_interval: own.poll_interval,
+        refuses_conflicts: own.api.check_for_conflicting_runtime_overrides,
+    })
 }
 
 /// Reads the file, unless it is the one that `now` comes from.
@@ -57,14 +69,18 @@ fn read(
     for warning in &file.warnings {
         tracing::warn!("{}: {warning}", path.display());
     }
-    let limits = of_file(file, distributor);
+    let limits = of_file(file, &overrides.defaults, distributor);
     Ok(Some(Limits { defaults: Arc::clone(&now.defaults), source: text, ..limits }))
 }
 
-fn of_file(file: OverridesFile, distributor: &config::Distributor) -> Limits {
+fn of_file(
+    file: OverridesFile,
+    defaults: &settings::TenantLimits,
+    distributor: &config::Distributor,
+) -> Limits {
     let mut limits = Limits::default();
     for (name, entry) in file.entries {
-        let entry = Arc::new(of_tenant(&entry, distributor));
+        let entry = Arc::new(of_tenant(&entry, defaults, distributor));
         if name == ANY_TENANT {
             limits.any = Some(entry);
             continue;
@@ -78,7 +94,11 @@ fn of_file(file: OverridesFile, distributor: &config::Distributor) -> Limits {
 }
 
 /// The tenant's own where it has one, else the distributor's.
-fn of_tenant(limits: &settings::TenantLimits, distributor: &config::Distributor) -> TenantLimits {
+fn of_tenant(
+    limits: &settings::TenantLimits,
+    compared_with: &settings::TenantLimits,
+    distributor: &config::Distributor,
+) -> TenantLimits {
     let (ingestion, read) = (&limits.ingestion, &limits.read);
     let delay = ingestion.artificial_delay.unwrap_or(distributor.artificial_delay);
     TenantLimits {
@@ -100,12 +120,29 @@ fn of_tenant(limits: &settings::TenantLimits, distributor: &config::Distributor)
         compaction_disabled: limits.compaction.compaction_disabled,
         dedicated_columns: columns(&limits.storage),
         gauges: gauges(limits),
+        extras: extras(limits),
         yaml: limits.to_yaml(),
+        yaml_diff: limits.diff_yaml(compared_with),
     }
 }
 
 fn columns(storage: &settings::StorageLimits) -> Vec<stringendo_block::DedicatedColumn> {
     storage.parquet_dedicated_columns.iter().map(dedicated_column).collect()
+}
+
+/// What is not served yet, as far as it says something.
+fn extras(limits: &settings::TenantLimits) -> serde_json::Map<String, serde_json::Value> {
+    let blocks = [
+        ("forwarders", serde_json::json!(limits.forwarders)),
+        ("cost_attribution", limits.cost_attribution.clone().into()),
+        ("metrics_generator", limits.metrics_generator.clone().into()),
+    ];
+    let is_empty = |value: &serde_json::Value| {
+        value.as_array().is_some_and(Vec::is_empty)
+            || value.as_object().is_some_and(serde_json::Map::is_empty)
+    };
+    let each = blocks.into_iter().filter(|(_, value)| !is_empty(value));
+    each.map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// There is one process, so the smaller of both numbers is what it may take; 0 is none.

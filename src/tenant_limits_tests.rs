@@ -9,7 +9,8 @@ use stringendo_engine::TenantId;
 use super::{of_tenant, source};
 
 fn defaults(settings: &Settings) -> stringendo_engine::TenantLimits {
-    of_tenant(&settings.overrides.defaults, &settings.distributor)
+    let tempos = stringendo_config::settings::TenantLimits::default();
+    of_tenant(&settings.overrides.defaults, &tempos, &settings.distributor)
 }
 
 #[test]

@@ -42,6 +42,7 @@ pub fn engine(settings: &Settings) -> Result<EngineSettings, String> {
         retry_after: retry_after(settings),
         trace_idle: settings.live_store.max_trace_idle,
         limits: tenant_limits::source(settings)?,
+        user_limits: tenant_limits::of_users(settings),
         blocklist_poll: trace.blocklist_poll,
         query_bytes_max: settings.stringendo.query.max_read_bytes,
         block: block(&trace.block),

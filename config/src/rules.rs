@@ -136,6 +136,11 @@ pub fn warn(
             advise(path, "a log line for every span is for debugging only");
         }
     }
+    let own = &settings.overrides.user_configurable_overrides;
+    if own.enabled && own.client.local.path == trace.local.path {
+        let path = "overrides.user_configurable_overrides.client.local.path";
+        advise(path, "the directory of the blocks: use another one");
+    }
     if is_text(raw.at("target"), "scalable-single-binary") {
         advise("target", "with backend `local`, processes do not see one another's blocks");
     }

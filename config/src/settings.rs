@@ -25,7 +25,7 @@ pub use keeping::{
 pub use live_store::LiveStore;
 pub use overrides::{
     CompactionLimits, GlobalLimits, IngestionLimits, Overrides, RateStrategy, ReadLimits,
-    StorageLimits, TenantLimits,
+    StorageLimits, TenantLimits, UserConfigurable, UserConfigurableApi, UserConfigurableClient,
 };
 pub use query_frontend::{QueryFrontend, QueryMetrics, Search};
 pub use server::{LogFormat, LogLevel, Server};

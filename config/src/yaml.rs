@@ -28,7 +28,18 @@ impl TenantLimits {
     /// The limits as YAML.
     #[must_use]
     pub fn to_yaml(&self) -> String {
-        document(&serde_json::to_value(self).expect("limits have text keys, finite numbers"))
+        document(&self.to_value())
+    }
+
+    /// What differs from `other`, as YAML.
+    #[must_use]
+    pub fn diff_yaml(&self, other: &Self) -> String {
+        let nothing = || Value::Object(Map::new());
+        document(&differing(self.to_value(), &other.to_value()).unwrap_or_else(nothing))
+    }
+
+    fn to_value(&self) -> Value {
+        serde_json::to_value(self).expect("limits have text keys, finite numbers")
     }
 }
 

@@ -224,8 +224,11 @@ impl Backend {
         listing::list(self, known).await
     }
 
-    /// Names of tenants that may have blocks.
-    async fn tenants(&self) -> io::Result<Vec<TenantId>> {
+    /// Names of tenants that may have blocks, or other objects.
+    ///
+    /// # Errors
+    /// From the store.
+    pub async fn tenants(&self) -> io::Result<Vec<TenantId>> {
         match self {
             Self::Local(local) => local.tenants().await,
         }

@@ -5,7 +5,8 @@
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, LazyLock};
 
 use stringendo_block::BlockMeta;
 use uuid::Uuid;
@@ -35,6 +36,11 @@ impl BlockEntry {
         Self { tenant, meta, start_unix_nanos, end_unix_nanos, no_compact: false }
     }
 
+    /// What caches of this process know the block by.
+    pub fn cache_id(&self) -> Uuid {
+        cache_id(&self.tenant, &self.meta.block_id)
+    }
+
     /// Bytes held with its meta and its place on a list, about.
     fn memory_bytes(&self) -> usize {
         let columns = self.meta.dedicated_columns.iter();
@@ -54,6 +60,16 @@ impl BlockEntry {
         let end = self.end_unix_nanos.saturating_add(999_999_999);
         self.start_unix_nanos <= end_unix_nanos && end >= start_unix_nanos
     }
+}
+
+/// What caches of this process know a tenant's block by. Ids of blocks alone may be the same where
+/// a tenant's blocks were copied to another, and nobody can tell which names would make them so:
+/// the keys of the hash are random.
+pub fn cache_id(tenant: &TenantId, block_id: &Uuid) -> Uuid {
+    static KEYS: LazyLock<[RandomState; 2]> =
+        LazyLock::new(|| std::array::from_fn(|_| RandomState::new()));
+    let [high, low] = KEYS.each_ref().map(|key| key.hash_one((tenant, block_id)));
+    Uuid::from_u64_pair(high, low)
 }
 
 /// A block that was superseded or has expired, and whose objects are still there.

@@ -131,7 +131,7 @@ impl BlockStore {
 
     /// A Bloom filter object that is cached.
     pub fn cached_bloom(&self, block: &BlockEntry, shard: u32) -> Option<Bytes> {
-        match self.cached(&(block.meta.block_id, Some(shard))) {
+        match self.cached(&(block.cache_id(), Some(shard))) {
             Some(Cached::Bloom(filter)) => Some(filter),
             _ => None,
         }
@@ -156,14 +156,14 @@ impl BlockStore {
         let filter = self.backend.read_bloom(block, shard).await?;
         reads.add(filter.len());
         ensure(memory, filter.len() as u64)?;
-        let key = (block.meta.block_id, Some(shard));
+        let key = (block.cache_id(), Some(shard));
         self.keep(key, Cached::Bloom(filter.clone()), filter.len());
         Ok(filter)
     }
 
     /// A block whose footer is cached.
     pub fn cached_open(&self, block: &BlockEntry) -> Option<Rc<OpenBlock>> {
-        match self.cached(&(block.meta.block_id, None)) {
+        match self.cached(&(block.cache_id(), None)) {
             Some(Cached::Open(open)) => Some(open),
             _ => None,
         }
@@ -188,9 +188,9 @@ impl BlockStore {
         let data = self.backend.open_data(block).await?;
         let reader = read_footer(block, &data, memory, reads).await?;
         let bytes = reader.memory_bytes() + size_of::<OpenBlock>();
-        let dictionaries = self.dictionaries.of(block.meta.block_id);
+        let dictionaries = self.dictionaries.of(block.cache_id());
         let open = Rc::new(OpenBlock { reader, data, dictionaries });
-        self.keep((block.meta.block_id, None), Cached::Open(Rc::clone(&open)), bytes);
+        self.keep((block.cache_id(), None), Cached::Open(Rc::clone(&open)), bytes);
         Ok(open)
     }
 

@@ -40,7 +40,7 @@ use crate::shard::{FlushRequest, Shard, empty_gathering};
 use crate::tenant::TenantId;
 use crate::tenant_limits::Limits;
 use crate::wal_dir::WalDir;
-use crate::{encode_job, filter_job, limits_reload, live_counts};
+use crate::{encode_job, filter_job, limits_reload, live_counts, user_limits};
 
 /// Between two looks whether all cores are ready.
 const READY_PAUSE: Duration = Duration::from_millis(100);
@@ -96,6 +96,9 @@ pub async fn recover(node: &Node) -> Result<(), BootError> {
         poll.poll().await?;
         spawn_detached(Class::Background, poll.run());
         spawn_detached(Class::Background, limits_reload::run(node.clone()));
+        if let Some(settings) = node.settings().user_limits.clone() {
+            spawn_detached(Class::Background, user_limits::run(node.clone(), settings));
+        }
         spawn_detached(Class::Background, keep(node.clone()));
     }
     let shard = node.shard();
@@ -147,6 +150,7 @@ async fn new_shard(
         limits: RefCell::new(Arc::clone(&settings.limits.initial)),
         list_charge: RefCell::new(budget.charge(Use::BlockList, 0)),
         keeping: Default::default(),
+        user_limits: Default::default(),
         rates: RefCell::default(),
         recent: RefCell::new(RecentTraces::new(settings.trace_idle, budget.charge(Use::Live, 0))),
         warned: RefCell::default(),
@@ -220,6 +224,7 @@ fn serve(node: &Node, message: Message) {
         Message::LiveCounts(core, news) => {
             shard.recent.borrow_mut().heard(usize::from(core.0), &news, shard.now());
         }
+        Message::UserLimits(tenant, call, answer) => shard.user_limits.take(tenant, call, answer),
         Message::SetLimits(limits, answer) => set_limits(&shard, limits, answer),
         Message::Compact(job, answer) => {
             let work = async move { job::run(&asked, &job).await };

@@ -19,7 +19,7 @@ use stringendo_ring::{CoreId, sleep, yield_if_due};
 use uuid::Uuid;
 
 use crate::affinity::core_of;
-use crate::block_list::BlockEntry;
+use crate::block_list::{BlockEntry, cache_id};
 use crate::budget::{Charge, Use};
 use crate::limits::FLUSH_RETRY;
 use crate::live::LiveSegment;
@@ -141,10 +141,12 @@ fn count_flush(shard: &Shard, block: &FinishedBlock, took: Duration) {
 /// read.
 async fn keep_id_filter(node: &Node, block: &FinishedBlock) {
     let block_id = block.meta.block_id;
+    let Ok(tenant) = TenantId::parse(&block.meta.tenant_id) else { return };
     let Some(filter) = IdFilter::of_object(&block.filters, &block_id) else { return };
     let reader = core_of(&block_id, node.mesh().cores());
     // A core that has ended needs none.
-    let _ = node.mesh().send(reader, Message::KeepIdFilter(block_id, Arc::new(filter))).await;
+    let known_by = cache_id(&tenant, &block_id);
+    let _ = node.mesh().send(reader, Message::KeepIdFilter(known_by, Arc::new(filter))).await;
 }
 
 /// Has core 0 put the block on every core's list. Until that is done the live segment stays, so a

@@ -55,7 +55,7 @@ impl FilterWork {
         if known.len() >= KNOWN_MAX {
             known.clear();
         }
-        if waiting.len() < WAITING_MAX && known.insert(block.meta.block_id) {
+        if waiting.len() < WAITING_MAX && known.insert(block.cache_id()) {
             waiting.push_back(block.clone());
             self.work.notify();
         }
@@ -79,7 +79,7 @@ pub async fn run(shard: Rc<Shard>) {
         let block = shard.filter_work.next().await;
         let outcome = match remake(&shard, &block).await {
             Ok(()) => {
-                shard.store.filters.look_again(&block.meta.block_id);
+                shard.store.filters.look_again(&block.cache_id());
                 "made"
             }
             Err(error) if error.is_gone() => "gone",

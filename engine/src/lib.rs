@@ -48,6 +48,7 @@ pub mod spare;
 pub mod tenant;
 pub mod tenant_limits;
 pub mod trace_count;
+pub mod user_limits;
 pub mod wal_dir;
 
 pub use error::{IngestError, QueryError};

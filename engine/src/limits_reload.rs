@@ -66,7 +66,7 @@ pub async fn run(node: Node) {
                         entries = limits.tenants.len(),
                         "limits of tenants have changed"
                     );
-                    publish(&node, limits).await;
+                    publish(&node, |now| limits.with_user_of(now)).await;
                 }
             }
             Err(why) if failure.as_ref() == Some(&why) => {}
@@ -78,10 +78,14 @@ pub async fn run(node: Node) {
     }
 }
 
-/// Gives limits to every core.
-pub async fn publish(node: &Node, mut limits: Limits) {
-    limits.version = node.shard().limits().version + 1;
+/// Core 0: changes the limits, and gives them to every core.
+pub async fn publish(node: &Node, change: impl FnOnce(&Limits) -> Limits) {
+    let now = node.shard().limits();
+    let mut limits = change(&now);
+    limits.version = now.version + 1;
     let limits = Arc::new(limits);
+    // In one step with reading them, so that no change is lost.
+    node.shard().limits.replace(Arc::clone(&limits));
     let tell = |core| {
         let limits = Arc::clone(&limits);
         node.ask(core, |answer| Message::SetLimits(limits, answer))

@@ -27,6 +27,7 @@ use crate::query::tags::part::{BlockTagsJob, LiveTagsJob, TagsFound};
 use crate::query::trace::TracePieces;
 use crate::tenant::TenantId;
 use crate::tenant_limits::Limits;
+use crate::user_limits::{UserLimitsCall, UserLimitsOutcome};
 
 /// A message to another core. Answers come through the oneshot inside.
 pub enum Message {
@@ -50,7 +51,7 @@ pub enum Message {
     WholeMetrics(WholeMetricsJob, PartAnswer<MetricsFindings>),
     /// The filters over the trace ids of some blocks, in the same order.
     IdFilters(Vec<Arc<BlockEntry>>, Answer<Result<IdFilters, QueryError>>),
-    /// The filter of a new block, for the core that reads the block.
+    /// The filter of a new block, for the core that reads the block, and what caches know it by.
     KeepIdFilter(Uuid, Arc<IdFilter>),
     /// Which of some traces have live spans on the core.
     LiveHas(TenantId, Vec<TraceId>, Answer<Vec<bool>>),
@@ -69,6 +70,8 @@ pub enum Message {
     TakeRate(TenantId, u64, Answer<u64>),
     /// From any core: how many live traces it has of these tenants.
     LiveCounts(CoreId, Arc<Vec<(TenantId, u32)>>),
+    /// To core 0: read or change what a tenant has set for itself.
+    UserLimits(TenantId, UserLimitsCall, Answer<UserLimitsOutcome>),
     /// From core 0: the limits of tenants from now on.
     SetLimits(Arc<Limits>, Answer<()>),
     /// Merge some blocks.

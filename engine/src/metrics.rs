@@ -55,6 +55,13 @@ pub struct Series {
 
 type Key = (&'static str, Vec<String>);
 
+/// Series of one core at most. Of tenants beyond that there are no series of their own, since
+/// clients can make up tenants: they are counted together, as [`OTHER_TENANTS`].
+const SERIES_MAX: usize = 65_536;
+
+/// Value of the label of tenants that have no series of their own.
+pub const OTHER_TENANTS: &str = "_others";
+
 /// The registry of one core; clones share it.
 #[derive(Clone, Default)]
 pub struct Metrics {
@@ -103,6 +110,10 @@ impl Metrics {
         debug_assert_eq!(family.labels.len(), labels.len(), "{}", family.name);
         let key = (family.name, labels.iter().map(|label| (*label).to_owned()).collect::<Vec<_>>());
         let mut series = self.series.borrow_mut();
+        let key = match series.len() >= SERIES_MAX && !series.contains_key(&key) {
+            true => without_tenant(family, key),
+            false => key,
+        };
         let entry = series.entry(key).or_insert_with_key(|key| Series {
             family,
             labels: key.1.clone(),
@@ -110,6 +121,16 @@ impl Metrics {
         });
         change(&mut entry.sample);
     }
+}
+
+/// The key for all tenants that have no series of their own.
+fn without_tenant(family: &Family, (name, mut values): Key) -> Key {
+    for (label, value) in family.labels.iter().zip(&mut values) {
+        if matches!(*label, "tenant" | "user") {
+            *value = OTHER_TENANTS.to_owned();
+        }
+    }
+    (name, values)
 }
 
 fn empty(family: &Family) -> Sample {
@@ -147,3 +168,7 @@ fn add_up(into: &mut Sample, from: Sample) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;

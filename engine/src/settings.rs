@@ -8,6 +8,7 @@ use stringendo_block::{DedicatedColumn, Version};
 use crate::compaction::plan::Rules;
 use crate::limits_reload::LimitsSource;
 use crate::tenant_limits::TenantLimits;
+use crate::user_limits::UserLimitsSettings;
 
 /// Settings of the engine; the root package makes them from the configuration.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct EngineSettings {
     pub trace_idle: Duration,
     /// Limits of tenants.
     pub limits: LimitsSource,
+    /// What tenants may set for themselves; `None` if nothing.
+    pub user_limits: Option<UserLimitsSettings>,
     /// How often the block list is read again.
     pub blocklist_poll: Duration,
     /// Bytes that a query may read of blocks; 0 = no limit.

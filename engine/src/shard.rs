@@ -35,6 +35,7 @@ use crate::settings::{EngineSettings, TenantKeeping};
 use crate::spare::Images;
 use crate::tenant::TenantId;
 use crate::tenant_limits::{Limits, TenantLimits};
+use crate::user_limits::UserLimitsCalls;
 use crate::wal_dir::WalDir;
 
 /// Everything that one core owns.
@@ -73,6 +74,8 @@ pub struct Shard {
     pub list_charge: RefCell<Charge>,
     /// Core 0: blocks that are being merged or deleted.
     pub keeping: Keeping,
+    /// Core 0: calls about what tenants set for themselves.
+    pub user_limits: UserLimitsCalls,
     /// Rates of tenants.
     pub rates: RefCell<Rates>,
     /// Traces that are live, and how large they are.

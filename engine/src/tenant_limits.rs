@@ -9,10 +9,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use stringendo_block::DedicatedColumn;
 
 use crate::metrics::{Metrics, families as family};
 use crate::tenant::TenantId;
+use crate::user_limits::UserLimits;
 
 /// Limits of one tenant.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,8 +55,13 @@ pub struct TenantLimits {
     pub dedicated_columns: Vec<DedicatedColumn>,
     /// Gauges that show these limits, by `limit_name` (contract metrics.md B9).
     pub gauges: Vec<(&'static str, f64)>,
+    /// Forwarders, cost attribution and metrics-generator, as the file has them: what a tenant may
+    /// set for itself is laid over these.
+    pub extras: Map<String, Value>,
     /// All of it as YAML, for status pages.
     pub yaml: String,
+    /// What of it is not the default.
+    pub yaml_diff: String,
 }
 
 impl TenantLimits {
@@ -79,7 +86,9 @@ impl TenantLimits {
             compaction_disabled: false,
             dedicated_columns: Vec::new(),
             gauges: Vec::new(),
+            extras: Map::new(),
             yaml: String::new(),
+            yaml_diff: String::new(),
         }
     }
 }
@@ -106,6 +115,10 @@ pub struct Limits {
     pub any: Option<Arc<TenantLimits>>,
     /// Of these.
     pub tenants: HashMap<TenantId, Arc<TenantLimits>>,
+    /// What tenants have set for themselves.
+    pub user: HashMap<TenantId, Arc<UserLimits>>,
+    /// What follows for those tenants ([`Limits::with_user`]).
+    pub merged: HashMap<TenantId, Arc<TenantLimits>>,
     /// The file that says so; tells whether a reload brings anything new.
     pub source: String,
     /// Grows with every snapshot.
@@ -118,9 +131,30 @@ impl Limits {
         Self { defaults: Arc::new(limits), ..Self::default() }
     }
 
-    /// The limits of a tenant: of its own entry, of the entry for any, or the defaults.
+    /// The limits of a tenant: what it has set for itself, laid over those of its own entry, of the
+    /// entry for any, or the defaults.
     pub fn of(&self, tenant: &TenantId) -> &Arc<TenantLimits> {
+        self.merged.get(tenant).unwrap_or_else(|| self.of_operator(tenant))
+    }
+
+    /// The limits of a tenant without what it has set for itself.
+    pub fn of_operator(&self, tenant: &TenantId) -> &Arc<TenantLimits> {
         self.tenants.get(tenant).or(self.any.as_ref()).unwrap_or(&self.defaults)
+    }
+
+    /// The same with what tenants have set for themselves.
+    pub fn with_user(&self, user: HashMap<TenantId, Arc<UserLimits>>) -> Self {
+        let merged = user.iter().map(|(tenant, own)| {
+            let mut limits = TenantLimits::clone(self.of_operator(tenant));
+            lay_over(&mut limits.extras, &own.limits);
+            (tenant.clone(), Arc::new(limits))
+        });
+        Self { merged: merged.collect(), user, ..self.clone() }
+    }
+
+    /// The same with what tenants have set for themselves in `other`.
+    pub fn with_user_of(&self, other: &Self) -> Self {
+        self.with_user(other.user.clone())
     }
 
     /// Shows them as gauges. Entries that have gone show nothing any more.
@@ -135,6 +169,17 @@ impl Limits {
             for (name, value) in &limits.gauges {
                 metrics.set(&family::LIMITS_OVERRIDES, &[name, tenant], *value);
             }
+        }
+    }
+}
+
+/// Each field that is there replaces the one below.
+fn lay_over(below: &mut Map<String, Value>, own: &Map<String, Value>) {
+    for (key, value) in own {
+        match (below.get_mut(key), value) {
+            (Some(Value::Object(below)), Value::Object(own)) => lay_over(below, own),
+            (_, Value::Null) => {}
+            _ => drop(below.insert(key.clone(), value.clone())),
         }
     }
 }

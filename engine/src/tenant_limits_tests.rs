@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::{Limits, TenantLimits};
 use crate::metrics::{Metrics, Sample};
 use crate::tenant::TenantId;
+use crate::user_limits::UserLimits;
 
 fn limits(rate_bytes: u64) -> Arc<TenantLimits> {
     let gauges = vec![("ingestion_rate_limit_bytes", rate_bytes as f64)];
@@ -40,4 +41,28 @@ fn gauges_show_defaults_and_entries_and_forget_those_that_have_gone() {
         (vec![name, "*".to_owned()], Sample::Number(3.0)),
     ];
     assert_eq!(shown, expected);
+}
+
+#[test]
+fn what_a_tenant_sets_replaces_field_by_field_what_the_operator_says() {
+    let object = |value: serde_json::Value| value.as_object().unwrap().clone();
+    let mut all = Limits::default();
+    let extras = object(serde_json::json!({
+        "forwarders": ["x"], "metrics_generator": {"collection_interval": "15s", "ring_size": 3},
+    }));
+    let own = TenantLimits { extras, rate_bytes: 7, ..TenantLimits::default() };
+    all.tenants.insert(tenant("a"), Arc::new(own));
+    let limits = object(serde_json::json!({
+        "forwarders": [], "metrics_generator": {"collection_interval": "30s"},
+    }));
+    let user = Arc::new(UserLimits { limits, version: "1".to_owned() });
+    let all = all.with_user([(tenant("a"), user)].into());
+    let merged = all.of(&tenant("a"));
+    assert_eq!(merged.rate_bytes, 7);
+    let expected = object(serde_json::json!({
+        "forwarders": [], "metrics_generator": {"collection_interval": "30s", "ring_size": 3},
+    }));
+    assert_eq!(merged.extras, expected);
+    assert_eq!(all.of_operator(&tenant("a")).extras["forwarders"][0], "x");
+    assert!(all.of(&tenant("b")).extras.is_empty());
 }

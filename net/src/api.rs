@@ -7,13 +7,17 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use http::{Method, Request, StatusCode, Uri};
 use stringendo_engine::Node;
 use stringendo_engine::metrics::families as family;
+use stringendo_engine::user_limits::OBJECT_BYTES_MAX;
 use stringendo_ring::timeout;
 
-use crate::http1::{Answer, text};
+use crate::body::RequestBody;
+use crate::http1::{self, Answer, text};
 use crate::limits;
+use crate::memory::RequestMemory;
 use crate::servers::ShutdownRequest;
 use crate::settings::{ApiSettings, StatusPages};
 use crate::tenant::Tenants;
@@ -26,11 +30,13 @@ mod counted;
 mod exposition;
 pub mod failure;
 mod format;
+mod limits_pages;
 mod merge;
 pub mod metrics;
 mod metrics_params;
 mod metrics_summary;
 mod operations;
+mod overrides;
 pub mod params;
 mod process;
 mod route;
@@ -56,11 +62,14 @@ pub struct Api {
     was_ready: Cell<bool>,
 }
 
-/// What handlers need to know of a request. Bodies are ignored (contract http-api.md §1).
+/// What handlers need to know of a request. Bodies are ignored (contract http-api.md §1), but those
+/// of overrides.
 struct Call {
+    method: Method,
     path: String,
     params: Params,
     headers: http::HeaderMap,
+    body: Bytes,
 }
 
 impl Api {
@@ -84,10 +93,32 @@ impl Api {
         &self.node
     }
 
+    /// Answers one request, and counts it. Its body is read if the route has use for one.
+    pub async fn answer_with_body(&self, request: Request<RequestBody>) -> Answer {
+        let is_change = matches!(*request.method(), Method::POST | Method::PATCH);
+        if !is_change || self.routes.find(request.uri().path()) != Route::Overrides {
+            return self.answer(request.map(|_| Bytes::new())).await;
+        }
+        let mut head = Request::new(Bytes::new());
+        *head.method_mut() = request.method().clone();
+        *head.uri_mut() = request.uri().clone();
+        *head.headers_mut() = request.headers().clone();
+        // Kept until the request is answered.
+        let mut memory = RequestMemory::of_query(&self.node);
+        let bytes_max = OBJECT_BYTES_MAX as usize;
+        match http1::collect(request, bytes_max, &mut memory, self.node.clock()).await {
+            Ok(body) => self.answer(head.map(|_| body)).await,
+            Err(refusal) if refusal.reason == http1::too_large().reason => {
+                text(StatusCode::PAYLOAD_TOO_LARGE, "request body too large\n")
+            }
+            Err(refusal) => Failure::from(refusal).into_answer(),
+        }
+    }
+
     /// Answers one request, and counts it.
-    pub async fn answer<B>(&self, request: Request<B>) -> Answer {
+    pub async fn answer(&self, request: Request<Bytes>) -> Answer {
         let begun = self.node.clock().monotonic();
-        let (head, _) = request.into_parts();
+        let (head, body) = request.into_parts();
         let route = self.routes.find(head.uri.path());
         let label = self.routes.label(&route);
         let method = method_label(&head.method);
@@ -96,7 +127,7 @@ impl Api {
         let in_flight = Counted { api: self, method, label: &label };
         let params = Params::parse(head.uri.query().unwrap_or_default());
         let path = head.uri.path().to_owned();
-        let call = Call { path, params, headers: head.headers };
+        let call = Call { method: head.method, path, params, headers: head.headers, body };
         let answer = match self.ensure_allowed(&route, &head.uri) {
             Ok(()) => self.dispatch(&route, &call).await,
             Err(failure) => Err(failure),
@@ -137,12 +168,16 @@ impl Api {
             Route::Ready => Ok(self.ready().await),
             Route::Metrics => self.metrics().await,
             Route::Status => self.status().await,
-            Route::StatusPage(name) => self.status_page(name, &call.params).await,
+            Route::StatusPage(name) => match limits_pages::tenant_of(name) {
+                Some(tenant) => self.overrides_page(tenant, call),
+                None => self.status_page(name, &call.params).await,
+            },
             Route::UsageStats => Ok(text(StatusCode::OK, "usage-stats is not enabled\n")),
             Route::Flush => self.flush(&call.params).await,
             Route::Shutdown => Ok(self.shut_down()),
+            Route::Overrides => self.overrides(call).await,
             // Off unless enabled, which cannot be done yet.
-            Route::Overrides | Route::Mcp => Ok(not_found()),
+            Route::Mcp => Ok(not_found()),
             Route::NotServed(_) => Err(Failure::not_served(&call.path)),
             Route::Unknown => Ok(not_found()),
         }

@@ -138,7 +138,7 @@ impl Door {
         }
         let answer = |request| {
             let api = Rc::clone(&self.api);
-            async move { api.answer(request).await }
+            async move { api.answer_with_body(request).await }
         };
         let clock = self.api.node().clock();
         http1::serve(stream, clock, self.allowed, stop, answer).await;

@@ -176,7 +176,7 @@ impl QueryService {
     /// Answers a request that is not gRPC as over HTTP/1.
     async fn answer_http(&self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
         let (head, body) = request.into_parts();
-        let answer = self.api.answer(Request::from_parts(head, ())).await;
+        let answer = self.api.answer(Request::from_parts(head, Bytes::new())).await;
         let (head, content) = answer.into_parts();
         // The body is in memory and cannot fail.
         let content = content.collect().await.map(|all| all.to_bytes()).unwrap_or_default();

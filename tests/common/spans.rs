@@ -22,6 +22,11 @@ pub fn hex(number: u64) -> String {
 
 /// A request with one span that starts now, of service `shop`, named `GET /`.
 pub fn request(trace_id: &[u8], span_id: &[u8]) -> Vec<u8> {
+    of_service("shop", trace_id, span_id)
+}
+
+/// The same of another service.
+pub fn of_service(service: &str, trace_id: &[u8], span_id: &[u8]) -> Vec<u8> {
     let now = unix_nanos();
     let span = Span {
         trace_id: Bytes::copy_from_slice(trace_id),
@@ -34,7 +39,9 @@ pub fn request(trace_id: &[u8], span_id: &[u8]) -> Vec<u8> {
     };
     let service = KeyValue {
         key: Bytes::from_static(b"service.name"),
-        value: Some(AnyValue { value: Some(Value::String(Bytes::from_static(b"shop"))) }),
+        value: Some(AnyValue {
+            value: Some(Value::String(Bytes::copy_from_slice(service.as_bytes()))),
+        }),
     };
     let resource = Resource { attributes: vec![service], ..Resource::default() };
     let scope_spans = vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }];

@@ -6,7 +6,7 @@ use serde_json::{Map, Number, Value as Json};
 use super::storage;
 use crate::node::{Node, Value};
 use crate::raw::Raw;
-use crate::settings::{Overrides, TenantLimits};
+use crate::settings::{Overrides, TenantLimits, UserConfigurable};
 use crate::value::FromNode;
 use crate::warning::{ConfigError, Warning};
 
@@ -24,7 +24,33 @@ pub(super) fn read(
     raw.read("overrides.per_tenant_override_config", file)?;
     let period = &mut overrides.per_tenant_override_period;
     raw.read("overrides.per_tenant_override_period", period)?;
+    user_configurable(raw, &mut overrides.user_configurable_overrides)?;
     limits(raw, &mut overrides.defaults, warnings)
+}
+
+fn user_configurable(raw: &Raw, own: &mut UserConfigurable) -> Done {
+    const BLOCK: &str = "overrides.user_configurable_overrides";
+    let at = |key: &str| format!("{BLOCK}.{key}");
+    raw.read(&at("enabled"), &mut own.enabled)?;
+    raw.read(&at("poll_interval"), &mut own.poll_interval)?;
+    raw.read(&at("client.backend"), &mut own.client.backend)?;
+    raw.read(&at("client.local.path"), &mut own.client.local.path)?;
+    let refuses = &mut own.api.check_for_conflicting_runtime_overrides;
+    raw.read(&at("api.check_for_conflicting_runtime_overrides"), refuses)?;
+    if !own.enabled {
+        return Ok(());
+    }
+    match own.client.backend.as_str() {
+        "local" if own.client.local.path.as_os_str().is_empty() => {
+            Err(raw.error(&at("client.local.path"), "required with backend `local`"))
+        }
+        "local" => Ok(()),
+        "" => Err(raw.error(&at("client.backend"), "required; use `local`")),
+        name => {
+            let why = format!("backend `{name}` is not supported here yet; use `local`");
+            Err(raw.error(&at("client.backend"), &why))
+        }
+    }
 }
 
 /// Lays what is said of limits over `limits`.

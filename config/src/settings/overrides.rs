@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::storage::DedicatedColumn;
+use super::storage::{DedicatedColumn, Local};
 use crate::duration::{as_optional_text, as_text};
 
 /// Limits per tenant.
@@ -18,6 +18,8 @@ pub struct Overrides {
     /// How often that file is read again.
     #[serde(serialize_with = "as_text")]
     pub per_tenant_override_period: Duration,
+    /// What tenants may set for themselves.
+    pub user_configurable_overrides: UserConfigurable,
     /// Whether environment references in that file are replaced (`-config.expand-env`).
     #[serde(skip)]
     pub expand_env: bool,
@@ -29,9 +31,51 @@ impl Default for Overrides {
             defaults: TenantLimits::default(),
             per_tenant_override_config: PathBuf::new(),
             per_tenant_override_period: Duration::from_secs(10),
+            user_configurable_overrides: UserConfigurable::default(),
             expand_env: false,
         }
     }
+}
+
+/// What tenants may set for themselves, and where that is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UserConfigurable {
+    /// Whether they may set anything.
+    pub enabled: bool,
+    /// How often it is read again.
+    #[serde(serialize_with = "as_text")]
+    pub poll_interval: Duration,
+    /// Where it is kept.
+    pub client: UserConfigurableClient,
+    /// How it is set.
+    pub api: UserConfigurableApi,
+}
+
+impl Default for UserConfigurable {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            poll_interval: Duration::from_secs(60),
+            client: UserConfigurableClient::default(),
+            api: UserConfigurableApi::default(),
+        }
+    }
+}
+
+/// Where what tenants set for themselves is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct UserConfigurableClient {
+    /// Kind of place.
+    pub backend: String,
+    /// A directory.
+    pub local: Local,
+}
+
+/// How tenants set what they may.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct UserConfigurableApi {
+    /// Whether a tenant may not set what the overrides file sets for it.
+    pub check_for_conflicting_runtime_overrides: bool,
 }
 
 /// Limits of one tenant.

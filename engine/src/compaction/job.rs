@@ -22,7 +22,7 @@ use super::memory::{self, NoMemory};
 use crate::affinity::core_of;
 use crate::backend::listing::META_BYTES_MAX;
 use crate::backend::{Backend, BlockData, DataUpload, object};
-use crate::block_list::BlockEntry;
+use crate::block_list::{BlockEntry, cache_id};
 use crate::budget::Charge;
 use crate::limits::FETCHES_MAX;
 use crate::message::Message;
@@ -286,8 +286,10 @@ impl Work<'_> {
 /// Has the core that reads the new block keep the filter over its trace ids.
 async fn keep_id_filter(node: &Node, merged: &MergedBlock) {
     let block_id = merged.meta.block_id;
+    let Ok(tenant) = TenantId::parse(&merged.meta.tenant_id) else { return };
     let Some(filter) = IdFilter::of_object(&merged.filters, &block_id) else { return };
     let reader = core_of(&block_id, node.mesh().cores());
     // A core that has ended needs none.
-    let _ = node.mesh().send(reader, Message::KeepIdFilter(block_id, Arc::new(filter))).await;
+    let known_by = cache_id(&tenant, &block_id);
+    let _ = node.mesh().send(reader, Message::KeepIdFilter(known_by, Arc::new(filter))).await;
 }

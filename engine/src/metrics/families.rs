@@ -160,6 +160,16 @@ families! {
         "Bytes looked at by queries.";
     RELOAD_SUCCESSFUL = "tempo_runtime_config_last_reload_successful", Kind::Gauge, [],
         "Whether the last reload of the overrides file was successful.";
+    USER_LIMITS_RELOAD_FAILED =
+        "tempo_overrides_user_configurable_overrides_reload_failed_total", Kind::Counter, [],
+        "How often reading the user-configurable overrides again failed.";
+    USER_LIMITS_LIST = "tempo_overrides_user_configurable_overrides_list_total", Kind::Counter, [],
+        "How often tenants with user-configurable overrides were listed.";
+    USER_LIMITS_FETCH = "tempo_overrides_user_configurable_overrides_fetch_total", Kind::Counter,
+        [], "How often user-configurable overrides of a tenant were fetched.";
+    USER_LIMITS_FETCH_FAILED =
+        "tempo_overrides_user_configurable_overrides_fetch_failed_total", Kind::Counter, [],
+        "How often user-configurable overrides of a tenant could not be fetched.";
     LIMITS_DEFAULTS = "tempo_limits_defaults", Kind::Gauge, ["limit_name"],
         "Default resource limits";
     LIMITS_OVERRIDES = "tempo_limits_overrides", Kind::Gauge, ["limit_name", "user"],

@@ -47,7 +47,7 @@ impl From<Damaged> for Unread {
 impl<'a> BlockFilters<'a> {
     /// The filters of `block`, if they are there. Nothing may be held to read with.
     pub async fn open(shard: &'a Shard, block: &'a BlockEntry, reads: &mut Reads) -> Option<Self> {
-        let id = &block.meta.block_id;
+        let id = &block.cache_id();
         let directory = match shard.store.filters.known(id) {
             Some(Known::Missing) => return None,
             Some(Known::Stored(directory)) => directory,
@@ -111,7 +111,7 @@ impl<'a> BlockFilters<'a> {
     /// very many.
     async fn chunk(&self, packed: &Packed, reads: &mut Reads) -> Option<Bytes> {
         const KEPT_BYTES_MAX: u64 = 256 << 10;
-        let (store, id) = (&self.shard.store, &self.block.meta.block_id);
+        let (store, id) = (&self.shard.store, &self.block.cache_id());
         if let Some(raw) = store.filters.part(id, &packed.part) {
             return Some(raw);
         }
@@ -123,7 +123,7 @@ impl<'a> BlockFilters<'a> {
     }
 
     async fn part(&self, part: Part, reads: &mut Reads) -> Option<Bytes> {
-        let (store, id) = (&self.shard.store, &self.block.meta.block_id);
+        let (store, id) = (&self.shard.store, &self.block.cache_id());
         if let Some(bytes) = store.filters.part(id, &part) {
             return Some(bytes);
         }
@@ -168,7 +168,7 @@ pub async fn may_hold_id(
     id: &TraceId,
     reads: &mut Reads,
 ) -> Option<bool> {
-    if let Some(filter) = shard.store.cached_id_filter(&block.meta.block_id) {
+    if let Some(filter) = shard.store.cached_id_filter(&block.cache_id()) {
         return Some(filter.may_hold(id));
     }
     let filters = BlockFilters::open(shard, block, reads).await?;
@@ -224,6 +224,6 @@ fn give_up(shard: &Shard, block: &BlockEntry, reason: &Unread) {
     }
     let why = if damage.is_some() { "unusable" } else { "missing" };
     shard.metrics.add(&family::FILTERS_WITHOUT, &[why], 1.0);
-    shard.store.forget_filters(&id);
+    shard.store.forget_filters(&block.cache_id());
     shard.filter_work.request(block);
 }

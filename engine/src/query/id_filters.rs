@@ -28,7 +28,7 @@ pub type IdFilters = (Vec<Arc<IdFilter>>, Reads);
 pub async fn filters(shard: &Shard, blocks: &[Arc<BlockEntry>]) -> Result<IdFilters, QueryError> {
     let (mut filters, mut reads) = (Vec::with_capacity(blocks.len()), Reads::default());
     for block in blocks {
-        if let Some(filter) = shard.store.cached_id_filter(&block.meta.block_id) {
+        if let Some(filter) = shard.store.cached_id_filter(&block.cache_id()) {
             filters.push(filter);
             continue;
         }
@@ -37,7 +37,7 @@ pub async fn filters(shard: &Shard, blocks: &[Arc<BlockEntry>]) -> Result<IdFilt
             Err(error) if error.is_gone() => Arc::new(IdFilter::none()),
             Err(error) => return Err(error.of_block(block)),
         };
-        shard.store.keep_id_filter(block.meta.block_id, Arc::clone(&filter));
+        shard.store.keep_id_filter(block.cache_id(), Arc::clone(&filter));
         filters.push(filter);
     }
     Ok((filters, reads))

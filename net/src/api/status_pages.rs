@@ -12,8 +12,9 @@ use super::params::Params;
 use crate::http1::{Answer, text};
 
 /// What is served, for `/status/endpoints`.
-const ENDPOINTS: [&str; 14] = [
+const ENDPOINTS: [&str; 18] = [
     "/api/echo",
+    "/api/overrides",
     "/api/search",
     "/api/status/buildinfo",
     "/api/traces/{traceID}",
@@ -25,12 +26,15 @@ const ENDPOINTS: [&str; 14] = [
     "/shutdown",
     "/status",
     "/status/config",
+    "/status/overrides",
+    "/status/overrides/{tenant}",
+    "/status/runtime_config",
     "/status/{endpoint}",
     "/status/usage-stats",
 ];
 
 /// Pages of `/status`, in its order.
-const PAGES: [&str; 4] = ["version", "services", "endpoints", "config"];
+const PAGES: [&str; 5] = ["version", "services", "endpoints", "runtime_config", "config"];
 
 impl Api {
     /// `/api/status/buildinfo`.
@@ -59,13 +63,11 @@ impl Api {
 
     /// `/status/{name}`.
     pub(super) async fn status_page(&self, name: &str, params: &Params) -> Result<Answer, Failure> {
-        if ["runtime_config", "overrides", "backendscheduler"].contains(&name)
-            || name.starts_with("overrides/")
-        {
+        if name == "backendscheduler" {
             return Err(Failure::not_served(&format!("/status/{name}")));
         }
         let Some(page) = self.page(name, params).await? else { return Ok(not_found()) };
-        if name != "config" {
+        if !["config", "runtime_config"].contains(&name) {
             return Ok(text(StatusCode::OK, page));
         }
         let mut answer = Response::new(Full::new(page.into()));
@@ -80,6 +82,7 @@ impl Api {
             "services" => self.services().await,
             "endpoints" => self.endpoints(),
             "config" => self.config(params)?,
+            "runtime_config" => self.runtime_config(params)?,
             _ => return Ok(None),
         }))
     }

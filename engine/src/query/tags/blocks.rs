@@ -72,7 +72,7 @@ async fn names(
     block: &BlockEntry,
     gathered: &mut Gathered,
 ) -> Result<Rc<Summary>, StoreError> {
-    let key = Key::Block(block.meta.block_id, None);
+    let key = Key::Block(block.cache_id(), None);
     if let Some(summary) = shard.tags.get(&key) {
         return Ok(summary);
     }
@@ -122,7 +122,7 @@ async fn values(
     job: &TagsJob,
     gathered: &mut Gathered,
 ) -> Result<Rc<Summary>, StoreError> {
-    let key = Key::Block(block.meta.block_id, Some(field.clone()));
+    let key = Key::Block(block.cache_id(), Some(field.clone()));
     let bytes_max = job.bytes_max().min(TAG_VALUES_BYTES_MAX);
     if let Some(summary) = shard.tags.get(&key).filter(|known| known.suffices(bytes_max)) {
         return Ok(summary);

@@ -1,0 +1,315 @@
+//! Limits that tenants set for themselves through the API (contract http-api.md §7): kept as
+//! `<tenant>/overrides.json` in a backend of their own, read again every poll interval, and laid
+//! over the limits of the overrides file.
+//!
+//! From: `net`, with bodies that it has checked, and the backend. To: [`crate::limits_reload`],
+//! which gives every core the limits that follow. Core 0 alone reads and writes, one call after the
+//! other, so a version that was compared is still the version when the object is written. Other
+//! processes may write to the same backend; between comparing and writing nothing keeps them out.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use stringendo_ring::{CoreId, Notify, timeout};
+
+use crate::backend::{Backend, LocalBackend};
+use crate::limits_reload;
+use crate::message::{Answer, Message};
+use crate::metrics::{Family, families as family};
+use crate::node::Node;
+use crate::shard::Shard;
+use crate::tenant::TenantId;
+
+/// An object of more bytes is not taken: all keys with long lists need a tenth of it.
+pub const OBJECT_BYTES_MAX: u64 = 256 << 10;
+
+/// Bytes of all objects together.
+const ALL_BYTES_MAX: usize = 64 << 20;
+
+/// Calls that wait; more are refused.
+const CALLS_MAX: usize = 256;
+
+/// However it is configured, the backend is not asked more often.
+const POLL_MIN: Duration = Duration::from_millis(100);
+
+/// The object of a tenant.
+fn object_of(tenant: &TenantId) -> String {
+    format!("{}/overrides.json", tenant.as_str())
+}
+
+/// Where they are kept.
+#[derive(Clone, Debug)]
+pub struct UserLimitsSettings {
+    /// Directory of the local backend.
+    pub path: PathBuf,
+    /// How often they are read again.
+    pub poll_interval: Duration,
+    /// Whether a tenant may not set what the overrides file sets for it.
+    pub refuses_conflicts: bool,
+}
+
+/// What a tenant has set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UserLimits {
+    /// The keys that it has set.
+    pub limits: Map<String, Value>,
+    /// Names this content.
+    pub version: String,
+}
+
+/// Something to do with a tenant's limits.
+#[derive(Debug)]
+pub enum UserLimitsCall {
+    /// Read them.
+    Read,
+    /// Write them, if the version is still this one; `None` if there must be none.
+    Write {
+        /// As JSON.
+        json: Bytes,
+        /// The version that is replaced.
+        replaces: Option<String>,
+    },
+    /// Delete them, if the version is still this one.
+    Delete {
+        /// The version that is deleted.
+        version: String,
+    },
+}
+
+/// Why a call failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UserLimitsError {
+    /// There are none.
+    #[error("no overrides are stored")]
+    NotFound,
+    /// The version is another one by now.
+    #[error("the version is another one by now")]
+    VersionMismatch,
+    /// The backend failed, or what it holds is none of ours.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// What a call brought: the limits as they are then; nothing after they were deleted.
+pub type UserLimitsOutcome = Result<Option<Arc<UserLimits>>, UserLimitsError>;
+
+/// Core 0: calls that wait.
+#[derive(Default)]
+pub struct UserLimitsCalls {
+    waiting: RefCell<VecDeque<(TenantId, UserLimitsCall, Answer<UserLimitsOutcome>)>>,
+    work: Notify,
+}
+
+impl UserLimitsCalls {
+    /// Takes a call from any core.
+    pub fn take(&self, tenant: TenantId, call: UserLimitsCall, answer: Answer<UserLimitsOutcome>) {
+        let mut waiting = self.waiting.borrow_mut();
+        if waiting.len() >= CALLS_MAX {
+            let too_many = UserLimitsError::Failed("too many calls wait".to_owned());
+            // Whoever asked may have gone away; so below.
+            let _ = answer.send(Err(too_many));
+            return;
+        }
+        waiting.push_back((tenant, call, answer));
+        self.work.notify();
+    }
+}
+
+impl Node {
+    /// Reads or changes what a tenant has set.
+    ///
+    /// # Errors
+    /// See [`UserLimitsError`].
+    pub async fn user_limits(&self, tenant: &TenantId, call: UserLimitsCall) -> UserLimitsOutcome {
+        let ask = |answer| Message::UserLimits(tenant.clone(), call, answer);
+        let stopping = || Err(UserLimitsError::Failed("the server is stopping".to_owned()));
+        self.ask(CoreId(0), ask).await.unwrap_or_else(stopping)
+    }
+}
+
+/// Core 0: answers calls and polls until the end of the process.
+pub async fn run(node: Node, settings: UserLimitsSettings) {
+    count(node.shard(), &family::USER_LIMITS_RELOAD_FAILED, 0.0);
+    let backend = match LocalBackend::open(&settings.path).await {
+        Ok(local) => Backend::Local(local),
+        Err(error) => {
+            let path = settings.path.display();
+            tracing::error!(%path, %error, "user-configurable overrides cannot be read");
+            count(node.shard(), &family::USER_LIMITS_RELOAD_FAILED, 1.0);
+            return;
+        }
+    };
+    let mut keeper = Keeper { node, backend, known: BTreeMap::new() };
+    let period = settings.poll_interval.max(POLL_MIN);
+    let mut polled = None;
+    loop {
+        let now = keeper.node.shard().now();
+        if polled.is_none_or(|at: Duration| now.saturating_sub(at) >= period) {
+            keeper.poll().await;
+            polled = Some(now);
+        }
+        let work = &keeper.node.shard().user_limits.work;
+        timeout(period.saturating_sub(keeper.since(polled)), work.wait()).await;
+        keeper.answer_all().await;
+    }
+}
+
+fn count(shard: &Shard, family: &'static Family, amount: f64) {
+    shard.metrics.add(family, &[], amount);
+}
+
+struct Keeper {
+    node: Node,
+    backend: Backend,
+    known: BTreeMap<TenantId, Arc<UserLimits>>,
+}
+
+impl Keeper {
+    fn since(&self, moment: Option<Duration>) -> Duration {
+        self.node.shard().now().saturating_sub(moment.unwrap_or_default())
+    }
+
+    async fn answer_all(&mut self) {
+        loop {
+            let next = self.node.shard().user_limits.waiting.borrow_mut().pop_front();
+            let Some((tenant, call, answer)) = next else { return };
+            let outcome = self.answer(&tenant, call).await;
+            if let Err(UserLimitsError::Failed(error)) = &outcome {
+                tracing::error!(%tenant, error, "user-configurable overrides");
+            }
+            let _ = answer.send(outcome);
+        }
+    }
+
+    async fn answer(&mut self, tenant: &TenantId, call: UserLimitsCall) -> UserLimitsOutcome {
+        let stored = match self.read(tenant).await {
+            Ok(stored) => Some(stored),
+            Err(UserLimitsError::NotFound) => None,
+            Err(error) => return Err(error),
+        };
+        let version = stored.as_ref().map(|stored| &stored.version);
+        let now = match call {
+            UserLimitsCall::Read => stored,
+            UserLimitsCall::Write { replaces, .. } if replaces.as_ref() != version => {
+                return Err(UserLimitsError::VersionMismatch);
+            }
+            UserLimitsCall::Write { json, .. } => Some(self.write(tenant, json).await?),
+            UserLimitsCall::Delete { .. } if stored.is_none() => {
+                return Err(UserLimitsError::NotFound);
+            }
+            UserLimitsCall::Delete { version: given } if Some(&given) != version => {
+                return Err(UserLimitsError::VersionMismatch);
+            }
+            UserLimitsCall::Delete { .. } => {
+                let deleted = self.backend.delete_root_object(&object_of(tenant)).await;
+                deleted.map_err(|error| UserLimitsError::Failed(error.to_string()))?;
+                None
+            }
+        };
+        if self.known.get(tenant) != now.as_ref() {
+            match &now {
+                Some(limits) => drop(self.known.insert(tenant.clone(), Arc::clone(limits))),
+                None => drop(self.known.remove(tenant)),
+            }
+            self.publish().await;
+        }
+        Ok(now)
+    }
+
+    async fn read(&self, tenant: &TenantId) -> Result<Arc<UserLimits>, UserLimitsError> {
+        let json = self.backend.read_root_object(&object_of(tenant), OBJECT_BYTES_MAX).await;
+        match json {
+            Ok(json) => parsed(&json),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(UserLimitsError::NotFound),
+            Err(error) => Err(UserLimitsError::Failed(error.to_string())),
+        }
+    }
+
+    async fn write(
+        &self,
+        tenant: &TenantId,
+        json: Bytes,
+    ) -> Result<Arc<UserLimits>, UserLimitsError> {
+        let limits = parsed(&json)?;
+        let written = self.backend.write_root_object(&object_of(tenant), json).await;
+        written.map_err(|error| UserLimitsError::Failed(error.to_string()))?;
+        Ok(limits)
+    }
+
+    /// Reads what all tenants have set. What cannot be read stays as it is.
+    async fn poll(&mut self) {
+        let shard = std::rc::Rc::clone(self.node.shard());
+        count(&shard, &family::USER_LIMITS_LIST, 1.0);
+        let tenants = match self.backend.tenants().await {
+            Ok(tenants) => tenants,
+            Err(error) => {
+                tracing::error!(%error, "user-configurable overrides cannot be listed");
+                return count(&shard, &family::USER_LIMITS_RELOAD_FAILED, 1.0);
+            }
+        };
+        let (mut found, mut bytes, mut failed) = (BTreeMap::new(), 0, false);
+        for tenant in tenants {
+            count(&shard, &family::USER_LIMITS_FETCH, 1.0);
+            match self.read(&tenant).await {
+                Ok(limits) => {
+                    bytes += limits.memory_bytes();
+                    if bytes <= ALL_BYTES_MAX {
+                        found.insert(tenant, limits);
+                    }
+                }
+                Err(UserLimitsError::NotFound) => {}
+                Err(error) => {
+                    tracing::error!(%tenant, %error, "user-configurable overrides cannot be read");
+                    count(&shard, &family::USER_LIMITS_FETCH_FAILED, 1.0);
+                    failed = true;
+                    let known = self.known.get(&tenant).cloned();
+                    found.extend(known.map(|limits| (tenant, limits)));
+                }
+            }
+        }
+        if failed || bytes > ALL_BYTES_MAX {
+            count(&shard, &family::USER_LIMITS_RELOAD_FAILED, 1.0);
+        }
+        if found != self.known {
+            self.known = found;
+            self.publish().await;
+        }
+    }
+
+    async fn publish(&self) {
+        let user: HashMap<_, _> = self.known.clone().into_iter().collect();
+        limits_reload::publish(&self.node, |limits| limits.with_user(user)).await;
+    }
+}
+
+impl UserLimits {
+    fn memory_bytes(&self) -> usize {
+        // Parsed values take some four times their text.
+        4 * Value::Object(self.limits.clone()).to_string().len()
+    }
+}
+
+fn parsed(json: &[u8]) -> Result<Arc<UserLimits>, UserLimitsError> {
+    let limits: Map<String, Value> = serde_json::from_slice(json)
+        .map_err(|error| UserLimitsError::Failed(format!("overrides.json: {error}")))?;
+    Ok(Arc::new(UserLimits { limits, version: version_of(json) }))
+}
+
+/// Names a content (FNV-1a). An object store's own version would tell two equal contents apart,
+/// which makes no difference to who replaces one.
+fn version_of(json: &[u8]) -> String {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+    let hash = json.iter().fold(OFFSET, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME));
+    hash.max(1).to_string()
+}
+
+#[cfg(test)]
+#[path = "user_limits_tests.rs"]
+mod tests;
