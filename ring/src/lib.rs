@@ -8,8 +8,10 @@
 //! **This is the only crate of the server that names a runtime**, and it does not know spans.
 //! Everything that names glommio is in the private module `glommio`; the public modules reach it
 //! as `backend`, so that a second runtime can take its place. The mesh, files, offloaded work and
-//! clocks need no runtime: only threads and wakers.
+//! clocks need no runtime: only threads and wakers. [`mod@aside`] has a small tokio runtime on
+//! threads beside the cores, for clients of things far away that exist for tokio alone.
 
+pub mod aside;
 pub mod clock;
 pub mod core;
 pub mod file;
@@ -28,6 +30,7 @@ mod threads;
 use self::glommio as backend;
 
 pub use crate::core::{CoreContext, CoreId, RingError, RingOptions, run};
+pub use aside::{AsideError, aside};
 pub use clock::Clock;
 pub use mesh::{Mesh, TrySendError};
 pub use notify::Notify;

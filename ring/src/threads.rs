@@ -23,18 +23,22 @@ pub(crate) fn cpu_numbers() -> Vec<usize> {
     (0..CpuSet::MAX_CPU).filter(|cpu| cpus.is_set(*cpu)).collect()
 }
 
+/// Lets the calling thread run on any CPU of the process.
+pub(crate) fn leave_core() {
+    if let Some(cpus) = process_cpus()
+        && let Err(error) = sched_setaffinity(None, &cpus)
+    {
+        tracing::warn!(%error, "a thread aside stays on the CPU of the core that started it");
+    }
+}
+
 /// Starts a thread that may run on any CPU of the process.
 ///
 /// # Errors
 /// When the operating system has no thread to give.
 pub(crate) fn spawn_aside(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let cpus = process_cpus();
     let start = move || {
-        if let Some(cpus) = cpus
-            && let Err(error) = sched_setaffinity(None, &cpus)
-        {
-            tracing::warn!(%error, "a thread aside stays on the CPU of the core that started it");
-        }
+        leave_core();
         body();
     };
     thread::Builder::new().name(name.to_owned()).spawn(start).map(drop).map_err(|error| {
