@@ -12,6 +12,7 @@ mod cli;
 mod data_lock;
 mod demo;
 mod logging;
+mod outer_caches;
 mod resident;
 mod server;
 mod stop;

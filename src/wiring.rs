@@ -23,6 +23,7 @@ use stringendo_net::{
 
 use crate::addresses::to_bind;
 use crate::build_info::build_info;
+use crate::outer_caches;
 use crate::tenant_limits;
 
 /// For the engine.
@@ -48,6 +49,7 @@ pub fn engine(settings: &Settings) -> Result<EngineSettings, String> {
         block: block(&trace.block),
         compaction: compaction(settings),
         retention: retention(settings),
+        outer_caches: outer_caches::settings(&settings.cache)?,
     })
 }
 

@@ -30,6 +30,7 @@ pub fn settings(path: PathBuf) -> EngineSettings {
         user_limits: None,
         blocklist_poll: Duration::from_secs(3600),
         query_bytes_max: 0,
+        outer_caches: Default::default(),
         block: BlockSettings {
             version: stringendo_block::Version::V5,
             dedicated_columns: stringendo_block::meta::default_dedicated_columns(),

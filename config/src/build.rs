@@ -11,6 +11,7 @@ use crate::settings::{Durability, LogFormat, LogLevel, RateStrategy, Settings, S
 use crate::value::FromNode;
 use crate::warning::{ConfigError, Warning};
 
+mod cache;
 mod keeping;
 pub(crate) mod overrides;
 mod receivers;
@@ -31,6 +32,7 @@ pub fn settings(raw: &Raw, warnings: &mut Vec<Warning>) -> Result<Settings, Conf
     keeping::read(raw, &mut settings)?;
     query_frontend(raw, &mut settings)?;
     storage::read(raw, &mut settings.storage.trace, warnings)?;
+    cache::read(raw, &mut settings.cache, warnings)?;
     overrides::read(raw, &mut settings.overrides, warnings)?;
     stringendo(raw, &mut settings)?;
     Ok(settings)

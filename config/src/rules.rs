@@ -6,20 +6,10 @@ use std::time::Duration;
 
 use crate::node::{Node, Value};
 use crate::raw::Raw;
-use crate::settings::Settings;
+use crate::settings::{CacheRole, Settings};
 use crate::value::FromNode;
 use crate::warning::{ConfigError, Warning, WarningKind};
 
-/// Purposes that a cache may have (config.md §7.5).
-const CACHE_ROLES: [&str; 7] = [
-    "bloom",
-    "trace-id-index",
-    "parquet-footer",
-    "parquet-column-idx",
-    "parquet-offset-idx",
-    "parquet-page",
-    "frontend-search",
-];
 /// Blocks of compaction settings, of which one is given.
 const COMPACTION: [&str; 3] = [
     "compactor.compaction",
@@ -94,8 +84,9 @@ fn cache_roles(raw: &Raw) -> Result<(), ConfigError> {
             return Err(wrong("exactly one of memcached and redis is needed"));
         }
         for role in roles {
-            if !CACHE_ROLES.contains(&role.as_str()) {
-                return Err(wrong(&format!("role `{role}` is none of {}", CACHE_ROLES.join(", "))));
+            let known = CacheRole::ALL.map(CacheRole::name);
+            if !known.contains(&role.as_str()) {
+                return Err(wrong(&format!("role `{role}` is none of {}", known.join(", "))));
             }
             if seen.contains(&role) {
                 return Err(wrong(&format!("role `{role}` is claimed twice")));
@@ -187,7 +178,7 @@ fn storage(raw: &Raw, advise: Advise<'_>) -> Result<(), ConfigError> {
     }
     let path = "storage.trace.cache";
     if raw.at(path).is_some_and(|node| !is_text(Some(node), "")) {
-        advise(path, "the old form of the top-level `cache` block; caches are not served yet");
+        advise(path, "the old form of the top-level `cache` block");
     }
     Ok(())
 }

@@ -48,7 +48,8 @@ fn logging_of_spans_is_a_warning_for_each_log() {
 #[test]
 fn the_old_cache_block_and_s3_switch_are_warnings() {
     let source = "storage: {trace: {backend: local, local: {path: /t}, cache: memcached, \
-                  blocklist_poll_concurrency: 0, s3: {native_aws_auth_enabled: true}}}\n";
+                  memcached: {host: m}, blocklist_poll_concurrency: 0, \
+                  s3: {native_aws_auth_enabled: true}}}\n";
     assert_eq!(load(&format!("{BASE}{source}")).unwrap().len(), 3);
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::duration::as_text;
 
+mod cache;
 mod distributor;
 mod keeping;
 mod live_store;
@@ -18,6 +19,7 @@ mod server;
 mod storage;
 mod stringendo;
 
+pub use cache::{CacheBackground, CacheEntry, CacheRole, Caches, Memcached, Redis};
 pub use distributor::{Cors, Distributor, OtlpGrpc, OtlpHttp, Receivers, SpanLog};
 pub use keeping::{
     BackendScheduler, Compaction, CompactionJobs, Compactor, Provider, RetentionJobs,
@@ -65,6 +67,8 @@ pub struct Settings {
     pub query_frontend: QueryFrontend,
     /// Where blocks and the write-ahead log live, and the form of blocks.
     pub storage: Storage,
+    /// Caches outside the process.
+    pub cache: Caches,
     /// Limits per tenant.
     pub overrides: Overrides,
     /// What Tempo has no key for.
@@ -87,6 +91,7 @@ impl Default for Settings {
             backend_scheduler: BackendScheduler::default(),
             query_frontend: QueryFrontend::default(),
             storage: Storage::default(),
+            cache: Caches::default(),
             overrides: Overrides::default(),
             stringendo: Stringendo::default(),
         }

@@ -12,12 +12,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use stringendo_block::filters::{Directory, Part};
+use stringendo_block::filters::{self as block_filters, Directory};
 use stringendo_block::id_filter::IdFilter;
 use stringendo_block::{BlockReader, Fetched, KnownDictionaries, PinnedDictionaries, ReadError};
 use uuid::Uuid;
 
-use crate::backend::{Backend, BlockData, coalesce};
+use crate::backend::{Backend, BlockData, coalesce, object};
 use crate::block_list::BlockEntry;
 use crate::budget::{Budget, Charge, Use};
 use crate::error::QueryError;
@@ -25,6 +25,7 @@ use crate::limits::{
     BLOCK_CACHE_BYTES, BLOOM_BYTES_LIKELY, DICTIONARY_CACHE_BYTES, FETCH_GAP_BYTES, FETCHES_MAX,
     FOOTER_MEMORY_FACTOR,
 };
+use crate::outer_cache::{CacheRole, Found, OuterCaches, Part, Wanted};
 use crate::query::memory::grow;
 
 pub mod cache;
@@ -82,7 +83,7 @@ pub struct Reads {
 /// A block's footer, decoded, and its open file.
 pub struct OpenBlock {
     reader: BlockReader,
-    data: BlockData,
+    data: CachedData,
     dictionaries: Rc<BlockDictionaries>,
 }
 
@@ -101,6 +102,7 @@ type Key = (Uuid, Option<u32>);
 /// The blocks that this core reads.
 pub struct BlockStore {
     backend: Backend,
+    outer: Rc<OuterCaches>,
     cache: RefCell<ByteCache<Key, Cached>>,
     id_filters: RefCell<ByteCache<Uuid, Arc<IdFilter>>>,
     /// Filters beside blocks.
@@ -110,12 +112,14 @@ pub struct BlockStore {
 }
 
 impl BlockStore {
-    /// A store over `backend` with an empty cache, charged to `budget`.
-    pub fn new(backend: Backend, budget: &Rc<Budget>) -> Self {
+    /// A store over `backend` with an empty cache, charged to `budget`. What is not in there is
+    /// looked for in the caches outside first.
+    pub fn new(backend: Backend, outer: Rc<OuterCaches>, budget: &Rc<Budget>) -> Self {
         // A small budget gets a small cache.
         let limit = BLOCK_CACHE_BYTES.min(budget.limit() as usize / 16);
         Self {
             backend,
+            outer,
             cache: RefCell::new(ByteCache::new(limit, ENTRIES_MAX)),
             id_filters: RefCell::new(ByteCache::new(limit, usize::MAX)),
             filters: FilterCache::new(limit),
@@ -127,6 +131,11 @@ impl BlockStore {
     /// Where the blocks are.
     pub fn backend(&self) -> &Backend {
         &self.backend
+    }
+
+    /// Caches outside the process.
+    pub fn outer(&self) -> &Rc<OuterCaches> {
+        &self.outer
     }
 
     /// A Bloom filter object that is cached.
@@ -153,8 +162,12 @@ impl BlockStore {
         memory: &mut Charge,
         reads: &mut Reads,
     ) -> Result<Bytes, StoreError> {
-        let filter = self.backend.read_bloom(block, shard).await?;
-        reads.add(filter.len());
+        let object = object::bloom(shard);
+        let (role, part) = (CacheRole::Bloom, Part::Whole);
+        let wanted = Wanted { role, block, object: &object, part };
+        let found = self.outer.or_read(wanted, self.backend.read_bloom(block, shard)).await?;
+        reads.took(&found);
+        let filter = found.bytes;
         ensure(memory, filter.len() as u64)?;
         let key = (block.cache_id(), Some(shard));
         self.keep(key, Cached::Bloom(filter.clone()), filter.len());
@@ -186,6 +199,7 @@ impl BlockStore {
         reads: &mut Reads,
     ) -> Result<Rc<OpenBlock>, StoreError> {
         let data = self.backend.open_data(block).await?;
+        let data = CachedData { data, block: block.clone(), outer: Rc::clone(&self.outer) };
         let reader = read_footer(block, &data, memory, reads).await?;
         let bytes = reader.memory_bytes() + size_of::<OpenBlock>();
         let dictionaries = self.dictionaries.of(block.cache_id());
@@ -221,7 +235,7 @@ impl BlockStore {
     }
 
     /// Keeps a part of a block's filters.
-    pub fn keep_filter_part(&self, block_id: &Uuid, part: Part, bytes: Bytes) {
+    pub fn keep_filter_part(&self, block_id: &Uuid, part: block_filters::Part, bytes: Bytes) {
         self.filters.keep_part((*block_id, part), bytes);
         self.recharge();
     }
@@ -254,7 +268,7 @@ fn ensure(memory: &mut Charge, bytes: u64) -> Result<(), QueryError> {
 
 async fn read_footer(
     block: &BlockEntry,
-    data: &BlockData,
+    data: &CachedData,
     memory: &mut Charge,
     reads: &mut Reads,
 ) -> Result<BlockReader, StoreError> {
@@ -262,9 +276,9 @@ async fn read_footer(
     // A meta without the footer's size takes a second read.
     for _ in 0..2 {
         ensure(memory, footer_memory_bytes(&range))?;
-        let footer = data.read_at(range.clone()).await?;
-        reads.add(footer.len());
-        match BlockReader::open(block.meta.clone(), &footer) {
+        let footer = data.read_at(CacheRole::ParquetFooter, range.clone()).await?;
+        reads.took(&footer);
+        match BlockReader::open(block.meta.clone(), &footer.bytes) {
             Err(ReadError::NotFetched(wider)) => range = wider,
             outcome => return read_page_indexes(outcome?, range, data, memory, reads).await,
         }
@@ -277,7 +291,7 @@ async fn read_footer(
 async fn read_page_indexes(
     mut reader: BlockReader,
     footer: Range<u64>,
-    data: &BlockData,
+    data: &CachedData,
     memory: &mut Charge,
     reads: &mut Reads,
 ) -> Result<BlockReader, StoreError> {
@@ -291,13 +305,28 @@ async fn read_page_indexes(
         ensure(memory, held + indexes)?;
         let mut fetched = Fetched::default();
         for range in ranges {
-            let bytes = data.read_at(range.clone()).await?;
-            reads.add(bytes.len());
-            fetched.insert(range.start, bytes);
+            let found = data.read_at(CacheRole::ParquetOffsetIdx, range.clone()).await?;
+            reads.took(&found);
+            fetched.insert(range.start, found.bytes);
         }
         reader = reader.with_page_index(row_group, &fetched);
     }
     Ok(reader)
+}
+
+/// A block's rows, of which caches outside may have parts.
+struct CachedData {
+    data: BlockData,
+    block: BlockEntry,
+    outer: Rc<OuterCaches>,
+}
+
+impl CachedData {
+    async fn read_at(&self, role: CacheRole, range: Range<u64>) -> io::Result<Found> {
+        let part = Part::Range(range.start, range.end);
+        let wanted = Wanted { role, block: &self.block, object: object::DATA, part };
+        self.outer.or_read(wanted, self.data.read_at(range)).await
+    }
 }
 
 impl OpenBlock {
@@ -329,13 +358,14 @@ impl OpenBlock {
         reads: &mut Reads,
     ) -> Result<Fetched, StoreError> {
         debug_assert!(bytes_of(ranges) <= memory.bytes(), "fetched without memory");
-        let parts = ranges.iter().map(|range| self.data.read_at(range.clone()));
-        let parts: Vec<Bytes> = stream::iter(parts).buffered(FETCHES_MAX).try_collect().await?;
+        let read = |range: &Range<u64>| self.data.read_at(CacheRole::ParquetPage, range.clone());
+        let parts = ranges.iter().map(read);
+        let parts: Vec<Found> = stream::iter(parts).buffered(FETCHES_MAX).try_collect().await?;
         let known: Rc<dyn KnownDictionaries> = known.clone();
         let mut fetched = Fetched::default().with_dictionaries(known);
-        for (range, bytes) in ranges.iter().zip(parts) {
-            reads.add(bytes.len());
-            fetched.insert(range.start, bytes);
+        for (range, found) in ranges.iter().zip(parts) {
+            reads.took(&found);
+            fetched.insert(range.start, found.bytes);
         }
         Ok(fetched)
     }
@@ -347,6 +377,14 @@ pub fn bytes_of(ranges: &[Range<u64>]) -> u64 {
 }
 
 impl Reads {
+    /// Adds what was found in a cache outside, or read.
+    pub fn took(&mut self, found: &Found) {
+        match found.is_cached {
+            true => self.hit(found.bytes.len()),
+            false => self.add(found.bytes.len()),
+        }
+    }
+
     /// Adds a read.
     pub fn add(&mut self, bytes: usize) {
         self.count += 1;

@@ -26,6 +26,7 @@ use crate::message::{Answer, Message};
 use crate::metrics::{Metrics, families as family};
 use crate::next_segment::{self, NextSegment};
 use crate::node::Node;
+use crate::outer_cache::OuterCaches;
 use crate::query::memory::{Charged, PartAnswer, part};
 use crate::query::tags::part as tags;
 use crate::query::tags::summaries::TagSummaries;
@@ -133,16 +134,19 @@ async fn new_shard(
     let backend = Backend::Local(LocalBackend::open(&settings.blocks_path).await?);
     let segment_bytes = settings.segment_bytes;
     let wal = WalDir::open(&settings.wal_path, segment_bytes, context.id, context.cores).await?;
+    let metrics = Metrics::default();
+    let parts = (clock, metrics.clone(), &budget);
+    let outer = OuterCaches::start(&settings.outer_caches, context.cores, parts);
     let nothing = LiveSegment::new(Uuid::nil(), Default::default(), budget.charge(Use::Live, 0));
     Ok(Rc::new(Shard {
         core: context.id,
         cores: context.cores,
         clock,
-        metrics: Metrics::default(),
+        metrics,
         wal,
         next_segment: NextSegment::default(),
         images: RefCell::default(),
-        store: BlockStore::new(backend, &budget),
+        store: BlockStore::new(backend, outer, &budget),
         filter_work: Default::default(),
         tags: TagSummaries::new(&budget),
         blocks: RefCell::default(),
@@ -321,6 +325,7 @@ fn refresh_gauges(shard: &Shard) {
         shard.metrics.set(&family::LIVE_TRACE_BYTES, &[tenant.as_str()], bytes as f64);
     }
     if shard.core.0 == 0 {
+        shard.store.outer().refresh_gauges();
         shard.limits().show(&shard.metrics);
         refresh_block_gauges(shard);
     }

@@ -37,6 +37,7 @@ pub mod message;
 pub mod metrics;
 pub mod next_segment;
 pub mod node;
+pub mod outer_cache;
 pub mod query;
 pub mod rate;
 pub mod recent;

@@ -7,6 +7,7 @@ use stringendo_block::{DedicatedColumn, Version};
 
 use crate::compaction::plan::Rules;
 use crate::limits_reload::LimitsSource;
+use crate::outer_cache::OuterCacheSettings;
 use crate::tenant_limits::TenantLimits;
 use crate::user_limits::UserLimitsSettings;
 
@@ -45,6 +46,8 @@ pub struct EngineSettings {
     pub compaction: CompactionSettings,
     /// How long blocks are kept.
     pub retention: RetentionSettings,
+    /// Caches outside the process.
+    pub outer_caches: OuterCacheSettings,
 }
 
 /// Which blocks are merged, and when.

@@ -1,8 +1,8 @@
 //! `cargo xtask test`: installs what tests need, runs all of them, and counts.
 //!
-//! Tests that need Python are ignored by a plain `cargo test`
-//! (`#[ignore = "needs Python packages: cargo xtask test"]`) and find the interpreter in the
-//! variable [`PYTHON_VARIABLE`].
+//! Tests that need Python, or caches outside the process, are ignored by a plain `cargo test`
+//! (`#[ignore = "needs Python packages: cargo xtask test"]`). They find the interpreter in the
+//! variable [`PYTHON_VARIABLE`], and caches by their names.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use clap::{Arg, ArgMatches};
 use crate::error::{What, XtaskError, failed};
 use crate::tools;
 
+mod packages;
 mod python;
 mod summary;
 
@@ -20,6 +21,10 @@ use summary::Summary;
 
 /// Where tests find an interpreter with the packages of `tests/python/requirements.txt`.
 const PYTHON_VARIABLE: &str = "STRINGENDO_TEST_PYTHON";
+/// Caches outside the process, which tests start for themselves.
+const CACHES: [&str; 3] = ["memcached", "redis-server", "redis-cli"];
+const CACHES_ADVICE: &str = "tests need memcached and Redis; \
+                             on Debian and Ubuntu: apt-get install memcached redis-server";
 /// Tests of this name write a fixture for good; they are ignored for another reason than Python.
 const FIXTURE_WRITER: &str = "write_the_fixture";
 
@@ -38,6 +43,7 @@ pub fn command() -> clap::Command {
 pub fn run(matches: &ArgMatches) -> Result<(), XtaskError> {
     let arguments: Vec<&String> = matches.get_many("filter").unwrap_or_default().collect();
     let python = python::provide()?;
+    packages::provide(&CACHES, &["memcached", "redis-server"], CACHES_ADVICE)?;
     let blocks = tools::target().join("tmp/blocks");
     tools::remove_dir(&blocks)?;
     let mut summary = Summary::default();

@@ -36,6 +36,11 @@ impl Part {
         Self { offset, bytes: bytes.len() as u32, checksum: crc32fast::hash(bytes) }
     }
 
+    /// The CRC-32 of its bytes.
+    pub fn checksum(&self) -> u32 {
+        self.checksum
+    }
+
     /// Where it is in the object.
     pub fn range(&self) -> Range<u64> {
         u64::from(self.offset)..u64::from(self.offset) + u64::from(self.bytes)

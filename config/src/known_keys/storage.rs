@@ -22,7 +22,7 @@ pub(super) const TRACE: &[Row] = &[
         "storage.trace.block.bloom_filter_shard_size_bytes",
     ),
     none("pool", Block(&[none("max_workers queue_depth", SIZE)])),
-    none("search", Block(SEARCH)),
+    served("search", Block(SEARCH)),
     served("blocklist_poll", SPAN),
     none("blocklist_poll_concurrency blocklist_poll_tenant_concurrency", SIZE),
     none("blocklist_poll_tenant_index_builders blocklist_poll_jitter_ms", SIZE),
@@ -36,12 +36,12 @@ pub(super) const TRACE: &[Row] = &[
     later("gcs", Block(GCS)),
     later("azure", Block(AZURE)),
     // A warning of its own says that this block is the old one (crate::rules).
-    none("cache", Word(&["", "memcached", "redis"])),
-    none("memcached", Block(MEMCACHED)),
-    none("redis", Block(REDIS)),
-    none("background_cache", Block(BACKGROUND)),
-    none("cache_min_compaction_level", SIZE),
-    none("cache_max_block_age", SPAN),
+    served("cache", Word(&["", "memcached", "redis"])),
+    served("memcached", Block(MEMCACHED)),
+    served("redis", Block(REDIS)),
+    served("background_cache", Block(BACKGROUND)),
+    served("cache_min_compaction_level", SIZE),
+    served("cache_max_block_age", SPAN),
 ];
 
 const WAL: &[Row] = &[
@@ -64,7 +64,7 @@ pub(super) const DEDICATED_COLUMN: &[Row] =
 
 const SEARCH: &[Row] = &[
     none("chunk_size_bytes prefetch_trace_count read_buffer_count read_buffer_size_bytes", SIZE),
-    none("cache_control", Block(&[none("footer column_index offset_index", BOOL)])),
+    served("cache_control", Block(&[served("footer column_index offset_index", BOOL)])),
 ];
 
 const HEDGING: &[Row] = &[served("hedge_requests_at", SPAN), served("hedge_requests_up_to", SIZE)];
@@ -115,16 +115,23 @@ const MEMCACHED: &[Row] = &[
     served("timeout connect_timeout update_interval ttl", SPAN),
     served("circuit_breaker_timeout circuit_breaker_interval", SPAN),
     served("max_idle_conns max_item_size circuit_breaker_consecutive_failures", SIZE),
-    served("min_idle_conns_headroom_percentage", FLOAT),
-    served("consistent_hash", BOOL),
-    Row::Of(shared::CLIENT_TLS),
+    none("min_idle_conns_headroom_percentage", FLOAT),
+    none("consistent_hash", BOOL),
+    served("tls_enabled", BOOL),
+    none("tls_insecure_skip_verify", BOOL),
+    none("tls_cert_path tls_key_path tls_ca_path tls_server_name", TEXT),
+    none("tls_cipher_suites tls_min_version", TEXT),
 ];
 
 const REDIS: &[Row] = &[
-    served("endpoint username password master_name sentinel_username sentinel_password", TEXT),
-    served("timeout expiration ttl conn_max_idle_time conn_max_lifetime", SPAN),
-    served("idle_timeout max_connection_age", SPAN),
-    served("db pool_size max_redirects min_idle_conns max_item_size", INT),
-    served("single_node route_by_latency route_randomly read_only", BOOL),
-    Row::Of(shared::CLIENT_TLS),
+    served("endpoint username password master_name", TEXT),
+    none("sentinel_username sentinel_password", TEXT),
+    served("timeout expiration ttl", SPAN),
+    none("conn_max_idle_time conn_max_lifetime idle_timeout max_connection_age", SPAN),
+    served("db max_item_size", INT),
+    none("pool_size max_redirects min_idle_conns", INT),
+    served("single_node read_only tls_enabled tls_insecure_skip_verify", BOOL),
+    none("route_by_latency route_randomly", BOOL),
+    served("tls_cert_path tls_key_path tls_ca_path", TEXT),
+    none("tls_server_name tls_cipher_suites tls_min_version", TEXT),
 ];

@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Row] = &[
     served("query_frontend", Block(read_side::QUERY_FRONTEND)),
     later("metrics_generator", Block(metrics_generator::ROWS)),
     served("storage", Block(&[served("trace", Block(storage::TRACE))])),
-    later("cache", Block(storage::CACHE)),
+    served("cache", Block(storage::CACHE)),
     served("overrides", Block(overrides::ROWS)),
     none("memberlist", Block(shared::MEMBERLIST)),
     // Nothing is ever reported to anybody.

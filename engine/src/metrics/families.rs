@@ -6,6 +6,8 @@ const REQUEST_BUCKETS: &[f64] =
     &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0];
 const SECONDS_BUCKETS: &[f64] =
     &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+const CACHE_BUCKETS: &[f64] =
+    &[0.000016, 0.000064, 0.000256, 0.001024, 0.004096, 0.016384, 0.065536, 0.262144];
 const BYTES_BUCKETS: &[f64] =
     &[1_048_576.0, 4_194_304.0, 16_777_216.0, 67_108_864.0, 268_435_456.0, 1_073_741_824.0];
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
@@ -158,6 +160,22 @@ families! {
         "Parts of queries that were given up because nobody waits for them any more.";
     BYTES_INSPECTED = "tempo_query_frontend_bytes_inspected_total", Kind::Counter, ["tenant", "op"],
         "Bytes looked at by queries.";
+    CACHE_REQUESTS = "tempodb_cache_requests_total", Kind::Counter, ["role", "outcome"],
+        "Questions to caches outside the process.";
+    CACHE_REQUEST_BYTES = "tempodb_cache_request_bytes_total", Kind::Counter, ["role", "outcome"],
+        "Bytes that caches outside the process answered.";
+    MEMCACHE_DURATION = "tempo_memcache_request_duration_seconds",
+        Kind::Histogram(CACHE_BUCKETS), ["method", "status_code", "name"],
+        "Total time spent in seconds doing memcache requests.";
+    REDIS_DURATION = "tempo_rediscache_request_duration_seconds",
+        Kind::Histogram(CACHE_BUCKETS), ["method", "status_code", "name"],
+        "Total time spent in seconds doing Redis requests.";
+    MEMCACHE_SERVERS = "tempo_memcache_client_servers", Kind::Gauge, ["name"],
+        "The number of memcache servers discovered.";
+    CACHE_WRITES_WAITING = "tempo_cache_background_queue_length", Kind::Gauge, ["name"],
+        "Length of the cache background writeback queue.";
+    CACHE_WRITES_DROPPED = "tempo_cache_dropped_background_writes_total", Kind::Counter, ["name"],
+        "Total count of dropped write backs to cache.";
     RELOAD_SUCCESSFUL = "tempo_runtime_config_last_reload_successful", Kind::Gauge, [],
         "Whether the last reload of the overrides file was successful.";
     USER_LIMITS_RELOAD_FAILED =

@@ -5,6 +5,7 @@
 //! traces; names and values of tags. What cannot be read is not known, and then everything may be
 //! there; a block whose filters are missing or damaged is reported to [`crate::filter_job`].
 
+use std::io;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -21,6 +22,7 @@ use crate::block_list::BlockEntry;
 use crate::block_store::Reads;
 use crate::block_store::filters::Known;
 use crate::metrics::families as family;
+use crate::outer_cache::{self, CacheRole, Found, Wanted};
 use crate::shard::Shard;
 
 /// The filters of one block.
@@ -79,7 +81,8 @@ impl<'a> BlockFilters<'a> {
 
     /// The filter over all trace ids, if it is there.
     pub async fn ids(&self, reads: &mut Reads) -> Option<IdFilter> {
-        let bytes = self.usable(self.read(self.directory.ids_range()?, 0, reads).await)?;
+        let range = self.directory.ids_range()?;
+        let bytes = self.usable(read(self.shard, self.block, range, 0, reads).await)?;
         self.usable(self.directory.ids_of(&bytes).map_err(Unread::from))
     }
 
@@ -127,7 +130,7 @@ impl<'a> BlockFilters<'a> {
         if let Some(bytes) = store.filters.part(id, &part) {
             return Some(bytes);
         }
-        let bytes = self.usable(self.read(part.range(), 0, reads).await)?;
+        let bytes = self.usable(self.read_part(part, 0, reads).await)?;
         let bytes = self.usable(part.check(bytes).map_err(Unread::from))?;
         store.keep_filter_part(id, part, bytes.clone());
         Some(bytes)
@@ -136,17 +139,28 @@ impl<'a> BlockFilters<'a> {
     async fn unpack(&self, packed: &Packed, reads: &mut Reads) -> Option<Vec<u8>> {
         // What is unpacked is copied once more into lists.
         let memory = packed.raw_bytes() * 3;
-        let bytes = self.usable(self.read(packed.part.range(), memory, reads).await)?;
+        let bytes = self.usable(self.read_part(packed.part, memory, reads).await)?;
         self.usable(packed.unpack(bytes).map_err(Unread::from))
     }
 
-    async fn read(
+    async fn read_part(
         &self,
-        range: Range<u64>,
+        part: Part,
         more_memory: u64,
         reads: &mut Reads,
     ) -> Result<Bytes, Unread> {
-        read(self.shard, self.block, range, more_memory, reads).await
+        let (range, checksum) = (part.range(), part.checksum());
+        let wanted = Wanted {
+            role: CacheRole::Bloom,
+            block: self.block,
+            object: object::FILTERS,
+            part: outer_cache::Part::Checked(range.start, range.end, checksum),
+        };
+        let memory = range.end - range.start + more_memory;
+        let _memory = self.shard.memory_to_read(memory).await.map_err(|_| Unread::Failed)?;
+        let read = read_range(self.shard, self.block, range);
+        let found = self.shard.store.outer().or_read(wanted, read).await;
+        taken(self.block, found, reads)
     }
 
     /// What was read, unless it was no use.
@@ -190,7 +204,7 @@ async fn read_directory(
 }
 
 /// Reads a range; its memory is charged for the time of reading, what is kept is charged by the
-/// cache.
+/// cache. The directory is made again with the object, so no cache outside has it.
 async fn read(
     shard: &Shard,
     block: &BlockEntry,
@@ -200,14 +214,22 @@ async fn read(
 ) -> Result<Bytes, Unread> {
     let memory = range.end - range.start + more_memory;
     let _memory = shard.memory_to_read(memory).await.map_err(|_| Unread::Failed)?;
+    let bytes = read_range(shard, block, range).await;
+    taken(block, bytes.map(|bytes| Found { bytes, is_cached: false }), reads)
+}
+
+async fn read_range(shard: &Shard, block: &BlockEntry, range: Range<u64>) -> io::Result<Bytes> {
     let (tenant, id) = (&block.tenant, &block.meta.block_id);
-    let backend = shard.store.backend();
-    match backend.read_object_range(tenant, id, object::FILTERS, range).await {
-        Ok(bytes) => {
-            reads.add(bytes.len());
-            Ok(bytes)
+    shard.store.backend().read_object_range(tenant, id, object::FILTERS, range).await
+}
+
+fn taken(block: &BlockEntry, found: io::Result<Found>, reads: &mut Reads) -> Result<Bytes, Unread> {
+    match found {
+        Ok(found) => {
+            reads.took(&found);
+            Ok(found.bytes)
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Unread::Unusable(None)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Unread::Unusable(None)),
         Err(error) => {
             tracing::warn!(block = %block.meta.block_id, %error, "filters could not be read");
             Err(Unread::Failed)

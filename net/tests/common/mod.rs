@@ -62,6 +62,7 @@ fn engine_settings(dir: &Path) -> EngineSettings {
         user_limits: None,
         blocklist_poll: Duration::from_secs(300),
         query_bytes_max: 0,
+        outer_caches: Default::default(),
         block: BlockSettings {
             version: stringendo_block::Version::V5,
             dedicated_columns: stringendo_block::meta::default_dedicated_columns(),

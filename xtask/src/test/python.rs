@@ -7,6 +7,8 @@ use std::process::Command;
 use crate::error::{What, XtaskError, failed};
 use crate::tools;
 
+use super::packages;
+
 const ADVICE: &str = "tests need Python 3.10 or newer with its `venv` and `pip` modules; \
                       on Debian and Ubuntu: apt-get install python3 python3-venv";
 /// What the interpreter must be able to do.
@@ -43,7 +45,7 @@ fn install(python: &str, venv: &Path, requirements: &Path) -> Result<(), XtaskEr
 fn system_python() -> Result<String, XtaskError> {
     let python = "python3".to_owned();
     if !able(&python) {
-        apt_install()?;
+        packages::install(&["python3", "python3-venv"], ADVICE)?;
     }
     if able(&python) { Ok(python) } else { failed(ADVICE) }
 }
@@ -54,35 +56,6 @@ fn able(python: &str) -> bool {
 
 fn works(python: &Path) -> bool {
     tools::succeeds(Command::new(python).args(["-c", "import duckdb, grpc_tools, pyarrow"]))
-}
-
-/// Debian's packages, as root or through a sudo that asks for nothing.
-fn apt_install() -> Result<(), XtaskError> {
-    let Some(prefix) = root_prefix().filter(|_| has("apt-get")) else { return failed(ADVICE) };
-    println!("installing python3 and python3-venv with apt-get");
-    for arguments in
-        [&["update"][..], &["install", "-y", "--no-install-recommends", "python3", "python3-venv"]]
-    {
-        let mut words = prefix.iter().chain(&["apt-get", "-qq"]).chain(arguments);
-        let mut command = Command::new(words.next().expect("apt-get at least"));
-        command.args(words).env("DEBIAN_FRONTEND", "noninteractive");
-        tools::run(&mut command)
-            .map_err(|error| XtaskError::Failed(format!("{error}; {ADVICE}")))?;
-    }
-    Ok(())
-}
-
-/// What to put before a command that needs root; none if we cannot become root.
-fn root_prefix() -> Option<&'static [&'static str]> {
-    if rustix::process::geteuid().is_root() {
-        return Some(&[]);
-    }
-    let sudo: &[&str] = &["sudo", "-n"];
-    tools::succeeds(Command::new("sudo").args(["-n", "true"])).then_some(sudo)
-}
-
-fn has(program: &str) -> bool {
-    tools::succeeds(Command::new(program).arg("--version"))
 }
 
 fn show(path: &Path) -> String {
