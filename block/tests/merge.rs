@@ -15,12 +15,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
 use stringendo_block::combine::combine;
+use stringendo_block::merge::MergeError;
 use stringendo_block::meta::default_dedicated_columns;
 use stringendo_block::{
     BlockEncoder, BlockMeta, BlockReader, DedicatedColumn, Fetched, FinishedBlock, index,
 };
 use stringendo_proto::TraceId;
-use stringendo_proto::otlp::TracesData;
+use stringendo_proto::otlp::{ResourceSpans, ScopeSpans, Span, Status, TracesData};
 
 /// Blocks of some batches, one each.
 fn blocks_of(batches: &[TracesData], row_group_bytes: u64) -> Vec<FinishedBlock> {
@@ -308,4 +309,78 @@ fn blocks_that_do_not_go_together_are_refused() {
     other.meta.dedicated_columns.pop();
     assert!(refused(&other).contains("other dedicated columns"));
     assert!(try_merge(&[], merge_options()).is_err());
+}
+
+/// A batch of traces of one span, which have messages that nothing shrinks.
+fn long_messages(block: u64, traces: u64) -> Bytes {
+    const MESSAGE_BYTES: usize = 16 << 10;
+    let mut random = block + 1;
+    let mut next = || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random
+    };
+    let mut message = || -> Bytes {
+        std::iter::repeat_with(&mut next)
+            .take(MESSAGE_BYTES / 8)
+            .flat_map(u64::to_be_bytes)
+            .collect()
+    };
+    let span = |trace: u64| Span {
+        trace_id: [(trace * 7 + block + 1).to_be_bytes(), block.to_be_bytes()].concat().into(),
+        span_id: vec![1; 8].into(),
+        start_time_unix_nano: 1,
+        end_time_unix_nano: 2,
+        status: Some(Status { message: message(), code: 2 }),
+        ..Span::default()
+    };
+    let scope_spans = vec![ScopeSpans { spans: (0..traces).map(span).collect(), ..<_>::default() }];
+    let resource_spans = vec![ResourceSpans { scope_spans, ..<_>::default() }];
+    TracesData { resource_spans }.encode_to_vec().into()
+}
+
+#[test]
+fn memory_stays_below_its_bound_for_blocks_that_are_larger() {
+    const BLOCKS: u64 = 3;
+    const TRACES: u64 = 3000;
+    let blocks: Vec<_> = (0..BLOCKS)
+        .map(|block| {
+            let mut options = options(Vec::new());
+            options.block_id = uuid::Uuid::from_u128(u128::from(block) + 1);
+            encode(&[long_messages(block, TRACES)], options)
+        })
+        .collect();
+    let mut options = merge_options();
+    options.memory_bytes_max = 96 << 20;
+    let merged = merge_all(&blocks, options);
+    assert!(merged.block.meta.size > 128 << 20, "{}", merged.block.meta.size);
+    assert!(merged.memory < 96 << 20, "{}", merged.memory);
+    assert_eq!(merged.block.meta.total_objects, BLOCKS * TRACES);
+    let read: u64 = blocks.iter().map(|block| block.meta.size).sum();
+    assert!(merged.fetched < read + (1 << 20), "nothing is read twice");
+}
+
+#[test]
+fn a_merge_without_enough_memory_says_so() {
+    let blocks: Vec<_> = (0..2)
+        .map(|block| {
+            let mut options = options(Vec::new());
+            options.block_id = uuid::Uuid::from_u128(u128::from(block) + 1);
+            encode(&[long_messages(block, 1000)], options)
+        })
+        .collect();
+    let parts: Vec<_> = blocks.iter().map(|block| (&block.meta, &block.data)).collect();
+    let mut options = merge_options();
+    options.memory_bytes_max = 1 << 20;
+    loop {
+        match try_merge(&parts, options.clone()) {
+            Err(MergeError::NeedsMemory { bytes }) => {
+                assert!(bytes > options.memory_bytes_max);
+                options.memory_bytes_max = bytes;
+            }
+            merged => break assert_eq!(merged.unwrap().block.meta.total_objects, 2000),
+        }
+    }
+    assert!(options.memory_bytes_max < 128 << 20, "{}", options.memory_bytes_max);
 }

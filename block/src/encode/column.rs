@@ -9,8 +9,7 @@ use super::EncodeError;
 use super::compress::{Frames, LEVEL_OF_VALUES, put_stored};
 use super::levels::{List, Lists, PageLevels, Placement};
 use super::thrift::Struct;
-use super::values::{Bounds, CodeMap, Encoded, Values};
-use crate::read::values::Values as Decoded;
+use super::values::{Bounds, CodeMap, Encoded, Source, Values};
 use crate::schema::{Leaf, LeafCompression, LeafEncoding, LeafType};
 
 /// Parquet's numbers of encodings and page types.
@@ -203,7 +202,7 @@ pub(crate) trait AnyColumn {
     /// Values on the page under way.
     fn len(&self) -> usize;
     /// See [`Values::append`].
-    fn append(&mut self, from: &Decoded, range: Range<usize>, codes: &mut CodeMap) -> bool;
+    fn append(&mut self, from: &Source<'_>, range: Range<usize>, codes: &mut CodeMap) -> bool;
     /// Places values that were appended: each belongs to the element so many behind the one given.
     fn place_behind(&mut self, elements: &[u32], shift: u32);
 }
@@ -267,7 +266,7 @@ impl<V: Values> AnyColumn for Column<V> {
         self.values.len()
     }
 
-    fn append(&mut self, from: &Decoded, range: Range<usize>, codes: &mut CodeMap) -> bool {
+    fn append(&mut self, from: &Source<'_>, range: Range<usize>, codes: &mut CodeMap) -> bool {
         self.values.append(from, range, codes)
     }
 

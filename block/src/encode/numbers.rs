@@ -13,8 +13,8 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::rle;
-use super::values::{Bounds, CodeMap, Encoded, Values};
-use crate::read::values::Values as Decoded;
+use super::values::{Bounds, CodeMap, Encoded, Source, Values};
+use crate::read::values::{Dictionary as DecodedDictionary, Values as Decoded};
 
 /// So many values are coded before it is asked whether that pays: about what four pages of spans
 /// hold at the least.
@@ -78,12 +78,20 @@ impl NumberValues {
         self.numbers.push(bits);
     }
 
-    fn settle_all(&mut self) {
+    /// Codes of numbers, which are those of another dictionary.
+    fn append_codes(&mut self, given: &[u32], of: &DecodedDictionary, map: &mut CodeMap) {
+        let mut codes = std::mem::take(&mut self.codes);
+        codes.extend(map.map(given, of.len(), |code| self.code(of.bits(code))));
+        self.codes = codes;
+    }
+
+    /// Finds the codes of the numbers before `end`.
+    fn settle_before(&mut self, end: usize) {
         if self.is_plain {
             return;
         }
-        self.codes.reserve(self.numbers.len() - self.codes.len());
-        for at in self.codes.len()..self.numbers.len() {
+        self.codes.reserve(end.saturating_sub(self.codes.len()));
+        for at in self.codes.len()..end {
             let bits = self.numbers[at];
             let code = match self.small.get(bits as usize) {
                 Some(&code) if code != NO_CODE => code,
@@ -140,22 +148,27 @@ fn number(page: &[u8], code: u32) -> u64 {
 
 impl Values for NumberValues {
     fn settle(&mut self) {
-        self.settle_all();
+        self.settle_before(self.numbers.len());
     }
 
     fn len(&self) -> usize {
         self.numbers.len()
     }
 
-    fn append(&mut self, from: &Decoded, range: Range<usize>, _codes: &mut CodeMap) -> bool {
-        match from {
+    fn append(&mut self, from: &Source<'_>, range: Range<usize>, codes: &mut CodeMap) -> bool {
+        let first = self.numbers.len();
+        match from.values {
             Decoded::Int(values) if !self.is_double => {
-                self.numbers.extend(values[range].iter().map(|value| *value as u64));
+                self.numbers.extend(values[range.clone()].iter().map(|value| *value as u64));
             }
             Decoded::Float(values) if self.is_double => {
-                self.numbers.extend(values[range].iter().map(|value| value.to_bits()));
+                self.numbers.extend(values[range.clone()].iter().map(|value| value.to_bits()));
             }
             _ => return false,
+        }
+        if let Some((given, dictionary)) = from.codes.filter(|_| !self.is_plain) {
+            self.settle_before(first);
+            self.append_codes(&given[range], dictionary, codes);
         }
         true
     }

@@ -87,7 +87,9 @@ impl BlockEncoder {
         /// What a span of the usual form is by Tempo's estimate.
         const ESTIMATE_PER_SPAN: u64 = 200;
         let left = self.options.row_group_bytes.saturating_sub(self.row_group_estimate);
-        let of_page = super::PAGE_SPANS_MAX.saturating_sub(self.columns.spans);
+        /// About a millisecond's work.
+        const SPANS_MAX: u32 = 4096;
+        let of_page = super::PAGE_SPANS_MAX.saturating_sub(self.columns.spans).min(SPANS_MAX);
         u64::from(of_page).min(left / ESTIMATE_PER_SPAN).max(1) as u32
     }
 

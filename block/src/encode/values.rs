@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::delta;
 use super::dictionary::Dictionary;
 use super::rle;
-use crate::read::values::{ByteValues, Values as Decoded};
+use crate::read::values::{Dictionary as DecodedDictionary, Values as Decoded};
 use crate::schema::{LeafEncoding, LeafType};
 
 /// Smallest and greatest value of a page, as statistics hold them (PLAIN without lengths).
@@ -50,6 +50,15 @@ impl Bounds {
     }
 }
 
+/// Values of another block.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    /// The values of a page.
+    pub values: &'a Decoded,
+    /// Of numbers, their codes and what these are codes of, if they have any.
+    pub codes: Option<(&'a [u32], &'a DecodedDictionary)>,
+}
+
 /// What the codes of another block's dictionary became, as far as they came.
 #[derive(Debug, Default)]
 pub struct CodeMap(Vec<u32>);
@@ -57,6 +66,27 @@ pub struct CodeMap(Vec<u32>);
 impl CodeMap {
     /// A code that did not come yet.
     const NONE: u32 = u32::MAX;
+
+    /// What codes became; `new` says it of those that did not come yet.
+    #[inline]
+    pub fn map<'m>(
+        &'m mut self,
+        codes: &'m [u32],
+        len: usize,
+        mut new: impl FnMut(usize) -> u32 + 'm,
+    ) -> impl Iterator<Item = u32> + 'm {
+        if self.0.len() < len {
+            self.0.resize(len, Self::NONE);
+        }
+        let map = self.0.as_mut_slice();
+        codes.iter().map(move |code| {
+            let known = &mut map[*code as usize];
+            if *known == Self::NONE {
+                *known = new(*code as usize);
+            }
+            *known
+        })
+    }
 
     /// None came yet.
     pub fn clear(&mut self) {
@@ -77,7 +107,7 @@ pub(crate) trait Values {
     fn settle(&mut self) {}
     /// Adds decoded values of another block; `codes` says what became of the codes of their
     /// dictionary. False if they are of another type.
-    fn append(&mut self, from: &Decoded, range: Range<usize>, codes: &mut CodeMap) -> bool;
+    fn append(&mut self, from: &Source<'_>, range: Range<usize>, codes: &mut CodeMap) -> bool;
     /// Appends the page's value section.
     fn encode(&self, out: &mut Vec<u8>) -> Encoded;
     /// Smallest and greatest, or what bounds them; `None` without values, or where they have no
@@ -127,32 +157,17 @@ impl DictValues {
     }
 }
 
-impl DictValues {
-    /// Adds codes of another dictionary.
-    fn append_codes(&mut self, codes: &[u32], of: &ByteValues, map: &mut CodeMap) {
-        if map.0.len() < of.len() {
-            map.0.resize(of.len(), CodeMap::NONE);
-        }
-        let (dictionary, map) = (&mut self.dictionary, map.0.as_mut_slice());
-        self.codes.extend(codes.iter().map(|code| {
-            let known = &mut map[*code as usize];
-            if *known == CodeMap::NONE {
-                *known = dictionary.intern(of.get(*code as usize));
-            }
-            *known
-        }));
-    }
-}
-
 impl Values for DictValues {
     fn len(&self) -> usize {
         self.codes.len()
     }
 
-    fn append(&mut self, from: &Decoded, range: Range<usize>, codes: &mut CodeMap) -> bool {
-        match from {
+    fn append(&mut self, from: &Source<'_>, range: Range<usize>, codes: &mut CodeMap) -> bool {
+        match from.values {
             Decoded::Codes { codes: given, dictionary } => {
-                self.append_codes(&given[range], dictionary, codes);
+                let own = &mut self.dictionary;
+                let intern = |code| own.intern(dictionary.get(code));
+                self.codes.extend(codes.map(&given[range], dictionary.len(), intern));
             }
             Decoded::Bytes(strings) => range.for_each(|at| _ = self.push(strings.get(at))),
             _ => return false,
@@ -224,8 +239,8 @@ impl Values for BytesValues {
         self.lengths.len()
     }
 
-    fn append(&mut self, from: &Decoded, range: Range<usize>, _codes: &mut CodeMap) -> bool {
-        match from {
+    fn append(&mut self, from: &Source<'_>, range: Range<usize>, _codes: &mut CodeMap) -> bool {
+        match from.values {
             Decoded::Bytes(strings) => match strings.in_a_row(range.clone()) {
                 Some((data, spans)) => {
                     self.data.extend_from_slice(data);
@@ -233,7 +248,7 @@ impl Values for BytesValues {
                 }
                 None => range.for_each(|at| self.push(strings.get(at))),
             },
-            Decoded::Codes { .. } => range.for_each(|at| self.push(from.byte_slice(at))),
+            Decoded::Codes { .. } => range.for_each(|at| self.push(from.values.byte_slice(at))),
             _ => return false,
         }
         true
@@ -330,8 +345,8 @@ macro_rules! int_values {
                 self.values.len()
             }
 
-            fn append(&mut self, from: &Decoded, range: Range<usize>, _: &mut CodeMap) -> bool {
-                let Decoded::Int(values) = from else { return false };
+            fn append(&mut self, from: &Source<'_>, range: Range<usize>, _: &mut CodeMap) -> bool {
+                let Decoded::Int(values) = from.values else { return false };
                 self.values.extend(values[range].iter().map(|value| *value as $signed));
                 true
             }
@@ -382,8 +397,8 @@ impl Values for BoolValues {
         self.0.len()
     }
 
-    fn append(&mut self, from: &Decoded, range: Range<usize>, _codes: &mut CodeMap) -> bool {
-        let Decoded::Bool(values) = from else { return false };
+    fn append(&mut self, from: &Source<'_>, range: Range<usize>, _codes: &mut CodeMap) -> bool {
+        let Decoded::Bool(values) = from.values else { return false };
         self.0.extend_from_slice(&values[range]);
         true
     }

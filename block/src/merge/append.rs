@@ -9,7 +9,7 @@ use super::shape::{Children, Owners};
 use crate::encode::column::AnyColumn;
 use crate::encode::levels::{List, Lists};
 use crate::encode::splice::Appended;
-use crate::encode::values::CodeMap;
+use crate::encode::values::{CodeMap, Source};
 use crate::encode::{BlockEncoder, EncodeError};
 use crate::read::ReadError;
 use crate::read::stream::PageView;
@@ -179,6 +179,10 @@ impl Appender {
         appended: &mut Appended,
     ) -> Result<(), Failed> {
         let (list, is_required) = (self.lists[leaf], self.is_required[leaf]);
+        let is_empty = |input: &Input| input.page(leaf).is_none_or(|page| page.is_empty());
+        if appended.of(list) == 0 || !is_required && inputs.iter().all(is_empty) {
+            return Ok(());
+        }
         for (at, run) in runs.iter().enumerate() {
             let input = &inputs[run.input];
             let failed = |what| Failed::Input(run.input, input.damaged(leaf, what));
@@ -205,7 +209,8 @@ impl Appender {
                 column.place_behind(of_values, shift);
             }
             appended.string_bytes += string_bytes(page.values, &values);
-            if !column.append(page.values, values, &mut self.codes[leaf][run.input]) {
+            let source = Source { values: page.values, codes: page.codes };
+            if !column.append(&source, values, &mut self.codes[leaf][run.input]) {
                 return Err(failed("values of another type"));
             }
         }
@@ -252,7 +257,7 @@ impl Known<Owners> {
             }
             self.page = Some(page.first_row);
         }
-        let elements = range(&self.of.rows, from, to)?;
+        let elements = range(self.of.rows(page.levels), from, to)?;
         Some((elements.start as u32, elements.len()))
     }
 }

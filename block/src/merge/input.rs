@@ -71,6 +71,8 @@ pub(super) struct Input {
     window_end: u64,
     /// Rows before this one are decoded.
     ready_end: u64,
+    /// Decoded bytes of such a row, on average.
+    row_bytes: u64,
     /// Ids of the rows from the next row on, as far as they are ready.
     ids: Vec<u128>,
     ids_first: u64,
@@ -106,6 +108,7 @@ impl Input {
             row: 0,
             window_end: 0,
             ready_end: 0,
+            row_bytes: 0,
             ids: Vec::new(),
             ids_first: 0,
             last_id: None,
@@ -273,6 +276,9 @@ impl Input {
                 return Ok(Wants::Work);
             }
         }
+        let pages = || self.streams.iter().filter_map(ColumnStream::page);
+        let bytes = |page: PageView<'_>| page.values.memory_bytes() / page.levels.rows().max(1);
+        self.row_bytes = pages().map(bytes).sum::<usize>() as u64;
         let page_ends = self.streams.iter().filter_map(ColumnStream::page_rows);
         let ready_end = page_ends.map(|(first, rows)| first + rows as u64).min();
         self.ready_end = ready_end.unwrap_or(0).min(self.rows);
@@ -338,6 +344,11 @@ impl Input {
     /// Goes on to the next row.
     pub(super) fn pass_row(&mut self) {
         self.pass_rows(1);
+    }
+
+    /// Decoded bytes of a row that is ready, on average.
+    pub(super) fn row_bytes(&self) -> u64 {
+        self.row_bytes
     }
 
     /// Spans of a row that is ready.

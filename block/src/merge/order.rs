@@ -8,6 +8,9 @@ use stringendo_proto::TraceId;
 
 use super::input::Input;
 
+/// Decoded bytes of the rows in a batch, about: no more than a page has.
+const BYTES_MAX: u64 = 4 << 20;
+
 /// Rows that go into the output one after the other.
 #[derive(Default)]
 pub(super) struct Batch {
@@ -45,7 +48,7 @@ pub(super) fn next(
     let is_left_out = |id: &u128| !without.is_empty() && without.binary_search(id).is_ok();
     batch.runs.clear();
     batch.ids.clear();
-    let mut spans = 0;
+    let (mut spans, mut bytes) = (0, 0);
     loop {
         if inputs.iter().any(|input| input.ids().is_empty() && !input.is_at_end()) {
             return Next::Batch;
@@ -67,15 +70,17 @@ pub(super) fn next(
             && first.before.is_none_or(|before| *id < before)
             && spans < spans_wanted
             && !is_left_out(id)
+            && bytes < BYTES_MAX
         {
             batch.ids.push(TraceId(id.to_be_bytes()));
             spans += input.spans_of(row + rows as u64) as u32;
+            bytes += input.row_bytes();
             rows += 1;
         }
         let rows = rows as u64;
         batch.runs.push(Run { input: first.input, rows: row..row + rows });
         inputs[first.input].pass_rows(rows);
-        if spans >= spans_wanted {
+        if spans >= spans_wanted || bytes >= BYTES_MAX {
             return Next::Batch;
         }
     }

@@ -41,12 +41,17 @@ impl Repetition {
     }
 
     /// Of these levels, of which the first begins a row.
-    pub(super) fn of(levels: Vec<u8>, highest: u8) -> Self {
+    pub(crate) fn of(levels: Vec<u8>, highest: u8) -> Self {
         let begins = levels.iter().filter(|rep| **rep == 0).count();
         let mut rows = Vec::with_capacity(begins + 1);
         rows.extend(memchr::memchr_iter(0, &levels).map(|at| at as u32));
         rows.push(levels.len() as u32);
         Self { levels, rows, highest }
+    }
+
+    /// The highest level.
+    pub(crate) fn highest(&self) -> u8 {
+        self.highest
     }
 
     /// How many rows there are.
@@ -61,7 +66,7 @@ impl Repetition {
 
 impl Levels {
     /// Finds where the values of rows begin.
-    pub(super) fn new(rep: Arc<Repetition>, def: Vec<u8>, max_def: u8) -> Self {
+    pub(crate) fn new(rep: Arc<Repetition>, def: Vec<u8>, max_def: u8) -> Self {
         let row_values = match count(&def, max_def) == def.len() {
             true => rep.rows.clone(),
             false => row_values(&rep.rows, &def, max_def),
@@ -93,7 +98,7 @@ fn row_values(rows: &[u32], def: &[u8], max_def: u8) -> Vec<u32> {
     row_values.push(value);
     for row in rows.windows(2) {
         let def = &def[row[0] as usize..row[1] as usize];
-        value += def.iter().filter(|def| **def == max_def).count() as u32;
+        value += count(def, max_def) as u32;
         row_values.push(value);
     }
     row_values

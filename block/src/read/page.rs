@@ -14,6 +14,7 @@ use super::some_values::{decode_some, pick};
 use super::thrift::{BadThrift, Thrift, kind};
 use super::values::{
     BadPage, Dictionary, Physical, Values, decode, decode_code_list, decode_dictionary, is_codes,
+    look_up_numbers,
 };
 use super::window::{KnownWindows, Rows};
 
@@ -199,6 +200,8 @@ pub(crate) struct Page {
     /// Columns of one list share them.
     pub(crate) levels: Arc<Levels>,
     pub(crate) values: Values,
+    /// Codes of numbers, where whoever reads wants them as well.
+    pub(crate) codes: Option<Vec<u32>>,
     /// Which of its rows were decoded; all if none is said.
     decoded: Option<Rows>,
     page_rows: usize,
@@ -225,7 +228,8 @@ impl Page {
 
     /// Memory held; of shared levels, too, as if they were not.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.levels.memory_bytes() + self.values.memory_bytes()
+        let codes = self.codes.as_ref().map_or(0, Vec::capacity) * size_of::<u32>();
+        self.levels.memory_bytes() + self.values.memory_bytes() + codes
     }
 }
 
@@ -340,7 +344,30 @@ pub(crate) fn decode_page(
     let page_rows = levels.rows();
     check_rows(header, page_rows)?;
     let values = raw.values(column, levels.present(), dictionary)?;
-    Ok(Page { levels, values, decoded: None, page_rows })
+    Ok(Page { levels, values, codes: None, decoded: None, page_rows })
+}
+
+/// The same, with the codes of numbers.
+pub(crate) fn decode_page_with_codes(
+    column: &ColumnKind,
+    header: &PageHeader,
+    body: &Bytes,
+    dictionary: Option<&Dictionary>,
+    known: &mut KnownLevels,
+) -> Result<Page, BadPage> {
+    let Some(numbers @ (Dictionary::Int(_) | Dictionary::Float(_))) = dictionary else {
+        return decode_page(column, header, body, dictionary, known);
+    };
+    let raw = open_page(column, header, body)?;
+    if !raw.has_codes() {
+        return decode_page(column, header, body, dictionary, known);
+    }
+    let levels = raw.levels(column, known)?;
+    let page_rows = levels.rows();
+    check_rows(header, page_rows)?;
+    let codes = raw.codes(levels.present())?;
+    let values = look_up_numbers(&codes, numbers)?;
+    Ok(Page { levels, values, codes: Some(codes), decoded: None, page_rows })
 }
 
 /// Decodes some rows of a data page.
@@ -357,7 +384,7 @@ pub(crate) fn decode_some_rows(
     check_rows(header, window.page_rows)?;
     let values = raw.some_values(column, window.page_values, &window.values, dictionary)?;
     let (levels, page_rows) = (Arc::clone(&window.levels), window.page_rows);
-    Ok(Page { levels, values, decoded: Some(rows), page_rows })
+    Ok(Page { levels, values, codes: None, decoded: Some(rows), page_rows })
 }
 
 fn check_rows(header: &PageHeader, page_rows: usize) -> Result<(), BadPage> {

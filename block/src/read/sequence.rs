@@ -82,7 +82,7 @@ impl BlockReader {
     ) -> Result<ColumnStream, ReadError> {
         let kind = self.kind(row_group, column)?;
         let name = Arc::clone(&self.footer.leaves[column].path);
-        Ok(ColumnStream::new(name, kind, Parts::default()))
+        Ok(ColumnStream::new(name, kind, Parts::default()).keeping_codes())
     }
 
     /// What [`BlockReader::whole_row`] needs.

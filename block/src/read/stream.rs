@@ -11,7 +11,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::levels::{KnownLevels, Levels};
-use super::page::{ColumnKind, Page, PageHeader, PageKind, decode_page, decode_some_rows};
+use super::page::{
+    ColumnKind, Page, PageHeader, PageKind, decode_page, decode_page_with_codes, decode_some_rows,
+};
 use super::values::{BadPage, Dictionary, Values};
 use super::window::{KnownWindows, Rows};
 use super::{DECODED_BYTES_MAX, KnownDictionaries, ReadError, dictionaries};
@@ -137,6 +139,16 @@ pub(crate) struct PageView<'a> {
     pub(crate) first_row: u64,
     pub(crate) levels: &'a Arc<Levels>,
     pub(crate) values: &'a Values,
+    /// Of numbers, and what they are codes of, if they have any; see
+    /// [`ColumnStream::keeping_codes`].
+    pub(crate) codes: Option<(&'a [u32], &'a Dictionary)>,
+}
+
+impl PageView<'_> {
+    /// Whether it has no values.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.levels.present() == 0
+    }
 }
 
 /// Whole pages in file order, not all of a chunk.
@@ -203,6 +215,7 @@ pub(crate) struct ColumnStream {
     next_row: u64,
     /// Only these rows will be asked for; they ascend.
     wanted: Option<Rc<[u64]>>,
+    keeps_codes: bool,
 }
 
 impl ColumnStream {
@@ -220,7 +233,14 @@ impl ColumnStream {
             page_first_row: 0,
             next_row: 0,
             wanted: None,
+            keeps_codes: false,
         }
+    }
+
+    /// The same, which gives codes of numbers along with the numbers.
+    pub(crate) fn keeping_codes(mut self) -> Self {
+        self.keeps_codes = true;
+        self
     }
 
     /// The same where only these rows, which ascend, will be asked for.
@@ -259,6 +279,7 @@ impl ColumnStream {
             first_row: self.page_first_row,
             levels: &page.levels,
             values: &page.values,
+            codes: page.codes.as_deref().zip(self.dictionary.as_deref()),
         })
     }
 
@@ -424,6 +445,9 @@ impl ColumnStream {
         self.page_bytes = header.memory_bytes();
         let (kind, dictionary) = (&self.kind, self.dictionary.as_deref());
         let page = match self.wanted_rows(header) {
+            None if self.keeps_codes => {
+                decode_page_with_codes(kind, header, body, dictionary, &mut budget.levels)?
+            }
             None => decode_page(kind, header, body, dictionary, &mut budget.levels)?,
             Some(rows) => {
                 decode_some_rows(kind, header, body, rows, dictionary, &mut budget.windows)?

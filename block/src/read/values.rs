@@ -169,6 +169,15 @@ pub(crate) enum Dictionary {
 }
 
 impl Dictionary {
+    /// The bits of a number.
+    pub(crate) fn bits(&self, at: usize) -> u64 {
+        match self {
+            Self::Bytes(_) => 0,
+            Self::Int(values) => values[at] as u64,
+            Self::Float(values) => values[at].to_bits(),
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Bytes(values) => values.len(),
@@ -309,24 +318,30 @@ fn decode_codes(body: &[u8], count: usize, dictionary: &Dictionary) -> Result<Va
 
 /// What codes stand for.
 pub(super) fn look_up(codes: Vec<u32>, dictionary: &Dictionary) -> Result<Values, BadPage> {
-    let highest = codes.iter().max().map_or(0, |code| *code as usize + 1);
-    let in_range = |len: usize| {
-        if highest > len { Err(BadPage("code beyond the dictionary")) } else { Ok(()) }
+    let Dictionary::Bytes(strings) = dictionary else {
+        return look_up_numbers(&codes, dictionary);
     };
+    check_codes(&codes, strings.len())?;
+    Ok(Values::Codes { codes, dictionary: Arc::clone(strings) })
+}
+
+/// The numbers that codes stand for.
+pub(super) fn look_up_numbers(codes: &[u32], dictionary: &Dictionary) -> Result<Values, BadPage> {
+    check_codes(codes, dictionary.len())?;
     match dictionary {
-        Dictionary::Bytes(values) => {
-            in_range(values.len())?;
-            Ok(Values::Codes { codes, dictionary: Arc::clone(values) })
-        }
+        Dictionary::Bytes(_) => Err(BadPage("strings where numbers should be")),
         Dictionary::Int(values) => {
-            in_range(values.len())?;
             Ok(Values::Int(codes.iter().map(|code| values[*code as usize]).collect()))
         }
         Dictionary::Float(values) => {
-            in_range(values.len())?;
             Ok(Values::Float(codes.iter().map(|code| values[*code as usize]).collect()))
         }
     }
+}
+
+fn check_codes(codes: &[u32], len: usize) -> Result<(), BadPage> {
+    let highest = codes.iter().max().map_or(0, |code| *code as usize + 1);
+    if highest > len { Err(BadPage("code beyond the dictionary")) } else { Ok(()) }
 }
 
 fn decode_rle_bools(body: &[u8], count: usize) -> Result<Values, BadPage> {
