@@ -161,6 +161,7 @@ pub struct BlockEncoder {
     row_group_estimate: u64,
     row_group_memory_max: usize,
     page_read_bytes: u64,
+    page_read_bytes_max: u64,
     /// Memory held when the last page was written.
     memory_at_page: usize,
     /// What is being written.
@@ -198,6 +199,7 @@ impl BlockEncoder {
             row_group_estimate: 0,
             row_group_memory_max: ROW_GROUP_MEMORY_MAX,
             page_read_bytes: 0,
+            page_read_bytes_max: PAGE_READ_BYTES_MAX,
             memory_at_page: 0,
             writing: None,
             ends_row_group: false,
@@ -252,8 +254,8 @@ impl BlockEncoder {
         let held = self.memory_at_page.saturating_sub(self.file.memory_bytes());
         let is_group_full = self.row_group_estimate > self.options.row_group_bytes
             || held > self.row_group_memory_max;
-        let is_page_full =
-            self.columns.spans >= PAGE_SPANS_MAX || self.page_read_bytes >= PAGE_READ_BYTES_MAX;
+        let is_page_full = self.columns.spans >= PAGE_SPANS_MAX
+            || self.page_read_bytes >= self.page_read_bytes_max;
         if is_group_full || is_page_full {
             self.writing = Some(Stage::Levels);
             self.ends_row_group = is_group_full;
@@ -438,7 +440,7 @@ impl Finishing {
     /// Takes what was written of the file since the last time, if it is so much.
     pub(crate) fn take_made(&mut self, bytes_min: usize) -> Option<Bytes> {
         let encoder = self.encoder.as_mut().filter(|encoder| encoder.untaken() >= bytes_min)?;
-        Some(encoder.take())
+        Some(encoder.take(bytes_min))
     }
 
     /// Bytes of memory held, about.

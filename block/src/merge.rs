@@ -194,15 +194,14 @@ impl Merge {
             row_group_bytes: options.row_group_bytes,
             traces: (traces as usize).max(1),
         });
-        // A half for what is decoded, a quarter for the row group under way, the rest for what was
-        // fetched and what is written.
-        let encoder = encoder.streamed((options.memory_bytes_max / 4) as usize);
+        // What was fetched is held for a while after the next is there.
+        let encoder = encoder.streamed(options.memory_bytes_max / 8 * 3);
         let window = options.memory_bytes_max / (8 * inputs.len() as u64);
         let window = window.clamp(*WINDOW_BYTES.start(), *WINDOW_BYTES.end());
         let appender = Appender::new(inputs.len(), &encoder);
         let inputs = inputs.into_iter().map(|meta| Input::new(meta, window)).collect();
         Ok(Self {
-            budget: DecodeBudget::within(options.memory_bytes_max / 2),
+            budget: DecodeBudget::within(decoded_bytes_max(&options)),
             options,
             inputs,
             heading,
@@ -246,9 +245,11 @@ impl Merge {
         let ended = || MergeError::Plan("the merge has ended already".into());
         let encoder = self.encoder.as_mut().ok_or_else(ended)?;
         if self.is_writing {
+            if encoder.untaken() >= MADE_BYTES_MIN {
+                return Ok(MergeStep::Made(encoder.take(MADE_BYTES_MIN)));
+            }
             self.is_writing = encoder.write_step()?;
-            let is_much = encoder.untaken() >= MADE_BYTES_MIN;
-            return Ok(if is_much { MergeStep::Made(encoder.take()) } else { MergeStep::Working });
+            return Ok(MergeStep::Working);
         }
         match self.prepare_inputs()? {
             Some(step) => Ok(step),
@@ -279,7 +280,7 @@ impl Merge {
     /// Takes the next rows, as many as are ready.
     fn take_rows(&mut self) -> Result<MergeStep, MergeError> {
         let Some(encoder) = self.encoder.as_mut() else { return Ok(MergeStep::Working) };
-        let wanted = (encoder.spans_wanted(), self.without.as_slice());
+        let wanted = (encoder.wanted(), self.without.as_slice());
         match order::next(&mut self.inputs, wanted, &mut self.batch) {
             Next::Batch => {
                 let appended = self.appender.append(&mut self.inputs, &self.batch, encoder);
@@ -409,12 +410,16 @@ impl Heading {
     }
 }
 
+/// Of all memory, so much may be decoded pages and dictionaries.
+fn decoded_bytes_max(options: &MergeOptions) -> u64 {
+    options.memory_bytes_max / 8 * 3
+}
+
 /// What an input's error means for the merge.
 fn failed(input: &Input, error: ReadError, options: &MergeOptions) -> MergeError {
     match error {
-        // What is decoded has a half of all.
         ReadError::NeedsMemory { bytes } => {
-            MergeError::NeedsMemory { bytes: bytes.max(options.memory_bytes_max / 2 + 1) * 2 }
+            MergeError::NeedsMemory { bytes: bytes.max(decoded_bytes_max(options) + 1) * 8 / 3 + 8 }
         }
         source => MergeError::Input { block: input.block_id(), source },
     }

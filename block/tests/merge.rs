@@ -18,7 +18,7 @@ use stringendo_block::combine::combine;
 use stringendo_block::merge::MergeError;
 use stringendo_block::meta::default_dedicated_columns;
 use stringendo_block::{
-    BlockEncoder, BlockMeta, BlockReader, DedicatedColumn, Fetched, FinishedBlock, index,
+    BlockEncoder, BlockMeta, BlockReader, DedicatedColumn, Fetched, FinishedBlock, Version, index,
 };
 use stringendo_proto::TraceId;
 use stringendo_proto::otlp::{ResourceSpans, ScopeSpans, Span, Status, TracesData};
@@ -137,10 +137,20 @@ proptest! {
 
 /// The corpus, every trace in one of so many blocks.
 fn dealt(blocks: usize, columns: &[DedicatedColumn], row_group_bytes: u64) -> Vec<FinishedBlock> {
+    dealt_as(Version::V5, blocks, columns, row_group_bytes)
+}
+
+fn dealt_as(
+    version: Version,
+    blocks: usize,
+    columns: &[DedicatedColumn],
+    row_group_bytes: u64,
+) -> Vec<FinishedBlock> {
     let chunks = corpus();
     let encoders = (0..blocks).map(|number| {
         let mut options = options(columns.to_vec());
         options.block_id = uuid::Uuid::from_u128(number as u128 + 1);
+        options.version = version;
         options.row_group_bytes = row_group_bytes;
         BlockEncoder::new(options)
     });
@@ -173,10 +183,17 @@ fn many_columns() -> Vec<DedicatedColumn> {
 
 #[test]
 fn whole_traces_of_several_blocks_become_the_block_of_all() {
-    for columns in [default_dedicated_columns(), many_columns()] {
+    for (version, columns) in [
+        (Version::V5, default_dedicated_columns()),
+        (Version::V5, many_columns()),
+        (Version::V4, default_dedicated_columns()),
+    ] {
         for (blocks, row_group_bytes) in [(1, 100_000_000), (2, 25_000), (5, 100_000_000)] {
-            let all = encode(&corpus(), options(columns.clone()));
-            let merged = merge_all(&dealt(blocks, &columns, row_group_bytes), merge_options());
+            let mut options = options(columns.clone());
+            options.version = version;
+            let all = encode(&corpus(), options);
+            let blocks = dealt_as(version, blocks, &columns, row_group_bytes);
+            let merged = merge_all(&blocks, merge_options());
             assert_eq!(merged.counts.traces_combined, 0);
             assert_eq!(rows(&merged.block), rows(&all));
             assert_eq!(merged.block.blooms, all.blooms);

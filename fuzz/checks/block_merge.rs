@@ -14,7 +14,7 @@ use prost::Message;
 use stringendo_block::merge::{Merge, MergeError, MergeOptions, MergeStep, MergedBlock};
 use stringendo_block::meta::BlockMeta;
 use stringendo_block::read::{BlockReader, Fetched};
-use stringendo_block::{BlockEncoder, EncodeOptions, SpanPart};
+use stringendo_block::{BlockEncoder, EncodeOptions, SpanPart, Version};
 use stringendo_proto::TraceId;
 use stringendo_proto::otlp::{AnyValue, ArrayValue, Event, KeyValue, Link, Resource, Span, Value};
 use stringendo_proto::walk::Slice32;
@@ -60,6 +60,7 @@ fn tempos(name: &str) -> Base {
 fn ours(like: &Base) -> Base {
     let mut encoder = BlockEncoder::new(EncodeOptions {
         block_id: Uuid::from_u128(7),
+        version: Version::V5,
         tenant: like.meta.tenant_id.clone(),
         dedicated_columns: like.meta.dedicated_columns.clone(),
         bloom_false_positive: 0.01,

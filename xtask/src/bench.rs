@@ -10,6 +10,7 @@ use crate::tools;
 
 mod figure;
 mod ingest;
+mod merge;
 mod pressure;
 mod search;
 mod whole;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use stringendo_benches::{Traces, batches, traces_of};
 use stringendo_block::merge::{Merge, MergeCounts, MergeOptions, MergeStep};
 use stringendo_block::meta::default_dedicated_columns;
-use stringendo_block::{BlockEncoder, EncodeOptions, FinishedBlock, SpanPart};
+use stringendo_block::{BlockEncoder, EncodeOptions, FinishedBlock, SpanPart, Version};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -53,6 +53,7 @@ fn deal_out(chunks: &[Bytes], traces: &Traces, blocks: usize, deal: Deal) -> Vec
     let encoders = (0..blocks).map(|block| {
         BlockEncoder::new(EncodeOptions {
             block_id: uuid::Uuid::from_u128(block as u128 + 1),
+            version: Version::V5,
             tenant: "single-tenant".into(),
             dedicated_columns: default_dedicated_columns(),
             bloom_false_positive: 0.01,

@@ -5,6 +5,7 @@
 //! TypeDefined for every column, and because chunks are spliced without a copy of their metadata.
 
 use std::cmp::Ordering;
+use std::collections::VecDeque;
 
 use parquet::basic::{ConvertedType, Repetition};
 use parquet::schema::types::Type;
@@ -26,8 +27,8 @@ pub struct File {
     out: Vec<u8>,
     /// Bytes that were taken.
     taken: u64,
-    /// Whether what is written is soon taken.
-    is_streamed: bool,
+    /// Where the file is taken piece by piece: pieces that come before `out`.
+    pieces: Option<VecDeque<Vec<u8>>>,
     row_groups: Vec<RowGroup>,
     /// Column indexes and offset indexes of all chunks, which come before the footer.
     column_indexes: Vec<u8>,
@@ -65,7 +66,7 @@ impl File {
         Self {
             out: MAGIC.to_vec(),
             taken: 0,
-            is_streamed: false,
+            pieces: None,
             row_groups: Vec::new(),
             column_indexes: Vec::new(),
             offset_indexes: Vec::new(),
@@ -74,12 +75,12 @@ impl File {
 
     /// The same, which will be taken piece by piece.
     pub fn streamed() -> Self {
-        Self { is_streamed: true, ..Self::new() }
+        Self { pieces: Some(VecDeque::new()), ..Self::new() }
     }
 
     /// Begins a row group of so many rows, whose pages take so many bytes.
     pub fn begin_row_group(&mut self, rows: u64, page_bytes: usize) {
-        if !self.is_streamed {
+        if self.pieces.is_none() {
             // Dictionaries and indexes come on top.
             self.out.reserve(page_bytes / 8 * 9);
         }
@@ -90,9 +91,9 @@ impl File {
     /// Adds the chunk of `leaf`, which is the next one of the row group that was begun last.
     pub fn append(&mut self, mut chunk: Chunk, leaf: &Leaf) {
         let offset = self.len();
-        self.out.append(&mut chunk.dictionary);
+        self.put(std::mem::take(&mut chunk.dictionary));
         let data_offset = self.len();
-        self.out.append(&mut chunk.data);
+        self.put(std::mem::take(&mut chunk.data));
         let before = (self.column_indexes.len(), self.offset_indexes.len());
         put_column_index(&mut self.column_indexes, &chunk, leaf);
         put_offset_index(&mut self.offset_indexes, &chunk, data_offset);
@@ -114,21 +115,42 @@ impl File {
         }
     }
 
-    /// Takes what was written since the last time.
-    pub fn take(&mut self) -> Vec<u8> {
-        let out = std::mem::take(&mut self.out);
-        self.taken += out.len() as u64;
-        out
+    fn put(&mut self, mut bytes: Vec<u8>) {
+        match &mut self.pieces {
+            None => self.out.append(&mut bytes),
+            Some(pieces) => {
+                let more = [std::mem::take(&mut self.out), bytes].into_iter();
+                pieces.extend(more.filter(|piece| !piece.is_empty()));
+            }
+        }
+    }
+
+    /// Takes the next bytes of the file: at least so many if there are.
+    pub fn take(&mut self, bytes_min: usize) -> Vec<u8> {
+        let pieces = self.pieces.get_or_insert_default();
+        let mut taken = pieces.pop_front().unwrap_or_default();
+        while taken.len() < bytes_min
+            && let Some(mut piece) = pieces.pop_front()
+        {
+            taken.append(&mut piece);
+        }
+        if taken.is_empty() {
+            taken = std::mem::take(&mut self.out);
+        } else if pieces.is_empty() && taken.len() < bytes_min {
+            taken.append(&mut self.out);
+        }
+        self.taken += taken.len() as u64;
+        taken
     }
 
     /// Bytes that could be taken.
     pub fn untaken(&self) -> usize {
-        self.out.len()
+        self.out.len() + self.pieces.iter().flatten().map(Vec::len).sum::<usize>()
     }
 
     /// Bytes written so far, taken or not.
     fn len(&self) -> u64 {
-        self.taken + self.out.len() as u64
+        self.taken + self.untaken() as u64
     }
 
     /// Row groups begun.
@@ -140,7 +162,8 @@ impl File {
     pub fn memory_bytes(&self) -> usize {
         let columns: usize = self.row_groups.iter().map(|group| group.columns.capacity()).sum();
         let indexes = self.column_indexes.capacity() + self.offset_indexes.capacity();
-        self.out.capacity() + indexes + columns * size_of::<ColumnMeta>()
+        let pieces: usize = self.pieces.iter().flatten().map(Vec::capacity).sum();
+        self.out.capacity() + pieces + indexes + columns * size_of::<ColumnMeta>()
     }
 
     /// Writes indexes and footer: what was not taken yet, the bytes of the whole file, and of them
@@ -150,6 +173,8 @@ impl File {
         self.out.append(&mut self.column_indexes);
         places.offset = self.len();
         self.out.append(&mut self.offset_indexes);
+        self.out = self.take(usize::MAX);
+        self.taken -= self.out.len() as u64;
         let start = self.out.len();
         let mut elements = Vec::new();
         flatten(&schema.root, &mut schema.leaves.iter(), &mut elements);

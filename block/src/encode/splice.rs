@@ -52,19 +52,31 @@ impl Appended {
     }
 }
 
+/// How much is to be appended at a time, about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub spans: u32,
+    /// Of decoded values.
+    pub bytes: u64,
+}
+
 impl BlockEncoder {
-    /// Has the file taken piece by piece ([`BlockEncoder::take`]), and ends row groups that take so
-    /// much memory.
+    /// Has the file taken piece by piece ([`BlockEncoder::take`]), and ends row groups and pages so
+    /// that no more than about so much memory is held.
     #[must_use]
-    pub(crate) fn streamed(mut self, row_group_memory_max: usize) -> Self {
+    pub(crate) fn streamed(mut self, memory_bytes_max: u64) -> Self {
         self.file = File::streamed();
-        self.row_group_memory_max = row_group_memory_max.min(super::ROW_GROUP_MEMORY_MAX);
+        // What the pages of a row group are in grows by doubling.
+        self.row_group_memory_max = self.row_group_memory_max.min(memory_bytes_max as usize / 2);
+        // A page is held as values, encoded, compressed, and in its row group; each in a buffer
+        // that may be twice as large.
+        self.page_read_bytes_max = self.page_read_bytes_max.min(memory_bytes_max / 16);
         self
     }
 
-    /// Takes what was written of the file since the last time.
-    pub(crate) fn take(&mut self) -> Bytes {
-        self.file.take().into()
+    /// Takes the next bytes of the file: at least so many if there are.
+    pub(crate) fn take(&mut self, bytes_min: usize) -> Bytes {
+        self.file.take(bytes_min).into()
     }
 
     /// Bytes that could be taken.
@@ -82,15 +94,18 @@ impl BlockEncoder {
         &self.columns.schema
     }
 
-    /// How many spans may be appended before it is asked whether the page or the row group ends.
-    pub(crate) fn spans_wanted(&self) -> u32 {
+    /// How much may be appended before it is asked whether the page or the row group ends.
+    pub(crate) fn wanted(&self) -> Wanted {
         /// What a span of the usual form is by Tempo's estimate.
         const ESTIMATE_PER_SPAN: u64 = 200;
-        let left = self.options.row_group_bytes.saturating_sub(self.row_group_estimate);
         /// About a millisecond's work.
         const SPANS_MAX: u32 = 4096;
+        let left = self.options.row_group_bytes.saturating_sub(self.row_group_estimate);
         let of_page = super::PAGE_SPANS_MAX.saturating_sub(self.columns.spans).min(SPANS_MAX);
-        u64::from(of_page).min(left / ESTIMATE_PER_SPAN).max(1) as u32
+        Wanted {
+            spans: u64::from(of_page).min(left / ESTIMATE_PER_SPAN).max(1) as u32,
+            bytes: self.page_read_bytes_max.saturating_sub(self.page_read_bytes).max(1),
+        }
     }
 
     /// The columns, one per leaf, and the lists, to append rows to. Nothing may be half written.

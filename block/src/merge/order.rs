@@ -7,9 +7,7 @@ use std::ops::Range;
 use stringendo_proto::TraceId;
 
 use super::input::Input;
-
-/// Decoded bytes of the rows in a batch, about: no more than a page has.
-const BYTES_MAX: u64 = 4 << 20;
+use crate::encode::splice::Wanted;
 
 /// Rows that go into the output one after the other.
 #[derive(Default)]
@@ -38,11 +36,12 @@ pub(super) enum Next {
     End,
 }
 
-/// Finds what comes next. All inputs are ready or at their end. A batch goes on until it has so
-/// many spans, an input has no more rows ready, or there is a split trace.
+/// Finds what comes next. All inputs are ready or at their end. A batch goes on until it has as
+/// much as is wanted, an input has no more rows ready, or there is a split trace. The ids `without`,
+/// which ascend, are left out.
 pub(super) fn next(
     inputs: &mut [Input],
-    (spans_wanted, without): (u32, &[u128]),
+    (wanted, without): (Wanted, &[u128]),
     batch: &mut Batch,
 ) -> Next {
     let is_left_out = |id: &u128| !without.is_empty() && without.binary_search(id).is_ok();
@@ -68,9 +67,9 @@ pub(super) fn next(
         let mut rows = 0;
         while let Some(id) = ids.get(rows)
             && first.before.is_none_or(|before| *id < before)
-            && spans < spans_wanted
+            && spans < wanted.spans
+            && bytes < wanted.bytes
             && !is_left_out(id)
-            && bytes < BYTES_MAX
         {
             batch.ids.push(TraceId(id.to_be_bytes()));
             spans += input.spans_of(row + rows as u64) as u32;
@@ -80,7 +79,7 @@ pub(super) fn next(
         let rows = rows as u64;
         batch.runs.push(Run { input: first.input, rows: row..row + rows });
         inputs[first.input].pass_rows(rows);
-        if spans >= spans_wanted || bytes >= BYTES_MAX {
+        if spans >= wanted.spans || bytes >= wanted.bytes {
             return Next::Batch;
         }
     }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::figure::{Better, Figure, Figures, Verdict, relative_change, verdict};
 use super::ingest::{Bench, Load};
-use super::{machine, number, pressure, search};
+use super::{machine, merge, number, pressure, search};
 use crate::error::{What, XtaskError, failed};
 use crate::tools::{self, Binaries};
 
@@ -35,6 +35,8 @@ pub fn arguments(command: clap::Command) -> clap::Command {
 struct Side {
     name: String,
     binaries: Binaries,
+    /// The bench of merging blocks; of another revision it is not built.
+    merge: Option<PathBuf>,
     figures: Figures,
 }
 
@@ -52,9 +54,12 @@ pub fn run(matches: &ArgMatches) -> Result<(), XtaskError> {
         for turn in 0..sides.len() {
             // Whoever comes first in one round comes last in the next.
             let side = (turn + round as usize) % sides.len();
-            let Side { name, binaries, figures } = &mut sides[side];
+            let Side { name, binaries, merge, figures } = &mut sides[side];
             eprintln!("round {} of {rounds}: {name}", round + 1);
             figures.add(measure(binaries, &dir, spans, search_spans)?);
+            if let Some(bench) = merge {
+                figures.add(merge::figures(bench)?);
+            }
         }
     }
     let ours = sides.remove(0);
@@ -79,11 +84,11 @@ pub fn run(matches: &ArgMatches) -> Result<(), XtaskError> {
 
 /// Ours first.
 fn sides(matches: &ArgMatches, dir: &Path) -> Result<Vec<Side>, XtaskError> {
-    let side = |name, binaries| Side { name, binaries, figures: Figures::default() };
+    let side = |name, binaries, merge| Side { name, binaries, merge, figures: Figures::default() };
     let ours = tools::build("release", matches)?.copied_to(dir)?;
-    let mut sides = vec![side(revision()?, ours)];
+    let mut sides = vec![side(revision()?, ours, Some(merge::build()?))];
     if let Some(other) = matches.get_one::<String>("against") {
-        sides.push(side(other.clone(), build_revision(other, dir)?));
+        sides.push(side(other.clone(), build_revision(other, dir)?, None));
     }
     Ok(sides)
 }
