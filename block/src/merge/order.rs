@@ -37,8 +37,8 @@ pub(super) enum Next {
 }
 
 /// Finds what comes next. All inputs are ready or at their end. A batch goes on until it has as
-/// much as is wanted, an input has no more rows ready, or there is a split trace. The ids `without`,
-/// which ascend, are left out.
+/// much as is wanted, an input has no more rows ready, or there is a split trace. The ids
+/// `without`, which ascend, are left out.
 pub(super) fn next(
     inputs: &mut [Input],
     (wanted, without): (Wanted, &[u128]),
