@@ -210,8 +210,6 @@ fn whole_traces_of_several_blocks_become_the_block_of_all() {
 
 #[test]
 fn merged_blocks_have_the_columns_of_encoded_ones() {
-    let all = encode(&corpus(), options(default_dedicated_columns()));
-    let merged = merge_all(&dealt(3, &default_dedicated_columns(), 25_000), merge_options()).block;
     let schema = |block: &FinishedBlock| {
         let reader = SerializedFileReader::new(block.data.clone()).unwrap();
         let file = reader.metadata().file_metadata().clone();
@@ -219,8 +217,16 @@ fn merged_blocks_have_the_columns_of_encoded_ones() {
         parquet::schema::printer::print_schema(&mut tree, file.schema());
         (String::from_utf8(tree).unwrap(), file.version(), file.created_by().map(str::to_owned))
     };
-    assert_eq!(schema(&merged), schema(&all));
-    write_block("v5-merged", &merged);
+    let columns = default_dedicated_columns();
+    for (version, name) in [(Version::V5, "v5-merged"), (Version::V4, "v4-merged")] {
+        let mut options = options(columns.clone());
+        options.version = version;
+        let all = encode(&corpus(), options);
+        let merged = merge_all(&dealt_as(version, 3, &columns, 25_000), merge_options()).block;
+        assert_eq!(schema(&merged), schema(&all));
+        // For `tests/python/check_blocks.py`.
+        write_block(name, &merged);
+    }
 }
 
 #[test]
@@ -260,7 +266,6 @@ fn a_block_of_tempo_merged_with_ours_of_the_same_traces_has_every_span_once() {
         let merged = merge_all(&blocks, merge_options());
         assert_eq!(merged.counts.traces_combined, 208);
         check(&merged.block, &all_of(&blocks));
-        write_block(&format!("{name}-merged-with-ours"), &merged.block);
     }
 }
 
