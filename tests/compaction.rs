@@ -94,3 +94,38 @@ fn merging_goes_on_under_load_and_answers_stay_whole() {
     wait_until_merged(&server);
     load::assert_all_there(&server, &ledger, Some(load::SAMPLE));
 }
+
+#[test]
+fn a_full_disk_is_reported_and_everything_goes_on_when_there_is_room_again() {
+    const SHORT: &str = "compactor: {compaction: {compaction_cycle: 200ms, \
+                         compacted_block_retention: 25s}}\n\
+                         backend_scheduler: {provider: {retention: {interval: 2s}}}\n";
+    let options = Options { blocks_disk_mib: Some(6), more_yaml: SHORT, ..eager(1) };
+    let server = Server::start(options);
+    let mut ledgers = Vec::new();
+    let failed = |reason| {
+        server.metric("stringendo_compaction_failures_total", &[("reason", reason)])
+            + server.metric("tempo_ingester_failed_flushes_total", &[])
+    };
+    // The disk fills with superseded blocks, more than with live ones.
+    for round in 0..40 {
+        if failed("disk_full") > 0.0 {
+            break;
+        }
+        ledgers.push(send(&server, &format!("round-{round}"), Duration::from_millis(100)));
+        wait::pause(Duration::from_millis(1200));
+    }
+    assert!(failed("disk_full") > 0.0, "the disk did not fill");
+    for ledger in &ledgers {
+        load::assert_all_there(&server, ledger, Some(load::SAMPLE));
+    }
+    // They are deleted when their time has come, and what waited is written.
+    wait::until("what is live is in blocks", || {
+        let live = server.metric("tempo_ingester_flush_queue_length", &[]);
+        let deleted = server.metric("tempodb_retention_deleted_total", &[]);
+        (live == 0.0 && deleted > 0.0).then_some(())
+    });
+    for ledger in &ledgers {
+        load::assert_all_there(&server, ledger, Some(load::SAMPLE));
+    }
+}

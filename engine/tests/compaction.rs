@@ -7,12 +7,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::keeping::{
-    answered, bring_pieces, compact, counted, has, listed, quiet, sent, tenant_dir, traces,
+    BASE_NANOS, answered, bring_pieces, compact, counted, has, listed, quiet, sent, tenant_dir,
+    traces,
 };
-use common::{settings, with_engine};
-use stringendo_engine::TenantId;
+use common::{spread, with_engine};
+use futures_util::future::join;
+use stringendo_engine::block_poll::BlockPoll;
 use stringendo_engine::compaction::conductor::Conductor;
 use stringendo_engine::metrics::families as family;
+use stringendo_engine::query::metrics::{MetricsProgress, MetricsRequest};
+use stringendo_engine::settings::CompactionSettings;
+use stringendo_engine::{EngineSettings, Node, TenantId};
+use stringendo_traceql::metrics::{RangeLimits, TimeAxis, compile_metrics};
 use uuid::Uuid;
 
 #[test]
@@ -155,16 +161,15 @@ fn flagged_blocks_and_blocks_of_disabled_tenants_are_not_merged() {
                 let flag = tenant_dir(dir.path()).join(block.to_string()).join("nocompact.flg");
                 std::fs::write(flag, b"").expect("written");
             }
-            stringendo_engine::block_poll::BlockPoll::new(node.clone())
-                .poll()
-                .await
-                .expect("lists");
+            BlockPoll::new(node.clone()).poll().await.expect("lists");
             compact(&node).await;
             assert_eq!(listed(&node), blocks);
         }
     });
     let dir = Arc::new(tempfile::tempdir().expect("a directory"));
-    with_engine(1, settings(dir.path()), move |node| async move {
+    let compaction = CompactionSettings { disabled: true, ..CompactionSettings::default() };
+    let settings = EngineSettings { compaction, ..quiet(dir.path()) };
+    with_engine(1, settings, move |node| async move {
         bring_pieces(&node).await;
         let blocks = listed(&node);
         compact(&node).await;
@@ -195,6 +200,80 @@ fn a_damaged_block_is_reported_and_left_alone_and_the_others_are_merged() {
             assert!(has(dir.path(), damaged, "meta.json"));
             let objects = std::fs::read_dir(tenant_dir(dir.path())).expect("blocks").count();
             assert_eq!(objects, blocks.len() + 1, "nothing half written is left");
+        }
+    });
+}
+
+/// Spans that a metrics query counts.
+async fn spans_counted(node: &Node) -> f64 {
+    let limits =
+        RangeLimits { range_nanos_max: 0, intervals_max: 0, end_unix_nanos_max: u64::MAX / 4 };
+    let (start, second) = (BASE_NANOS - 1_000_000_000, 1_000_000_000);
+    let axis = TimeAxis::range(start, start + 600 * second, Some(second), &limits);
+    let request = MetricsRequest {
+        plan: Arc::new(compile_metrics("{ } | count_over_time()").expect("a query")),
+        axis: axis.expect("a range"),
+        exemplars: 0,
+        series_max: 0,
+    };
+    let tenants = [TenantId::single()];
+    let answer = node.metrics_range(&tenants, &request, &MetricsProgress::default()).await;
+    let series = answer.expect("an answer").value.series;
+    series.iter().flat_map(|series| &series.samples).map(|sample| sample.value).sum()
+}
+
+#[test]
+fn metrics_count_every_span_once_while_blocks_are_written_and_merged() {
+    let dir = Arc::new(tempfile::tempdir().expect("a directory"));
+    with_engine(2, quiet(dir.path()), move |node| async move {
+        let mut conductor = Conductor::new(node.clone());
+        let mut sent = 0;
+        for (number, some) in traces().chunks(4).enumerate() {
+            spread::send(&node, &TenantId::single(), some).await;
+            sent += some.iter().map(|trace| trace.spans.len()).sum::<usize>();
+            let keep = async {
+                node.flush(None).await;
+                conductor.run_once().await;
+                conductor.run_once().await;
+            };
+            let ask = async {
+                for _ in 0..6 {
+                    assert_eq!(spans_counted(&node).await, sent as f64, "round {number}");
+                }
+            };
+            join(keep, ask).await;
+        }
+        assert!(counted(&node, &family::COMPACTION_BLOCKS).await > 2.0);
+    });
+}
+
+#[test]
+fn a_directory_that_vanishes_loses_nothing_and_merging_goes_on_when_it_is_back() {
+    let dir = Arc::new(tempfile::tempdir().expect("a directory"));
+    with_engine(1, quiet(dir.path()), move |node| {
+        let dir = Arc::clone(&dir);
+        async move {
+            bring_pieces(&node).await;
+            let before = listed(&node);
+            let (blocks, away) = (dir.path().join("blocks"), dir.path().join("away"));
+            std::fs::rename(&blocks, &away).expect("renamed");
+            compact(&node).await;
+            assert_eq!(listed(&node), before);
+            let polled = BlockPoll::new(node.clone()).poll().await;
+            assert!(polled.is_err(), "a store without its root is not an empty one");
+            assert_eq!(listed(&node), before);
+            // What a job may have written meanwhile is of no use.
+            drop(std::fs::remove_dir_all(&blocks));
+            std::fs::rename(&away, &blocks).expect("renamed");
+            let dropped = counted(&node, &family::JOBS_DROPPED).await;
+            let failed = counted(&node, &family::COMPACTION_ERRORS).await;
+            assert!(dropped + failed > 0.0);
+            while listed(&node).len() > 1 {
+                let before = listed(&node).len();
+                compact(&node).await;
+                assert!(listed(&node).len() < before);
+            }
+            assert_eq!(answered(&node).await, sent());
         }
     });
 }

@@ -111,7 +111,7 @@ fn run_on(cores: u16) {
     with_engine(cores, settings(dir.path()), move |node| {
         let traces = Arc::clone(&traces);
         async move {
-            for state in [State::Live, State::Stored, State::Spread, State::Pieces] {
+            for state in [State::Live, State::Stored, State::Spread, State::Pieces, State::Merged] {
                 let tenant = TenantId::parse(&format!("{state:?}")).expect("a tenant");
                 bring(&node, state, &[(tenant.clone(), &traces)]).await;
                 check(&node, &tenant, &traces, state).await;

@@ -19,6 +19,8 @@ pub struct Options {
     pub block_version: &'static str,
     /// Limits of tenants: as good as none, unless a test is about them.
     pub overrides: &'static str,
+    /// Blocks are on a disk of their own, of so many MiB; they go with the process.
+    pub blocks_disk_mib: Option<u64>,
     /// More lines of the configuration file.
     pub more_yaml: &'static str,
     /// More arguments of the command line.
@@ -41,6 +43,7 @@ overrides:
       burst_size_bytes: 1000000000000
       max_traces_per_user: 0
 ",
+            blocks_disk_mib: None,
             more_yaml: "",
             arguments: Vec::new(),
         }

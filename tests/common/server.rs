@@ -62,7 +62,8 @@ impl Server {
         assert!(self.process.is_none(), "the server runs already");
         let config = self.write_config();
         let log = self.open_log();
-        let command = Command::new(env!("CARGO_BIN_EXE_stringendo"))
+        let command = self
+            .command()
             .arg(format!("-config.file={}", config.display()))
             .args(&self.options.arguments)
             .current_dir(self.dir.path())
@@ -71,6 +72,18 @@ impl Server {
             .stderr(log)
             .spawn();
         self.process = Some(command.expect("the binary starts"));
+    }
+
+    /// The binary; in a namespace of its own where it has a small disk.
+    fn command(&self) -> Command {
+        const BINARY: &str = env!("CARGO_BIN_EXE_stringendo");
+        let Some(mib) = self.options.blocks_disk_mib else { return Command::new(BINARY) };
+        let blocks = self.dir.path().join("blocks");
+        std::fs::create_dir_all(&blocks).expect("a directory");
+        let mount = format!("mount -t tmpfs -o size={mib}m small \"$0\" && exec \"$@\"");
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", &mount]).arg(blocks).arg(BINARY);
+        command
     }
 
     fn write_config(&self) -> PathBuf {

@@ -151,6 +151,8 @@ impl LocalBackend {
     /// # Errors
     /// When the root cannot be listed.
     pub async fn tenants(&self) -> io::Result<Vec<TenantId>> {
+        // A root that has vanished is not one without tenants.
+        self.free_bytes().await?;
         let listed = whole::list_dir(&self.root).await?;
         let name = |(path, directory): &(PathBuf, bool)| {
             // Other directories (a WAL beside the blocks) are no tenants of ours.

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use stringendo_engine::compaction::conductor::Conductor;
 use stringendo_engine::metrics::{Family, Sample};
-use stringendo_engine::settings::CompactionSettings;
+use stringendo_engine::settings::RetentionSettings;
 use stringendo_engine::{EngineSettings, Node, TenantId};
 use stringendo_oracle::dice::Dice;
 use stringendo_oracle::random_trace;
@@ -19,13 +18,11 @@ use super::spread::{State, bring};
 use super::{everywhere, settings};
 
 /// Of the year 2023: expired.
-const BASE_NANOS: u64 = 1_700_000_000_000_000_000;
+pub const BASE_NANOS: u64 = 1_700_000_000_000_000_000;
 
-/// Settings with which blocks are merged and deleted only when the test wants it.
+/// Settings with which old blocks expire, when the test wants it.
 pub fn quiet(dir: &Path) -> EngineSettings {
-    let cycle = Duration::from_secs(3600);
-    let compaction = CompactionSettings { cycle, ..CompactionSettings::default() };
-    EngineSettings { compaction, ..settings(dir) }
+    EngineSettings { retention: RetentionSettings::default(), ..settings(dir) }
 }
 
 /// What is sent.

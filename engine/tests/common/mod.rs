@@ -49,9 +49,15 @@ pub fn settings(dir: &Path) -> EngineSettings {
             bloom_shard_bytes: 102_400,
             row_group_bytes: 100_000_000,
         },
-        // Only where it is looked at.
-        compaction: CompactionSettings { disabled: true, ..CompactionSettings::default() },
-        retention: RetentionSettings::default(),
+        // Only when a test wants it.
+        compaction: CompactionSettings {
+            cycle: Duration::from_secs(24 * 3600),
+            ..CompactionSettings::default()
+        },
+        retention: RetentionSettings {
+            block_retention: Duration::from_secs(100 * 365 * 24 * 3600),
+            ..RetentionSettings::default()
+        },
     }
 }
 

@@ -1,5 +1,6 @@
 //! Traces that are live, in blocks, or spread over live data and several blocks.
 
+use stringendo_engine::compaction::conductor::Conductor;
 use stringendo_engine::{Node, TenantId};
 use stringendo_oracle::otlp;
 use stringendo_oracle::rows::Trace;
@@ -27,6 +28,8 @@ pub enum State {
     Spread,
     /// In three blocks.
     Pieces,
+    /// In one block, which was made of three.
+    Merged,
 }
 
 /// The spans of a trace whose number leaves `piece` of 3.
@@ -52,7 +55,7 @@ pub async fn bring(node: &Node, state: State, of_tenants: &[(TenantId, &[Trace])
                 send(node, tenant, traces).await;
             }
         }
-        State::Spread | State::Pieces => {
+        State::Spread | State::Pieces | State::Merged => {
             for number in 0..3 {
                 if number > 0 {
                     node.flush(None).await;
@@ -65,8 +68,22 @@ pub async fn bring(node: &Node, state: State, of_tenants: &[(TenantId, &[Trace])
             }
         }
     }
-    if matches!(state, State::Stored | State::Pieces) {
+    if matches!(state, State::Stored | State::Pieces | State::Merged) {
         node.flush(None).await;
+    }
+    if state == State::Merged {
+        merge_all(node).await;
+    }
+}
+
+/// Merges blocks until none are left that go together.
+async fn merge_all(node: &Node) {
+    loop {
+        let before = node.shard().blocks.borrow().version();
+        Conductor::new(node.clone()).run_once().await;
+        if node.shard().blocks.borrow().version() == before {
+            return;
+        }
     }
 }
 
@@ -98,5 +115,7 @@ pub async fn in_all_states<Q, W>(
     wrong.extend(ask(State::Spread, "pieces").await);
     node.flush(None).await;
     wrong.extend(ask(State::Pieces, "pieces").await);
+    merge_all(node).await;
+    wrong.extend(ask(State::Merged, "pieces").await);
     wrong
 }
