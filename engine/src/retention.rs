@@ -179,13 +179,13 @@ impl Retention {
 
     /// Deletes compacted blocks, and takes them off the list; tells how many bytes of rows went.
     async fn delete(&self, blocks: Vec<Arc<CompactedBlock>>) -> u64 {
+        let blocks = blocks.into_iter().filter(|block| !self.vouches(block));
         let delete = |block: Arc<CompactedBlock>| async move {
             let outcome = self.delete_one(&block).await;
             (block, outcome)
         };
         let concurrency = self.node.settings().retention.concurrency.max(1);
-        let mut outcomes =
-            stream::iter(blocks.into_iter().map(delete)).buffer_unordered(concurrency);
+        let mut outcomes = stream::iter(blocks.map(delete)).buffer_unordered(concurrency);
         let (mut gone, mut bytes) = (Vec::new(), 0);
         while let Some((block, outcome)) = outcomes.next().await {
             let (tenant, id) = (&block.entry.tenant, block.entry.meta.block_id);
@@ -213,6 +213,13 @@ impl Retention {
         }
         self.change(gone).await;
         bytes
+    }
+
+    /// Whether a block tells of others, which the backend still shows as live, that they were
+    /// superseded: it goes after them.
+    fn vouches(&self, block: &CompactedBlock) -> bool {
+        let (tenant, keeping) = (&block.entry.tenant, &self.node.shard().keeping);
+        block.entry.meta.inputs.iter().any(|id| keeping.owes_mark(&(tenant.clone(), *id)))
     }
 
     async fn delete_one(&self, block: &CompactedBlock) -> Deleted {

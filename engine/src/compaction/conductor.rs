@@ -108,8 +108,6 @@ impl Conductor {
         for (tenant, blocks) in list.tenants() {
             let backlog = self.plan_tenant(tenant, blocks);
             report::outstanding(&self.node, tenant, backlog.blocks);
-            let labels = [tenant.as_str(), report::COMPACTION];
-            shard.metrics.add(&family::JOBS_CREATED, &labels, backlog.jobs.len() as f64);
             self.backlog.push(backlog);
             yield_if_due().await;
         }
@@ -240,6 +238,8 @@ impl Conductor {
             return;
         }
         self.busy_cores.push(core);
+        let labels = [job.tenant.as_str(), report::COMPACTION];
+        self.node.counters().add(&family::JOBS_CREATED, &labels, 1.0);
         let (node, asked) = (self.node.clone(), job.clone());
         self.running.push(
             async move {
