@@ -227,7 +227,7 @@ impl Merge {
     /// Hands over the bytes of a range that was asked for.
     pub fn supply(&mut self, need: &Need, bytes: Bytes) {
         if let Some(input) = self.inputs.get_mut(need.input) {
-            input.supply(need.range.start, bytes);
+            input.supply(&need.range, bytes);
         }
     }
 

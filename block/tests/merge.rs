@@ -333,6 +333,17 @@ fn blocks_that_do_not_go_together_are_refused() {
     assert!(try_merge(&[], merge_options()).is_err());
 }
 
+#[test]
+fn a_file_that_is_cut_short_is_named() {
+    let blocks = dealt(2, &default_dedicated_columns(), 100_000_000);
+    let cut = blocks[1].data.slice(..blocks[1].data.len() - 1000);
+    let parts = [(&blocks[0].meta, &blocks[0].data), (&blocks[1].meta, &cut)];
+    match try_merge(&parts, merge_options()) {
+        Err(MergeError::Input { block, .. }) => assert_eq!(block, blocks[1].meta.block_id),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// A batch of traces of one span, which have messages that nothing shrinks.
 fn long_messages(block: u64, traces: u64) -> Bytes {
     const MESSAGE_BYTES: usize = 16 << 10;

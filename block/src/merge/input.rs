@@ -61,6 +61,8 @@ pub(super) struct Input {
     /// Ranges that were asked for.
     asked: Vec<Range<u64>>,
     fetched_bytes: u64,
+    /// A range came back with too few bytes.
+    is_cut: bool,
     window_bytes: u64,
     row_group: usize,
     /// Rows of the row group.
@@ -102,6 +104,7 @@ impl Input {
             fetched: Fetched::default(),
             asked: Vec::new(),
             fetched_bytes: 0,
+            is_cut: false,
             window_bytes,
             row_group: 0,
             rows: 0,
@@ -122,9 +125,10 @@ impl Input {
     }
 
     /// Takes bytes that were asked for.
-    pub(super) fn supply(&mut self, offset: u64, bytes: Bytes) {
+    pub(super) fn supply(&mut self, range: &Range<u64>, bytes: Bytes) {
+        self.is_cut |= (bytes.len() as u64) < range.end - range.start;
         self.fetched_bytes += bytes.len() as u64;
-        self.fetched.insert(offset, bytes);
+        self.fetched.insert(range.start, bytes);
     }
 
     /// Bytes of memory held, decoded pages aside.
@@ -145,6 +149,9 @@ impl Input {
                 row if row >= self.window_end => Stage::Window,
                 _ => Stage::Decode(0),
             };
+        }
+        if self.is_cut {
+            return Err(ReadError::Damaged("data.parquet is shorter than meta.json says".into()));
         }
         if let Some(missing) = self.missing() {
             return Ok(Wants::Ranges(missing));
