@@ -188,6 +188,14 @@ fn other_formats_are_refused_as_not_supported() {
 }
 
 #[test]
+fn a_dedicated_column_that_the_meta_lacks_is_named() {
+    let mut block = tempo_block("vparquet5");
+    block.meta.dedicated_columns.remove(0);
+    let error = block.open().unwrap_err().to_string();
+    assert!(error.contains("rs.Resource.DedicatedAttributes.String04"), "{error}");
+}
+
+#[test]
 fn a_dedicated_column_that_the_file_lacks_is_named() {
     let mut block = tempo_block("vparquet5");
     let extra = block.meta.dedicated_columns.last().unwrap().clone();

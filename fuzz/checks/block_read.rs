@@ -7,14 +7,14 @@
 //!   of the file if the highest bit is set), value;
 //! - odd: the bytes of `data.parquet`.
 //!
-//! Of that byte, bits 1 and 4 choose the block, bit 2 hides the footer's length, bit 3 gives the
-//! meta odd dedicated columns.
+//! Of that byte, bits 1 and 4 choose the block, bit 2 hides the footer's length, bit 3 gives all
+//! dedicated columns one name.
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use stringendo_block::meta::{BlockMeta, DedicatedColumn, DedicatedScope, DedicatedType};
+use stringendo_block::meta::BlockMeta;
 use stringendo_block::read::{
     BlockReader, DECODED_BYTES_MAX, Fetched, Names, NoDictionaries, ReadError, RowContent,
 };
@@ -65,7 +65,8 @@ pub fn check(input: &[u8]) {
         meta.footer_size = 0;
     }
     if first & 8 != 0 {
-        meta.dedicated_columns = odd_columns();
+        // Several columns of one name, and none of the others.
+        meta.dedicated_columns.iter_mut().for_each(|column| column.name = "http.method".into());
     }
     let data = Bytes::from(data);
     if let Ok(reader) = open(&meta, &data) {
@@ -86,16 +87,6 @@ fn patched(base: &Base, patches: &[u8]) -> Vec<u8> {
         data[at] = patch[3];
     }
     data
-}
-
-fn odd_columns() -> Vec<DedicatedColumn> {
-    let column = |kind| DedicatedColumn {
-        scope: DedicatedScope::Span,
-        name: "http.method".into(),
-        kind,
-        options: Vec::new(),
-    };
-    vec![column(DedicatedType::String), column(DedicatedType::Int)]
 }
 
 fn open(meta: &BlockMeta, data: &Bytes) -> Result<BlockReader, ReadError> {

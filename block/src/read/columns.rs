@@ -143,6 +143,9 @@ pub(crate) mod level {
     pub(crate) const LINK: u8 = 4;
 }
 
+/// Part of the path of a dedicated column.
+const DEDICATED: &str = ".DedicatedAttributes.";
+
 /// Finds columns by name: the version's schema says where the file has them.
 struct Finder<'a> {
     version: Version,
@@ -160,6 +163,7 @@ impl Columns {
         let schema = Schema::new(version, dedicated);
         let schema = schema.map_err(|error| ReadError::Unsupported(error.to_string()))?;
         let finder = Finder { version, expected: schema.leaves, leaves, dedicated };
+        finder.check_dedicated()?;
         Ok(Self {
             trace_id: finder.leaf("TraceID")?,
             start: finder.leaf("StartTimeUnixNano")?,
@@ -178,6 +182,20 @@ impl Columns {
 }
 
 impl Finder<'_> {
+    /// Values of dedicated columns would be told of the wrong keys if the meta lacked an entry.
+    fn check_dedicated(&self) -> Result<(), ReadError> {
+        let dedicated = self.leaves.iter().filter(|leaf| leaf.path.contains(DEDICATED));
+        let is_known = |path: &str| self.expected.iter().any(|leaf| leaf.path == path);
+        let mut unknown = dedicated.filter(|leaf| !is_known(&leaf.path));
+        match unknown.next() {
+            None => Ok(()),
+            Some(leaf) => Err(ReadError::Damaged(format!(
+                "data.parquet has the column {}, of which meta.json does not say what it is for",
+                leaf.path
+            ))),
+        }
+    }
+
     /// The column of a name; `None` if the version has none.
     fn any(&self, name: &str) -> Result<Option<Column>, ReadError> {
         let Some(expected) = self.expected.iter().find(|leaf| leaf.name == name) else {
