@@ -13,6 +13,9 @@ use common::{Options, Server, data_path};
 const SOUND: &str = "945fc1d4-153f-42ea-b142-3df5e9d9f809";
 const SPOILT: &str = "00000000-0000-4000-8000-0000000000bd";
 
+/// What is wrong, and how it comes about in the block's directory.
+type Case<'a> = (&'static str, &'a dyn Fn(&Path));
+
 const RANGE: [(&str, &str); 2] = [("start", "1768470000"), ("end", "1768490000")];
 
 /// A server with the sound block of a version and a copy under another id, which `spoil` changes.
@@ -83,7 +86,7 @@ fn assert_named(server: &mut Server, what: &str) {
 
 #[test]
 fn damaged_rows_are_named_by_the_queries_that_need_them() {
-    let cases: [(&str, &dyn Fn(&Path)); 7] = [
+    let cases: [Case<'_>; 7] = [
         ("no data", &|block| std::fs::remove_file(block.join("data.parquet")).unwrap()),
         ("empty data", &data(Vec::clear)),
         ("half of the data", &data(|bytes| bytes.truncate(bytes.len() / 2))),
@@ -103,7 +106,7 @@ fn damaged_rows_are_named_by_the_queries_that_need_them() {
 
 #[test]
 fn a_meta_that_lies_misleads_nobody() {
-    let cases: [(&str, &dyn Fn(&Path)); 7] = [
+    let cases: [Case<'_>; 7] = [
         ("a size too large", &meta("\"size\":147702", "\"size\":9147702")),
         ("a size too small", &meta("\"size\":147702", "\"size\":1477")),
         ("no size", &meta("\"size\":147702,", "")),

@@ -118,6 +118,13 @@ fn formats_columns_and_replication_factors_are_not_mixed() {
 }
 
 #[test]
+fn blocks_of_a_format_that_is_only_read_are_left_alone() {
+    let of = |format| Fake { format, ..Fake::default() };
+    let fakes = [of("vParquet3"), of("vParquet3"), of("vParquet4"), of("vParquet4")];
+    assert_eq!(planned(&fakes, &Rules::default()), [vec![2, 3]]);
+}
+
+#[test]
 fn traces_and_bytes_of_a_job_are_limited() {
     let rules = Rules { objects_max: 30, ..Rules::default() };
     assert_eq!(planned(&[of(1, 0, 10), of(1, 0, 11), of(1, 0, 12)], &rules), [vec![0, 1]]);
