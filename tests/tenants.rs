@@ -195,3 +195,34 @@ fn a_thousand_tenants_with_hostile_names_are_refused_or_alone_with_their_data() 
     let expected = ["blocks", "config.yaml", "log.txt", "wal"].map(str::to_owned);
     assert_eq!(entries(server.dir()), BTreeSet::from(expected));
 }
+
+/// The one block of a tenant.
+fn block_of(server: &Server, tenant: &str) -> std::path::PathBuf {
+    let dir = server.dir().join("blocks").join(tenant);
+    let blocks = entries(&dir);
+    assert_eq!(blocks.len(), 1);
+    dir.join(blocks.first().unwrap())
+}
+
+#[test]
+fn blocks_of_two_tenants_with_one_id_are_kept_apart() {
+    let more_yaml = "multitenancy_enabled: true\nquery_frontend: {query_end_cutoff: 0s}\n";
+    let mut server = Server::start(Options { more_yaml, ..Options::default() });
+    let tenants = [(1, "one".to_owned()), (2, "two".to_owned())];
+    for (number, name) in &tenants {
+        let headers = [("Content-Type", X_PROTOBUF), header(name)];
+        server.export_with(&headers, &request(*number)).ok();
+    }
+    server.flush();
+    assert!(server.terminate().success());
+    let (one, two) = (block_of(&server, "one"), block_of(&server, "two"));
+    let (id, other) = (one.file_name().unwrap(), two.file_name().unwrap());
+    let meta = std::fs::read_to_string(two.join("meta.json")).unwrap();
+    let meta = meta.replace(other.to_str().unwrap(), id.to_str().unwrap());
+    std::fs::write(two.join("meta.json"), meta).unwrap();
+    std::fs::rename(&two, two.with_file_name(id)).unwrap();
+    server.start_again();
+    for _ in 0..2 {
+        assert_isolated(&server, &tenants, "from blocks of one id");
+    }
+}
