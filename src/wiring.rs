@@ -13,6 +13,7 @@ use stringendo_config::Endpoint;
 use stringendo_config::settings::{
     self as config, BlockVersion, ColumnScope, ColumnType, DedicatedColumn, Settings,
 };
+use stringendo_engine::admission::DiscardLog;
 use stringendo_engine::compaction::plan::Rules;
 use stringendo_engine::settings::{BlockSettings, CompactionSettings, RetentionSettings};
 use stringendo_engine::{Durability, EngineSettings};
@@ -43,6 +44,7 @@ pub fn engine(settings: &Settings) -> Result<EngineSettings, String> {
         retry_after: retry_after(settings),
         trace_idle: settings.live_store.max_trace_idle,
         limits: tenant_limits::source(settings)?,
+        discard_log: discard_log(settings),
         user_limits: tenant_limits::of_users(settings),
         blocklist_poll: trace.blocklist_poll,
         query_bytes_max: settings.stringendo.query.max_read_bytes,
@@ -91,6 +93,17 @@ fn durability(wal: &config::Wal) -> Durability {
         config::Durability::Sync => Durability::Sync,
         config::Durability::Interval => Durability::Interval(wal.interval),
         config::Durability::Os => Durability::Os,
+    }
+}
+
+/// Spans that limits of traces drop are logged as those of refused requests.
+fn discard_log(settings: &Settings) -> DiscardLog {
+    let log = span_log(&settings.distributor.log_discarded_spans);
+    match log.enabled {
+        true => DiscardLog::to(move |tenant, batch| {
+            stringendo_net::span_log::log_discarded(&log, tenant.as_str(), batch);
+        }),
+        false => DiscardLog::default(),
     }
 }
 
@@ -215,6 +228,7 @@ pub fn receivers(settings: &Settings) -> io::Result<ReceiverSettings> {
         otlp_http: receivers.otlp_http.iter().map(http).collect::<io::Result<_>>()?,
         tenant: tenant(settings),
         log_received_spans: span_log(&settings.distributor.log_received_spans),
+        log_discarded_spans: span_log(&settings.distributor.log_discarded_spans),
         grace: settings.server.graceful_shutdown_timeout,
     })
 }

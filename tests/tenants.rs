@@ -196,6 +196,31 @@ fn a_thousand_tenants_with_hostile_names_are_refused_or_alone_with_their_data() 
     assert_eq!(entries(server.dir()), BTreeSet::from(expected));
 }
 
+#[test]
+fn discarded_spans_are_logged_with_their_tenant_where_that_is_asked_for() {
+    let overrides = "\
+overrides:
+  defaults: {ingestion: {rate_limit_bytes: 1, burst_size_bytes: 300, max_traces_per_user: 1}}
+";
+    let arguments = vec![
+        "-distributor.log-discarded-spans.enabled".to_owned(),
+        "-distributor.log-discarded-spans.include-attributes".to_owned(),
+    ];
+    let server = Server::start(Options { overrides, arguments, ..Options::default() });
+    for number in 1..=9 {
+        server.export(X_PROTOBUF, &spans::numbered(number));
+    }
+    let log = server.log();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("message=discarded")).collect();
+    assert_eq!(lines.len(), 8, "{log}");
+    for line in lines {
+        for part in ["tenant=single-tenant", "spanid=", "span_name=\"GET /\"", "span_kind=server"] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+    }
+    assert!(log.contains(&spans::hex(2)) && log.contains(&spans::hex(9)));
+}
+
 /// The one block of a tenant.
 fn block_of(server: &Server, tenant: &str) -> std::path::PathBuf {
     let dir = server.dir().join("blocks").join(tenant);

@@ -27,6 +27,7 @@ pub fn settings(path: PathBuf) -> EngineSettings {
         retry_after: None,
         trace_idle: Duration::from_secs(5),
         limits: LimitsSource::fixed(Limits::of_all(TenantLimits::default())),
+        discard_log: Default::default(),
         user_limits: None,
         blocklist_poll: Duration::from_secs(3600),
         query_bytes_max: 0,

@@ -4,6 +4,8 @@
 //! A request above the rate is refused, and its client told when to try again. What of a request is
 //! above the limits of traces is dropped and counted: the client sees success, as with Tempo.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use stringendo_proto::TraceId;
@@ -19,6 +21,23 @@ use crate::recent::Dropped;
 use crate::shard::Shard;
 use crate::tenant::TenantId;
 use crate::tenant_limits::TenantLimits;
+
+/// Is told of spans that were dropped: whose they are, and they themselves as a valid batch.
+#[derive(Clone, Default)]
+pub struct DiscardLog(Option<Arc<dyn Fn(&TenantId, &[u8]) + Send + Sync>>);
+
+impl DiscardLog {
+    /// Tells `told`.
+    pub fn to(told: impl Fn(&TenantId, &[u8]) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(told)))
+    }
+}
+
+impl fmt::Debug for DiscardLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DiscardLog({})", if self.0.is_some() { "on" } else { "off" })
+    }
+}
 
 /// Warnings of one kind are this far apart.
 const WARNING_PAUSE: Duration = Duration::from_secs(1);
@@ -111,7 +130,12 @@ impl Shard {
         let dropped = self.recent.borrow_mut().admit(tenant, &limits, index, now)?;
         self.count_dropped(tenant, index, &dropped, &limits);
         let place = |id: &TraceId| usize::from(dropped.contains(id));
-        cut(bytes, index, 2, place).into_iter().next()
+        let mut parts = cut(bytes, index, 2, place).into_iter();
+        let kept = parts.next();
+        if let (Some(told), Some(dropped)) = (&self.settings.discard_log.0, parts.next()) {
+            told(tenant, &dropped.bytes);
+        }
+        kept
     }
 
     fn count_dropped(

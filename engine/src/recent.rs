@@ -198,7 +198,9 @@ impl TenantTraces {
         }
         self.now = self.now.max(now);
         if now.saturating_sub(self.rotated) > TICKS_PER_IDLE {
-            self.previous = std::mem::take(&mut self.current);
+            // As many are likely to come: growing step by step would cost as much as counting.
+            let likely = Traces::with_capacity_and_hasher(self.current.len(), Default::default());
+            self.previous = std::mem::replace(&mut self.current, likely);
             self.rotated = now;
             self.large.retain(|_, (_, tick)| now.saturating_sub(*tick) <= LARGE_TICKS);
         }

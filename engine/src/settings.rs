@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use stringendo_block::{DedicatedColumn, Version};
 
+use crate::admission::DiscardLog;
 use crate::compaction::plan::Rules;
 use crate::limits_reload::LimitsSource;
 use crate::outer_cache::OuterCacheSettings;
@@ -34,6 +35,8 @@ pub struct EngineSettings {
     pub trace_idle: Duration,
     /// Limits of tenants.
     pub limits: LimitsSource,
+    /// What becomes known of spans that limits of traces drop.
+    pub discard_log: DiscardLog,
     /// What tenants may set for themselves; `None` if nothing.
     pub user_limits: Option<UserLimitsSettings>,
     /// How often the block list is read again.

@@ -10,7 +10,7 @@ use stringendo_engine::metrics::families as family;
 use stringendo_engine::{Node, TenantId};
 use stringendo_proto::walk::{BatchIndex, WalkLimits, walk};
 
-use crate::settings::{SpanLog, TenantSettings};
+use crate::settings::{ReceiverSettings, SpanLog};
 use crate::span_log;
 use crate::status::Refusal;
 use crate::tenant::Tenants;
@@ -25,22 +25,24 @@ pub struct Intake {
     tenants: Tenants,
     transport: &'static str,
     span_log: SpanLog,
+    discard_log: SpanLog,
     warnings: Warnings,
 }
 
 impl Intake {
     /// For `transport`, which is `grpc` or `http`. Its counters appear at once, at zero.
-    pub fn new(
-        node: Node,
-        tenant: TenantSettings,
-        transport: &'static str,
-        span_log: SpanLog,
-    ) -> Self {
+    pub fn new(node: Node, settings: &ReceiverSettings, transport: &'static str) -> Self {
         for family in [&family::ACCEPTED_SPANS, &family::REFUSED_SPANS] {
             node.counters().add(family, &[RECEIVER, transport], 0.0);
         }
-        let tenants = Tenants::new(tenant);
-        Self { node, tenants, transport, span_log, warnings: Warnings::default() }
+        Self {
+            node,
+            tenants: Tenants::new(settings.tenant.clone()),
+            transport,
+            span_log: settings.log_received_spans.clone(),
+            discard_log: settings.log_discarded_spans.clone(),
+            warnings: Warnings::default(),
+        }
     }
 
     /// The engine.
@@ -80,6 +82,7 @@ impl Intake {
                 Ok(())
             }
             Err(error) => {
+                span_log::log_discarded(&self.discard_log, tenant.as_str(), &kept);
                 let refusal = Refusal::from(error);
                 let spans = if refusal.spans == 0 { spans_in(&kept) } else { refusal.spans };
                 Err(Refusal { spans, ..refusal })

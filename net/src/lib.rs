@@ -26,7 +26,7 @@ mod open;
 mod otlp_http;
 pub mod servers;
 pub mod settings;
-mod span_log;
+pub mod span_log;
 pub mod status;
 mod stop;
 mod streaming;

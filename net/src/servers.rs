@@ -203,10 +203,7 @@ impl ReceiverServer {
         let budget = Rc::clone(&node.shard().budget);
         let connections =
             Connections::new(limits::CONNECTIONS_MAX, budget, limits::RECEIVERS_BUDGET_SHARE);
-        let intake = |transport| {
-            let (tenant, log) = (&self.settings.tenant, &self.settings.log_received_spans);
-            Rc::new(Intake::new(node.clone(), tenant.clone(), transport, log.clone()))
-        };
+        let intake = |transport| Rc::new(Intake::new(node.clone(), &self.settings, transport));
         let (over_grpc, over_http) = (intake("grpc"), intake("http"));
         let grpc = self.grpc.into_iter().map(|(listener, receiver)| {
             run_grpc(listener, receiver, Rc::clone(&over_grpc), &stop, &connections)

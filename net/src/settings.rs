@@ -57,7 +57,7 @@ impl Default for TenantSettings {
     }
 }
 
-/// The log of received spans (contract receivers.md §9).
+/// A log of spans (contract receivers.md §9).
 #[derive(Clone, Debug, Default)]
 pub struct SpanLog {
     /// One line per span at level info.
@@ -79,6 +79,8 @@ pub struct ReceiverSettings {
     pub tenant: TenantSettings,
     /// Log of received spans.
     pub log_received_spans: SpanLog,
+    /// Log of spans that were refused.
+    pub log_discarded_spans: SpanLog,
     /// How long requests in flight may take after the stop.
     pub grace: Duration,
 }

@@ -1,4 +1,5 @@
-//! The log of received spans (contract receivers.md §9): one line per span, at level info.
+//! The logs of received and of discarded spans (contract receivers.md §9): one line per span, at
+//! level info.
 
 use prost::Message;
 use stringendo_proto::otlp::{AnyValue, KeyValue, Span, TracesData};
@@ -15,15 +16,48 @@ const STATUSES: [&str; 3] = ["Unset", "Ok", "Error"];
 
 /// Logs the spans of a stored batch.
 pub fn log(settings: &SpanLog, body: &[u8]) {
-    // The batch was stored, so it can be read.
+    each(settings, body, |span, shared| log_span(settings, span, shared));
+}
+
+/// Logs the spans of a batch that were not stored, if that is switched on.
+pub fn log_discarded(settings: &SpanLog, tenant: &str, body: &[u8]) {
+    if settings.enabled {
+        each(settings, body, |span, shared| log_discarded_span(settings, tenant, span, shared));
+    }
+}
+
+/// Calls `log` with the spans that are to be logged, and the attributes of their resource.
+fn each(settings: &SpanLog, body: &[u8], log: impl Fn(&Span, &[KeyValue])) {
+    // What cannot be read was refused for that, and is no spans.
     let Ok(batch) = TracesData::decode(body) else { return };
     for resource in &batch.resource_spans {
         let shared = resource.resource.as_ref().map_or(&[][..], |resource| &resource.attributes);
         let spans = resource.scope_spans.iter().flat_map(|scope| &scope.spans);
         for span in spans.filter(|span| !settings.filter_by_status_error || status(span) == ERROR) {
-            log_span(settings, span, shared);
+            log(span, shared);
         }
     }
+}
+
+fn log_discarded_span(settings: &SpanLog, tenant: &str, span: &Span, shared: &[KeyValue]) {
+    let spanid = const_hex::encode(&span.span_id);
+    let traceid = const_hex::encode(&span.trace_id);
+    if !settings.include_all_attributes {
+        return tracing::info!(tenant, %spanid, %traceid, "discarded");
+    }
+    let nanos = span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano);
+    let attributes: Vec<String> = shared.iter().chain(&span.attributes).map(attribute).collect();
+    tracing::info!(
+        tenant,
+        %spanid,
+        %traceid,
+        span_name = %String::from_utf8_lossy(&span.name),
+        span_duration_seconds = nanos as f64 / 1e9,
+        span_kind = word(&KINDS, span.kind),
+        span_status = word(&STATUSES, status(span)),
+        span_attributes = attributes.join(" "),
+        "discarded"
+    );
 }
 
 fn log_span(settings: &SpanLog, span: &Span, shared: &[KeyValue]) {

@@ -9,7 +9,7 @@ pub(super) const ROWS: &[Row] = &[
     none("override_ring_key", TEXT),
     served("receivers", Instances(RECEIVERS)),
     served("log_received_spans", Block(SPAN_LOG)),
-    later("log_discarded_spans", Block(SPAN_LOG)),
+    served("log_discarded_spans", Block(SPAN_LOG)),
     later("metric_received_spans", Block(&[served("enabled root_only", BOOL)])),
     later("forwarders", List(&Block(FORWARDER))),
     later(

@@ -38,6 +38,7 @@ pub fn settings(dir: &Path) -> EngineSettings {
         retry_after: Some(Duration::from_secs(5)),
         trace_idle: Duration::from_secs(5),
         limits: LimitsSource::fixed(Limits::of_all(limits)),
+        discard_log: Default::default(),
         user_limits: None,
         blocklist_poll: Duration::from_secs(300),
         query_bytes_max: 0,
