@@ -18,7 +18,7 @@ overrides:
     ingestion: {rate_limit_bytes: 1000000, burst_size_bytes: 1000000}
     global: {max_bytes_per_trace: 2000}
   cut: {ingestion: {rate_limit_bytes: 1000000, burst_size_bytes: 1000000, max_attribute_bytes: 12}}
-  late: {ingestion: {rate_limit_bytes: 1000000, burst_size_bytes: 1000000, artificial_delay: 200ms}}
+  late: {ingestion: {rate_limit_bytes: 1000000, burst_size_bytes: 1000000, artificial_delay: 2s}}
   reader:
     ingestion: {rate_limit_bytes: 1000000, burst_size_bytes: 1000000}
     read:

@@ -209,12 +209,17 @@ fn requests_take_as_long_as_they_are_to_take() {
         settings.engine.limits = limits(|all| all.artificial_delay = delay);
     };
     with_server(1, change, |server| async move {
-        let begun = server.node.clock().monotonic();
-        assert_eq!(export(&server, 1).await.code, 0);
-        let took = server.node.clock().monotonic() - begun;
-        assert!(took >= Duration::from_millis(30), "{took:?}");
-        let series = server.node.metrics().await;
-        let added = series.iter().find(|series| series.family == &family::ADDED_LATENCY);
-        assert_eq!(added.unwrap().labels, ["single-tenant"]);
+        // A busy machine may need that long by itself, but not every time.
+        loop {
+            let begun = server.node.clock().monotonic();
+            assert_eq!(export(&server, 1).await.code, 0);
+            let took = server.node.clock().monotonic() - begun;
+            assert!(took >= Duration::from_millis(30), "{took:?}");
+            let series = server.node.metrics().await;
+            let added = series.iter().find(|series| series.family == &family::ADDED_LATENCY);
+            if let Some(added) = added {
+                return assert_eq!(added.labels, ["single-tenant"]);
+            }
+        }
     });
 }
