@@ -22,9 +22,12 @@ use crate::shard::Shard;
 use crate::tenant::TenantId;
 use crate::tenant_limits::TenantLimits;
 
-/// Is told of spans that were dropped: whose they are, and they themselves as a valid batch.
+/// What is told: whose spans were dropped, and they themselves as a valid batch.
+type Told = dyn Fn(&TenantId, &[u8]) + Send + Sync;
+
+/// Is told of spans that were dropped.
 #[derive(Clone, Default)]
-pub struct DiscardLog(Option<Arc<dyn Fn(&TenantId, &[u8]) + Send + Sync>>);
+pub struct DiscardLog(Option<Arc<Told>>);
 
 impl DiscardLog {
     /// Tells `told`.
