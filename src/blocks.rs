@@ -16,13 +16,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use stringendo_config::settings::{LogFormat, LogLevel};
+use stringendo_config::settings::{self as config, LogFormat, LogLevel};
 use stringendo_config::{BlocksAction, BlocksOptions, BlocksPlace, Settings};
 use stringendo_engine::EngineSettings;
-use stringendo_engine::backend::{Backend, LocalBackend};
+use stringendo_engine::backend::Backend;
 use stringendo_ring::{CoreContext, RingOptions};
 
-use crate::{cli, data_lock, logging, wiring};
+use crate::{cli, data_lock, logging, stores, wiring};
 
 /// Why a command could not do its work, for people.
 type Failed = String;
@@ -51,7 +51,8 @@ pub fn run(options: &BlocksOptions) -> ExitCode {
 fn try_run(options: &BlocksOptions) -> Result<bool, Failed> {
     logging::init(LogFormat::Logfmt, LogLevel::Warn).map_err(text)?;
     let settings = settings(&options.place)?;
-    let engine = Arc::new(wiring::engine(&settings)?);
+    let backend = stores::backend(&settings.storage.trace).map_err(text)?;
+    let engine = Arc::new(wiring::engine(&settings, backend)?);
     let changes = matches!(options.action, BlocksAction::DeleteTrace { dry_run: false, .. });
     let _until_the_end = match changes {
         true => Some(alone(&engine)?),
@@ -63,8 +64,7 @@ fn try_run(options: &BlocksOptions) -> Result<bool, Failed> {
     stringendo_ring::run(&ring, move |_: CoreContext<()>| {
         let (options, engine, is_well) = plan.clone();
         async move {
-            let backend = LocalBackend::open(&engine.blocks_path).await.map_err(text)?;
-            let backend = Backend::Local(backend);
+            let backend = Backend::open(&engine.backend).await.map_err(text)?;
             let place = Place { backend, engine, tenant: options.tenant.clone() };
             is_well.store(act(&place, &options.action).await?, Ordering::SeqCst);
             Ok::<(), Failed>(())
@@ -89,8 +89,9 @@ fn settings(place: &BlocksPlace) -> Result<Settings, Failed> {
             settings
         }
     };
-    let path = &settings.storage.trace.local.path;
-    if !path.is_dir() {
+    let trace = &settings.storage.trace;
+    let path = &trace.local.path;
+    if trace.backend == config::Backend::Local && !path.is_dir() {
         return Err(format!("{} is no directory", path.display()));
     }
     Ok(settings)

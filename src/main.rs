@@ -16,6 +16,7 @@ mod outer_caches;
 mod resident;
 mod server;
 mod stop;
+mod stores;
 mod tenant_limits;
 mod wiring;
 

@@ -18,7 +18,7 @@ use stringendo_ring::{Class, Clock, CoreContext, RingOptions, preflight, spawn, 
 use crate::data_lock;
 use crate::resident;
 use crate::stop::{self, Lines, Podium};
-use crate::wiring;
+use crate::{stores, wiring};
 
 /// What every core starts from.
 #[derive(Clone)]
@@ -43,8 +43,11 @@ pub fn run(settings: &Settings) -> Result<(), String> {
     };
     preflight::check(cores).map_err(text)?;
     let (lines, podium) = stop::arrange(settings.shutdown_delay).map_err(text)?;
+    let trace = &settings.storage.trace;
+    let backend = stores::backend(trace)
+        .map_err(|error| format!("storage.trace.backend {}: {error}", stores::place(trace)))?;
     let plan = Plan {
-        engine: Arc::new(wiring::engine(settings)?),
+        engine: Arc::new(wiring::engine(settings, backend)?),
         api: wiring::api(settings, cores).map_err(text)?,
         receivers: wiring::receivers(settings).map_err(text)?,
         pages: Arc::new(wiring::status_pages(settings)),
@@ -52,7 +55,7 @@ pub fn run(settings: &Settings) -> Result<(), String> {
         podium,
     };
     let _until_the_end = data_lock::lock(&plan.engine.wal_path).map_err(text)?;
-    announce(&plan, cores);
+    announce(&plan, cores, &stores::place(trace));
     let limit_bytes = resident::limit_bytes(cores, plan.engine.budget_bytes_per_core);
     resident::keep_below(cores, limit_bytes).map_err(text)?;
     let pin = settings.stringendo.pin_cores;
@@ -74,7 +77,7 @@ pub fn serve(settings: &Settings) -> ExitCode {
     }
 }
 
-fn announce(plan: &Plan, cores: u16) {
+fn announce(plan: &Plan, cores: u16, blocks: &str) {
     let build = &plan.pages.build;
     let receivers = &plan.receivers;
     let grpc: Vec<_> = receivers.otlp_grpc.iter().flat_map(|one| &one.addresses).collect();
@@ -83,7 +86,7 @@ fn announce(plan: &Plan, cores: u16) {
         version = build.version, revision = build.revision, cores,
         api = ?plan.api.addresses, grpc_api = ?plan.api.grpc.addresses,
         otlp_grpc = ?grpc, otlp_http = ?http,
-        wal = %plan.engine.wal_path.display(), blocks = %plan.engine.blocks_path.display(),
+        wal = %plan.engine.wal_path.display(), blocks,
         durability = ?plan.engine.durability,
         "starting"
     );

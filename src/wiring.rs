@@ -15,7 +15,9 @@ use stringendo_config::settings::{
 };
 use stringendo_engine::admission::DiscardLog;
 use stringendo_engine::compaction::plan::Rules;
-use stringendo_engine::settings::{BlockSettings, CompactionSettings, RetentionSettings};
+use stringendo_engine::settings::{
+    BackendSettings, BlockSettings, CompactionSettings, PollSettings, RetentionSettings,
+};
 use stringendo_engine::{Durability, EngineSettings};
 use stringendo_net::{
     ApiSettings, Cors, GrpcReceiver, HttpReceiver, MetricsSettings, QueryGrpc, ReceiverSettings,
@@ -27,15 +29,16 @@ use crate::build_info::build_info;
 use crate::outer_caches;
 use crate::tenant_limits;
 
-/// For the engine.
+/// For the engine, with blocks at `backend`.
 ///
 /// # Errors
 /// The overrides file cannot be taken.
-pub fn engine(settings: &Settings) -> Result<EngineSettings, String> {
+pub fn engine(settings: &Settings, backend: BackendSettings) -> Result<EngineSettings, String> {
     let trace = &settings.storage.trace;
     Ok(EngineSettings {
         wal_path: settings.stringendo.wal.path.clone(),
-        blocks_path: trace.local.path.clone(),
+        backend,
+        poll: poll(&trace.poll),
         durability: durability(&settings.stringendo.wal),
         segment_bytes: settings.stringendo.wal.segment_size_bytes,
         budget_bytes_per_core: settings.stringendo.memory_budget_per_core_bytes,
@@ -85,6 +88,19 @@ fn retention(settings: &Settings) -> RetentionSettings {
         concurrency: usize_of(kept.retention_concurrency),
         tenant_bytes_max: own.max_bytes_per_tenant,
         free_disk_bytes_min: own.min_free_disk_bytes,
+    }
+}
+
+fn poll(poll: &config::BlocklistPoll) -> PollSettings {
+    PollSettings {
+        tenants_at_once: usize_of(poll.blocklist_poll_tenant_concurrency),
+        metas_at_once: usize_of(poll.blocklist_poll_concurrency),
+        writes_index: poll.blocklist_poll_tenant_index_builders > 0,
+        falls_back: poll.blocklist_poll_fallback,
+        index_age_max: Some(poll.blocklist_poll_stale_tenant_index).filter(|age| !age.is_zero()),
+        jitter_max: Duration::from_millis(poll.blocklist_poll_jitter_ms),
+        tenant_retries_max: usize_of(poll.blocklist_poll_tolerate_consecutive_errors),
+        failed_tenants_max: usize_of(poll.blocklist_poll_tolerate_tenant_failures),
     }
 }
 

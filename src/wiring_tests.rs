@@ -1,22 +1,29 @@
 use super::{engine, retry_after, search, span_log, status_pages};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use stringendo_block::meta::{DedicatedOption, default_dedicated_columns};
 use stringendo_config::Settings;
 use stringendo_config::settings::{Durability as Promise, SpanLog};
 use stringendo_engine::Durability;
+use stringendo_engine::settings::BackendSettings;
 use stringendo_net::SearchSettings;
+
+fn blocks_path() -> PathBuf {
+    PathBuf::from("d/blocks")
+}
+
+fn blocks() -> BackendSettings {
+    BackendSettings::Local(blocks_path())
+}
 
 #[test]
 fn the_engine_gets_the_directories_limits_and_block_form_of_the_configuration() {
     let mut settings = Settings::for_demo(Path::new("d"), 2);
     settings.stringendo.wal.durability = Promise::Interval;
     settings.stringendo.wal.interval = Duration::from_millis(7);
-    let engine = engine(&settings).unwrap();
-    assert_eq!(
-        (engine.wal_path.to_str(), engine.blocks_path.to_str()),
-        (Some("d/wal"), Some("d/blocks"))
-    );
+    let engine = engine(&settings, blocks()).unwrap();
+    assert_eq!(engine.wal_path.to_str(), Some("d/wal"));
+    assert!(matches!(engine.backend, BackendSettings::Local(path) if path == blocks_path()));
     assert_eq!(engine.durability, Durability::Interval(Duration::from_millis(7)));
     assert_eq!((engine.segment_bytes, engine.budget_bytes_per_core), (64 << 20, 512 << 20));
     assert_eq!(
@@ -31,7 +38,7 @@ fn options_of_dedicated_columns_are_handed_on() {
     let mut settings = Settings::default();
     let columns = &mut settings.storage.trace.block.parquet_dedicated_columns;
     (columns[0].array, columns[1].blob) = (true, true);
-    let columns = engine(&settings).unwrap().block.dedicated_columns;
+    let columns = engine(&settings, blocks()).unwrap().block.dedicated_columns;
     assert_eq!(columns[0].options, [DedicatedOption::Array]);
     assert_eq!(columns[1].options, [DedicatedOption::Blob]);
     assert_eq!(columns[2].options, []);

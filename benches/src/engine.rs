@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rustix::time::{ClockId, clock_gettime};
-use stringendo_engine::settings::{BlockSettings, CompactionSettings, RetentionSettings};
+use stringendo_engine::settings::{
+    BackendSettings, BlockSettings, CompactionSettings, RetentionSettings,
+};
 use stringendo_engine::{Durability, EngineSettings, Limits, LimitsSource, TenantLimits};
 use stringendo_loadgen::WorkloadOptions;
 use stringendo_loadgen::template::{BATCHES_PER_GROUP, GRPC_PREFIX_BYTES, TemplateSet};
@@ -18,7 +20,8 @@ const BASE_UNIX_NS: u64 = 1_768_478_400_000_000_000;
 pub fn settings(path: PathBuf) -> EngineSettings {
     EngineSettings {
         wal_path: path.join("wal"),
-        blocks_path: path.join("blocks"),
+        backend: BackendSettings::Local(path.join("blocks")),
+        poll: Default::default(),
         durability: Durability::Sync,
         segment_bytes: 64 << 20,
         budget_bytes_per_core: 1 << 30,

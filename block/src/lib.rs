@@ -25,6 +25,7 @@ pub mod scan;
 pub mod schema;
 pub mod stored_form;
 pub mod tags;
+pub mod tenant_index;
 pub mod version;
 
 pub use encode::{BlockEncoder, EncodeError, EncodeOptions, FinishedBlock, SpanPart};

@@ -58,7 +58,14 @@ impl BlockMeta {
     /// # Errors
     /// Not a JSON object, or a key of the wrong type.
     pub fn parse(json: &[u8]) -> Result<Self, serde_json::Error> {
-        let read: Map<String, Value> = serde_json::from_slice(json)?;
+        Self::from_keys(serde_json::from_slice(json)?)
+    }
+
+    /// The same from the keys of an object.
+    ///
+    /// # Errors
+    /// A key of the wrong type.
+    pub(crate) fn from_keys(read: Map<String, Value>) -> Result<Self, serde_json::Error> {
         let known = read.into_iter().filter_map(|(key, value)| {
             let name = KEYS.iter().find(|name| name.eq_ignore_ascii_case(&key))?;
             (!value.is_null()).then(|| ((*name).to_owned(), value))

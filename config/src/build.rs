@@ -13,6 +13,7 @@ use crate::warning::{ConfigError, Warning};
 
 mod cache;
 mod keeping;
+mod object_stores;
 pub(crate) mod overrides;
 mod receivers;
 mod storage;

@@ -247,7 +247,7 @@ const IGNORED: [(&str, Kind); 2] =
 
 /// Help of flags that bear their key's own name.
 const NAMED_HELP: &[(&str, &str, &str)] = &[
-    ("storage.trace.backend", STORE, "Where blocks live; `local` so far"),
+    ("storage.trace.backend", STORE, "Where blocks live: local, s3, gcs or azure"),
     ("storage.trace.local.path", STORE, "Directory of blocks"),
     ("storage.trace.wal.path", STORE, "Directory of the write-ahead log [default: /var/tempo/wal]"),
     ("storage.trace.blocklist_poll", STORE, "How often the block list is read [default: 5m]"),

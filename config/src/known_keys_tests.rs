@@ -55,7 +55,7 @@ fn the_table_knows_keys_of_every_section_of_the_contract() {
         ("metrics_generator.registry.external_labels", State::NotYetServed),
         ("metrics_generator.processor.local_blocks.flush_to_storage", State::NotYetServed),
         ("querier.frontend_worker.frontend_address", State::NoEffect),
-        ("storage.trace.s3.sse.kms_key_id", State::NotYetServed),
+        ("storage.trace.s3.sse.kms_key_id", State::Served),
         ("cache.caches[].redis.route_by_latency", State::NoEffect),
         ("stringendo.wal.durability", State::Served),
     ] {

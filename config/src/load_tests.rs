@@ -131,9 +131,9 @@ fn targets_are_run_refused_for_now_or_unknown() {
 }
 
 #[test]
-fn backends_are_served_refused_for_now_or_unknown() {
+fn backends_are_served_or_unknown() {
     for (backend, word) in
-        [("s3", "not supported yet"), ("disk", "unknown backend"), ("", "required")]
+        [("s3", "s3.bucket`: required"), ("disk", "unknown backend"), ("", "required")]
     {
         let source = format!("storage: {{trace: {{backend: '{backend}'}}}}\n");
         let error = with(&source, &[]).unwrap_err().to_string();

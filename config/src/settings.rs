@@ -13,6 +13,7 @@ mod cache;
 mod distributor;
 mod keeping;
 mod live_store;
+mod object_stores;
 mod overrides;
 mod query_frontend;
 mod server;
@@ -25,6 +26,7 @@ pub use keeping::{
     BackendScheduler, Compaction, CompactionJobs, Compactor, Provider, RetentionJobs,
 };
 pub use live_store::LiveStore;
+pub use object_stores::{Azure, ClientTls, Gcs, S3, Sse};
 pub use overrides::{
     CompactionLimits, GlobalLimits, IngestionLimits, Overrides, RateStrategy, ReadLimits,
     StorageLimits, TenantLimits, UserConfigurable, UserConfigurableApi, UserConfigurableClient,
@@ -32,8 +34,8 @@ pub use overrides::{
 pub use query_frontend::{QueryFrontend, QueryMetrics, Search};
 pub use server::{LogFormat, LogLevel, Server};
 pub use storage::{
-    Backend, Block, BlockVersion, ColumnScope, ColumnType, DedicatedColumn, Local, Storage, Trace,
-    WalPath, default_dedicated_columns,
+    Backend, Block, BlockVersion, BlocklistPoll, ColumnScope, ColumnType, DedicatedColumn, Local,
+    Storage, Trace, WalPath, default_dedicated_columns,
 };
 pub use stringendo::{CompactionWork, Durability, Query, Retention, Stringendo, Wal};
 

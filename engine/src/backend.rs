@@ -10,23 +10,31 @@ use std::io;
 use std::ops::Range;
 
 use bytes::Bytes;
+use futures_util::future::{ready, try_join};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use stringendo_block::{BlockMeta, FinishedBlock};
+use stringendo_store::{Store, Upload};
 use uuid::Uuid;
 
 use crate::block_list::{BlockEntry, BlockList};
+use crate::limits::{FETCH_GAP_BYTES, FETCH_GAP_BYTES_REMOTE};
+use crate::settings::{BackendSettings, PollSettings};
 use crate::tenant::TenantId;
 
 mod data;
+pub mod indexes;
 pub mod listing;
 pub mod local;
 mod ranges;
+pub mod remote;
 
 pub use data::{BlockData, DataUpload};
 pub use listing::Listing;
 pub use local::LocalBackend;
 pub use ranges::coalesce;
+pub use remote::ObjectBackend;
 
-use listing::FoundBlock;
+use listing::{FoundBlock, ListJob, META_BYTES_MAX};
 
 /// Objects of a block beside `bloom-<n>`.
 pub mod object {
@@ -52,14 +60,55 @@ pub mod object {
 /// Largest Bloom filter object that is read (the setting's own limit is far below).
 pub const BLOOM_BYTES_MAX: u64 = 64 << 20;
 
-/// The store of blocks.
+/// Small objects of a block that are written at a time.
+const WRITES_MAX: usize = 4;
+
+/// The store of blocks. Futures of object stores are boxed: they are large, and whoever awaits one
+/// holds room for it, also where blocks are in a directory.
 #[derive(Clone, Debug)]
 pub enum Backend {
     /// A directory.
     Local(LocalBackend),
+    /// S3, GCS or Azure.
+    Object(ObjectBackend),
 }
 
 impl Backend {
+    /// The backend that the settings name.
+    ///
+    /// # Errors
+    /// From the operating system.
+    pub async fn open(settings: &BackendSettings) -> io::Result<Self> {
+        Ok(match settings {
+            BackendSettings::Local(root) => Self::Local(LocalBackend::open(root).await?),
+            BackendSettings::Object(store) => Self::Object(ObjectBackend::new(store.clone())),
+        })
+    }
+
+    /// The object store, if it is one.
+    pub fn store(&self) -> Option<&Store> {
+        match self {
+            Self::Local(_) => None,
+            Self::Object(objects) => Some(objects.store()),
+        }
+    }
+
+    /// Ranges closer together than this are fetched in one read.
+    pub fn fetch_gap_bytes(&self) -> u64 {
+        match self {
+            Self::Local(_) => FETCH_GAP_BYTES,
+            Self::Object(_) => FETCH_GAP_BYTES_REMOTE,
+        }
+    }
+
+    /// Bytes that an upload of rows holds at most beyond the piece that it was given last.
+    pub fn upload_memory_bytes(&self) -> u64 {
+        match self {
+            Self::Local(_) => 0,
+            Self::Object(objects) => Upload::memory_bytes(objects.store()),
+        }
+    }
+
     /// Opens a block's rows.
     ///
     /// # Errors
@@ -67,6 +116,20 @@ impl Backend {
     pub async fn open_data(&self, block: &BlockEntry) -> io::Result<BlockData> {
         match self {
             Self::Local(local) => local.open_data(block).await.map(BlockData::Local),
+            Self::Object(objects) => {
+                Box::pin(objects.open_data(block)).await.map(BlockData::Object)
+            }
+        }
+    }
+
+    /// Bytes that a block's rows have in the store, whatever its meta says.
+    ///
+    /// # Errors
+    /// From the store; `NotFound` if the block is gone.
+    pub async fn data_bytes(&self, block: &BlockEntry) -> io::Result<u64> {
+        match self {
+            Self::Local(local) => Ok(local.open_data(block).await?.len()),
+            Self::Object(objects) => Box::pin(objects.data_bytes(block)).await,
         }
     }
 
@@ -84,6 +147,9 @@ impl Backend {
     ) -> io::Result<Bytes> {
         match self {
             Self::Local(local) => local.read_object(tenant, block_id, name, bytes_max).await,
+            Self::Object(objects) => {
+                Box::pin(objects.read_object(tenant, block_id, name, bytes_max)).await
+            }
         }
     }
 
@@ -100,6 +166,9 @@ impl Backend {
     ) -> io::Result<Bytes> {
         match self {
             Self::Local(local) => local.read_object_range(tenant, block_id, name, range).await,
+            Self::Object(objects) => {
+                Box::pin(objects.read_object_range(tenant, block_id, name, range)).await
+            }
         }
     }
 
@@ -125,6 +194,9 @@ impl Backend {
     ) -> io::Result<()> {
         match self {
             Self::Local(local) => local.write_object(tenant, block_id, name, data).await,
+            Self::Object(objects) => {
+                Box::pin(objects.write_object(tenant, block_id, name, data)).await
+            }
         }
     }
 
@@ -135,6 +207,7 @@ impl Backend {
     pub async fn begin_data(&self, tenant: &TenantId, block_id: &Uuid) -> io::Result<DataUpload> {
         match self {
             Self::Local(local) => local.begin_data(tenant, block_id).await.map(DataUpload::Local),
+            Self::Object(objects) => objects.begin_data(tenant, block_id).map(DataUpload::Object),
         }
     }
 
@@ -154,21 +227,27 @@ impl Backend {
     /// From the store; what was written is invisible and is overwritten by the next try.
     pub async fn write_block(&self, block: &FinishedBlock) -> io::Result<()> {
         let (tenant, id) = (tenant_of(&block.meta)?, &block.meta.block_id);
-        let mut upload = self.begin_data(&tenant, id).await?;
-        match upload.append(block.data.clone()).await {
-            Ok(()) => upload.finish().await?,
-            Err(error) => {
-                upload.abort().await;
-                return Err(error);
-            }
-        }
-        for (number, bloom) in block.blooms.iter().enumerate() {
-            let name = object::bloom(number as u32);
-            self.write_object(&tenant, id, &name, bloom.clone()).await?;
-        }
-        self.write_object(&tenant, id, object::INDEX, block.index.clone()).await?;
-        self.write_object(&tenant, id, object::FILTERS, block.filters.clone()).await?;
+        let blooms = block.blooms.iter().enumerate();
+        let blooms = blooms.map(|(number, bloom)| (object::bloom(number as u32), bloom));
+        let named = [(object::INDEX, &block.index), (object::FILTERS, &block.filters)];
+        let named = named.map(|(name, data)| (name.to_owned(), data));
+        let others = blooms.chain(named).map(|(name, data)| {
+            let tenant = &tenant;
+            async move { self.write_object(tenant, id, &name, data.clone()).await }
+        });
+        let others = stream::iter(others).buffered(WRITES_MAX).try_for_each(|()| ready(Ok(())));
+        let data = self.write_data(&tenant, id, block.data.clone());
+        Box::pin(try_join(data, others)).await?;
         self.publish(&block.meta).await
+    }
+
+    async fn write_data(&self, tenant: &TenantId, id: &Uuid, data: Bytes) -> io::Result<()> {
+        let mut upload = self.begin_data(tenant, id).await?;
+        if let Err(error) = upload.append(data).await {
+            upload.abort().await;
+            return Err(error);
+        }
+        upload.finish().await
     }
 
     /// Whether the block is there, live or compacted.
@@ -178,6 +257,16 @@ impl Backend {
     pub async fn has_block(&self, tenant: &TenantId, block_id: &Uuid) -> io::Result<bool> {
         match self {
             Self::Local(local) => local.has_block(tenant, block_id).await,
+            Self::Object(objects) => Box::pin(objects.has_block(tenant, block_id)).await,
+        }
+    }
+
+    /// Whether a block is live.
+    async fn has_meta(&self, tenant: &TenantId, block_id: &Uuid) -> io::Result<bool> {
+        match self.read_object(tenant, block_id, object::META, META_BYTES_MAX).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -189,6 +278,7 @@ impl Backend {
     pub async fn mark_compacted(&self, tenant: &TenantId, block_id: &Uuid) -> io::Result<()> {
         match self {
             Self::Local(local) => local.mark_compacted(tenant, block_id).await,
+            Self::Object(objects) => Box::pin(objects.mark_compacted(tenant, block_id)).await,
         }
     }
 
@@ -205,6 +295,7 @@ impl Backend {
         }
         match self {
             Self::Local(local) => local.delete_compacted(tenant, block_id).await,
+            Self::Object(objects) => Box::pin(objects.delete_compacted(tenant, block_id)).await,
         }
     }
 
@@ -213,15 +304,8 @@ impl Backend {
     /// # Errors
     /// When the tenants cannot be listed.
     pub async fn list(&self) -> io::Result<Listing> {
-        self.list_knowing(&BlockList::default()).await
-    }
-
-    /// The same; of blocks that are on `known` no meta is read again, since blocks do not change.
-    ///
-    /// # Errors
-    /// When the tenants cannot be listed.
-    pub async fn list_knowing(&self, known: &BlockList) -> io::Result<Listing> {
-        listing::list(self, known).await
+        let (known, settings) = (BlockList::default(), PollSettings::default());
+        ListJob { backend: self, known: &known, settings: &settings, now_unix_nanos: 0 }.run().await
     }
 
     /// Names of tenants that may have blocks, or other objects.
@@ -231,6 +315,7 @@ impl Backend {
     pub async fn tenants(&self) -> io::Result<Vec<TenantId>> {
         match self {
             Self::Local(local) => local.tenants().await,
+            Self::Object(objects) => Box::pin(objects.tenants()).await,
         }
     }
 
@@ -238,6 +323,7 @@ impl Backend {
     async fn find_blocks(&self, tenant: &TenantId) -> io::Result<Vec<FoundBlock>> {
         match self {
             Self::Local(local) => local.find_blocks(tenant).await,
+            Self::Object(objects) => Box::pin(objects.find_blocks(tenant)).await,
         }
     }
 
@@ -248,6 +334,7 @@ impl Backend {
     pub async fn free_bytes(&self) -> io::Result<Option<u64>> {
         match self {
             Self::Local(local) => local.free_bytes().await.map(Some),
+            Self::Object(_) => Ok(None),
         }
     }
 
@@ -260,6 +347,7 @@ impl Backend {
         check_root_path(path)?;
         match self {
             Self::Local(local) => local.read_root_object(path, bytes_max).await,
+            Self::Object(objects) => Box::pin(objects.read_root_object(path, bytes_max)).await,
         }
     }
 
@@ -271,6 +359,7 @@ impl Backend {
         check_root_path(path)?;
         match self {
             Self::Local(local) => local.write_root_object(path, data).await,
+            Self::Object(objects) => Box::pin(objects.write_root_object(path, data)).await,
         }
     }
 
@@ -282,6 +371,7 @@ impl Backend {
         check_root_path(path)?;
         match self {
             Self::Local(local) => local.delete_root_object(path).await,
+            Self::Object(objects) => Box::pin(objects.delete_root_object(path)).await,
         }
     }
 }

@@ -5,14 +5,16 @@
 //! logged and counted once, as long as it stays there.
 
 use std::collections::HashSet;
-use std::io;
+use std::io::{self, ErrorKind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stringendo_ring::{offload, sleep};
+use stringendo_ring::{offload, sleep, yield_if_due};
 use uuid::Uuid;
 
-use crate::backend::listing::{Listing, SkippedBlock, Unreadable};
+use crate::backend::indexes;
+use crate::backend::listing::{ListJob, Listing, SkippedBlock, Unreadable};
 use crate::block_changes::publish;
 use crate::block_list::BlockList;
 use crate::compaction::superseded;
@@ -23,29 +25,42 @@ use crate::tenant::TenantId;
 /// However it is configured, the list is not read more often.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 
+/// First and longest pause between tries to read the list for the first time.
+const FIRST_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+
 /// Reads the list, and remembers what was said about it.
 pub struct BlockPoll {
     node: Node,
     /// Blocks that the last poll left out.
     skipped: HashSet<(TenantId, Uuid)>,
+    /// Tenants that it listed, whose indexes are to be written.
+    listed: Vec<TenantId>,
 }
 
 impl BlockPoll {
     /// For core 0.
     pub fn new(node: Node) -> Self {
-        Self { node, skipped: HashSet::new() }
+        Self { node, skipped: HashSet::new(), listed: Vec::new() }
     }
 
     /// Reads the list now. Blocks that were added meanwhile are kept, and so are listed blocks
-    /// that could not be looked at this time.
+    /// that could not be looked at this time. With too many tenants that failed nothing changes,
+    /// unless this is the first time.
     ///
     /// # Errors
-    /// When the backend's root cannot be listed; the list is then as it was.
+    /// When the tenants cannot be listed; the list is then as it was.
     pub async fn poll(&mut self) -> io::Result<()> {
-        let shard = self.node.shard();
+        let shard = Rc::clone(self.node.shard());
         let begun = shard.now();
         let before = Arc::clone(&shard.blocks.borrow());
-        let mut listing = shard.store.backend().list_knowing(&before).await?;
+        let mut listing = self.list(&before).await?;
+        self.report(&listing);
+        let failed = listing.errors.len();
+        let given_up = failed > shard.settings.poll.failed_tenants_max && before.version() > 0;
+        if given_up {
+            tracing::error!(failed, "too many tenants could not be listed: the list stays");
+            return Ok(());
+        }
         let now = self.node.clock().unix_nanos();
         let superseded = superseded::settle(shard.store.backend(), &mut listing, now).await;
         shard.keeping.owe_marks(superseded);
@@ -53,10 +68,43 @@ impl BlockPoll {
         if let Some(list) = self.merge(&before, &listing).await? {
             publish(&self.node, list).await;
         }
-        let took = shard.now().saturating_sub(begun);
-        shard.metrics.observe(&family::BLOCKLIST_POLL_DURATION, &[], took.as_secs_f64());
-        self.report(&listing);
+        let took = self.node.shard().now().saturating_sub(begun);
+        let metrics = self.node.counters();
+        metrics.observe(&family::BLOCKLIST_POLL_DURATION, &[], took.as_secs_f64());
+        self.listed = listing.tenants.clone();
         Ok(())
+    }
+
+    async fn list(&self, known: &BlockList) -> io::Result<Listing> {
+        let shard = self.node.shard();
+        let job = ListJob {
+            backend: shard.store.backend(),
+            known,
+            settings: &shard.settings.poll,
+            now_unix_nanos: shard.clock.unix_nanos(),
+        };
+        job.run().await
+    }
+
+    /// The first poll. While an object store is away it is tried again; what the configuration or
+    /// the store's owner must mend is an error.
+    ///
+    /// # Errors
+    /// The list cannot be read.
+    pub async fn first(&mut self) -> io::Result<()> {
+        let mut pause = FIRST_RETRY.0;
+        loop {
+            let Err(error) = self.poll().await else { return Ok(()) };
+            let final_kinds = [ErrorKind::PermissionDenied, ErrorKind::InvalidInput];
+            let local = self.node.shard().store.backend().store().is_none();
+            if local || final_kinds.contains(&error.kind()) {
+                return Err(error);
+            }
+            tracing::error!(%error, "the list of blocks could not be read; will try again");
+            count_error(&self.node, &TenantId::single());
+            sleep(pause).await;
+            pause = (pause * 2).min(FIRST_RETRY.1);
+        }
     }
 
     /// The list with what was found; `None` if that changes nothing. It is made aside, since that
@@ -86,14 +134,44 @@ impl BlockPoll {
         }
     }
 
-    /// Polls as often as configured.
+    /// Polls as often as configured, and writes tenant indexes.
     pub async fn run(mut self) {
         loop {
+            if self.node.settings().poll.writes_index {
+                self.write_indexes().await;
+            }
             sleep(self.node.settings().blocklist_poll.max(PAUSE_MIN)).await;
             if let Err(error) = self.poll().await {
                 tracing::error!(%error, "the list of blocks could not be read");
                 count_error(&self.node, &TenantId::single());
+                self.listed.clear();
             }
+        }
+    }
+
+    /// Writes the indexes of the tenants that were listed, where there are others to read them: a
+    /// directory is listed as quickly.
+    async fn write_indexes(&mut self) {
+        let shard = Rc::clone(self.node.shard());
+        let backend = shard.store.backend();
+        if backend.store().is_none() {
+            return;
+        }
+        for tenant in std::mem::take(&mut self.listed) {
+            let list = Arc::clone(&shard.blocks.borrow());
+            let (live, compacted) = (list.of(&tenant), list.compacted_of(&tenant));
+            let now = shard.clock.unix_nanos();
+            let written = indexes::write(backend, &tenant, live, compacted, now).await;
+            let label = [tenant.as_str()];
+            shard.metrics.set(&family::TENANT_INDEX_BUILDER, &label, 1.0);
+            match written {
+                Ok(()) => shard.metrics.set(&family::TENANT_INDEX_AGE, &label, 0.0),
+                Err(error) => {
+                    tracing::warn!(%tenant, %error, "a tenant index could not be written");
+                    shard.metrics.add(&family::TENANT_INDEX_ERRORS, &label, 1.0);
+                }
+            }
+            yield_if_due().await;
         }
     }
 
@@ -101,6 +179,18 @@ impl BlockPoll {
         for (tenant, error) in &listing.errors {
             tracing::error!(%tenant, error, "blocks of a tenant could not be listed");
             count_error(&self.node, tenant);
+        }
+        for (tenant, error) in &listing.index_errors {
+            tracing::warn!(%tenant, error, "a tenant index could not be read");
+            let metrics = self.node.counters();
+            metrics.add(&family::TENANT_INDEX_ERRORS, &[tenant.as_str()], 1.0);
+        }
+        let now = self.node.clock().unix_nanos();
+        for (tenant, created_unix_nanos) in &listing.indexes {
+            let (label, metrics) = ([tenant.as_str()], self.node.counters());
+            let age = now.saturating_sub(*created_unix_nanos) as f64 / 1e9;
+            metrics.set(&family::TENANT_INDEX_AGE, &label, age);
+            metrics.set(&family::TENANT_INDEX_BUILDER, &label, 0.0);
         }
         let mut skipped = HashSet::with_capacity(listing.skipped.len());
         for block in &listing.skipped {

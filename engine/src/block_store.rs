@@ -85,6 +85,7 @@ pub struct OpenBlock {
     reader: BlockReader,
     data: CachedData,
     dictionaries: Rc<BlockDictionaries>,
+    fetch_gap_bytes: u64,
 }
 
 #[derive(Clone)]
@@ -203,7 +204,8 @@ impl BlockStore {
         let reader = read_footer(block, &data, memory, reads).await?;
         let bytes = reader.memory_bytes() + size_of::<OpenBlock>();
         let dictionaries = self.dictionaries.of(block.cache_id());
-        let open = Rc::new(OpenBlock { reader, data, dictionaries });
+        let fetch_gap_bytes = self.backend.fetch_gap_bytes();
+        let open = Rc::new(OpenBlock { reader, data, dictionaries, fetch_gap_bytes });
         self.keep((block.cache_id(), None), Cached::Open(Rc::clone(&open)), bytes);
         Ok(open)
     }
@@ -337,7 +339,7 @@ impl OpenBlock {
 
     /// The ranges as they are fetched: those that are close together as one.
     pub fn to_fetch(&self, ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
-        coalesce(ranges, FETCH_GAP_BYTES)
+        coalesce(ranges, self.fetch_gap_bytes)
     }
 
     /// Dictionaries that were decoded before: what is found in there need not be fetched.

@@ -11,7 +11,7 @@ use stringendo_ring::{
 };
 use uuid::Uuid;
 
-use crate::backend::{Backend, LocalBackend};
+use crate::backend::Backend;
 use crate::block_changes;
 use crate::block_list::{BlockChange, BlockEntry, BlockList};
 use crate::block_poll::BlockPoll;
@@ -94,7 +94,7 @@ pub async fn start(
 pub async fn recover(node: &Node) -> Result<(), BootError> {
     if node.shard().core.0 == 0 {
         let mut poll = BlockPoll::new(node.clone());
-        poll.poll().await?;
+        poll.first().await?;
         spawn_detached(Class::Background, poll.run());
         spawn_detached(Class::Background, limits_reload::run(node.clone()));
         if let Some(settings) = node.settings().user_limits.clone() {
@@ -131,7 +131,7 @@ async fn new_shard(
     clock: Clock,
 ) -> Result<Rc<Shard>, BootError> {
     let budget = Budget::new(settings.budget_bytes_per_core);
-    let backend = Backend::Local(LocalBackend::open(&settings.blocks_path).await?);
+    let backend = Backend::open(&settings.backend).await?;
     let segment_bytes = settings.segment_bytes;
     let wal = WalDir::open(&settings.wal_path, segment_bytes, context.id, context.cores).await?;
     let metrics = Metrics::default();
@@ -311,6 +311,18 @@ fn request_flush(shard: &Shard, tenant: Option<&TenantId>, answer: Answer<bool>)
     shard.commit_work.notify();
 }
 
+/// Counts requests to an object store, which all cores share.
+fn refresh_requests(shard: &Shard) {
+    let Some(store) = shard.store.backend().store() else { return };
+    for (operation, status, sample) in store.requests().samples() {
+        let labels = [operation, status.as_str()];
+        let counts = sample.counts.to_vec();
+        shard.metrics.set_buckets(&family::BACKEND_REQUESTS, &labels, counts, sample.seconds);
+    }
+    let hedged = store.requests().hedged() as f64;
+    shard.metrics.set(&family::BACKEND_HEDGED, &[], hedged);
+}
+
 /// Gauges are computed when they are asked for.
 fn refresh_gauges(shard: &Shard) {
     for usage in Use::ALL {
@@ -328,6 +340,7 @@ fn refresh_gauges(shard: &Shard) {
         shard.store.outer().refresh_gauges();
         shard.limits().show(&shard.metrics);
         refresh_block_gauges(shard);
+        refresh_requests(shard);
     }
 }
 

@@ -88,6 +88,9 @@ pub const TAG_VALUES_BYTES_MAX: usize = 8 << 20;
 /// Ranges of a block closer together than this are fetched in one read.
 pub const FETCH_GAP_BYTES: u64 = 64 << 10;
 
+/// The same where a read has the latency of an object store: what 20 ms of its bandwidth bring.
+pub const FETCH_GAP_BYTES_REMOTE: u64 = 512 << 10;
+
 /// Charged for a Bloom filter before it is read; more if it is larger. Tempo's have 100 KiB.
 pub const BLOOM_BYTES_LIKELY: u64 = 256 << 10;
 
@@ -116,10 +119,6 @@ pub const PASS_BYTES_MAX: u64 = 16 << 20;
 
 /// Reads of one query in flight on one core, within the memory that it was given.
 pub const FETCHES_MAX: usize = 16;
-
-/// Metas of blocks that are read at a time when blocks are listed: enough for an object store's
-/// latency not to add up.
-pub const META_READS_MAX: usize = 16;
 
 /// A core that did not answer for so long is not ready.
 pub const HEARTBEAT_MAX: Duration = Duration::from_secs(5);

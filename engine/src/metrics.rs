@@ -83,6 +83,17 @@ impl Metrics {
         self.with(family, labels, |sample| *sample = Sample::Number(value));
     }
 
+    /// Sets a histogram that is kept elsewhere: counts per bucket, not cumulative, and the sum.
+    pub fn set_buckets(
+        &self,
+        family: &'static Family,
+        labels: &[&str],
+        counts: Vec<u64>,
+        sum: f64,
+    ) {
+        self.with(family, labels, |sample| *sample = Sample::Buckets(counts, sum));
+    }
+
     /// Records a value in a histogram.
     pub fn observe(&self, family: &'static Family, labels: &[&str], value: f64) {
         let Kind::Histogram(bounds) = family.kind else { return };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use stringendo_block::{DedicatedColumn, Version};
+use stringendo_store::Store;
 
 use crate::admission::DiscardLog;
 use crate::compaction::plan::Rules;
@@ -17,8 +18,10 @@ use crate::user_limits::UserLimitsSettings;
 pub struct EngineSettings {
     /// Directory of the WAL's segments.
     pub wal_path: PathBuf,
-    /// Directory of the local backend: `<tenant>/<block id>/…`.
-    pub blocks_path: PathBuf,
+    /// Where blocks are kept.
+    pub backend: BackendSettings,
+    /// How the list of blocks is read.
+    pub poll: PollSettings,
     /// What an acknowledgement promises.
     pub durability: Durability,
     /// Bytes of a WAL segment.
@@ -134,6 +137,51 @@ impl EngineSettings {
             disabled: self.compaction.disabled || limits.compaction_disabled,
             window: or(limits.compaction_window, self.compaction.rules.window),
             block_retention: or(limits.block_retention, self.retention.block_retention),
+        }
+    }
+}
+
+/// Where blocks are kept.
+#[derive(Clone, Debug)]
+pub enum BackendSettings {
+    /// A directory: `<tenant>/<block id>/…`.
+    Local(PathBuf),
+    /// S3, GCS or Azure; all cores share the client.
+    Object(Store),
+}
+
+/// How the list of blocks is read (contract blocks.md §21).
+#[derive(Clone, Debug)]
+pub struct PollSettings {
+    /// Tenants that are looked at at a time.
+    pub tenants_at_once: usize,
+    /// Metas of blocks that are read at a time, for each tenant.
+    pub metas_at_once: usize,
+    /// Blocks are listed, and tenant indexes written; otherwise indexes are read.
+    pub writes_index: bool,
+    /// Where an index cannot be read, blocks are listed.
+    pub falls_back: bool,
+    /// An older index is not believed.
+    pub index_age_max: Option<Duration>,
+    /// Up to so long is waited before each tenant.
+    pub jitter_max: Duration,
+    /// A tenant that failed is looked at again so often in one poll.
+    pub tenant_retries_max: usize,
+    /// With more failed tenants the poll changes nothing.
+    pub failed_tenants_max: usize,
+}
+
+impl Default for PollSettings {
+    fn default() -> Self {
+        Self {
+            tenants_at_once: 1,
+            metas_at_once: 50,
+            writes_index: true,
+            falls_back: true,
+            index_age_max: None,
+            jitter_max: Duration::ZERO,
+            tenant_retries_max: 1,
+            failed_tenants_max: 1,
         }
     }
 }

@@ -1,39 +1,66 @@
-//! What every kind of store must do with blocks, tried on a directory.
+//! What every kind of store must do with blocks: a directory, S3, GCS, and Azure where
+//! `AZURITE_ADDRESS` says that its emulator runs.
+
+#[path = "common/stores.rs"]
+mod stores;
 
 use std::io::ErrorKind;
-use std::path::Path;
 
 use bytes::Bytes;
 use stringendo_block::BlockMeta;
 use stringendo_block::Version;
 use stringendo_engine::TenantId;
-use stringendo_engine::backend::{Backend, LocalBackend, object};
+use stringendo_engine::backend::listing::{ListJob, Listing};
+use stringendo_engine::backend::{Backend, object};
 use stringendo_engine::block_list::BlockList;
+use stringendo_engine::settings::{BackendSettings, PollSettings};
 use stringendo_ring::RingOptions;
+use stringendo_store::Store;
+use stringendo_teststores::S3Server;
 use uuid::Uuid;
 
 const ID: Uuid = Uuid::from_u128(7);
 
+/// Runs `body` over every kind of store, each empty.
 fn on_a_core<F, Fut>(body: F)
 where
     F: Fn(Backend) -> Fut + Send + Sync + Clone + 'static,
     Fut: Future<Output = ()> + 'static,
 {
     let dir = tempfile::tempdir().expect("a directory");
-    let root = dir.path().to_owned();
+    let local = BackendSettings::Local(dir.path().join("blocks"));
+    run(&local, body.clone());
+    std::fs::create_dir_all(dir.path().join("s3/bucket")).expect("a bucket");
+    let server = S3Server::start(&dir.path().join("s3"), true);
+    run(&BackendSettings::Object(Store::new(&stores::s3(&server)).expect("fits")), body.clone());
+    std::fs::create_dir_all(dir.path().join("gcs/bucket")).expect("a bucket");
+    let server = S3Server::start(&dir.path().join("gcs"), false);
+    run(&BackendSettings::Object(Store::new(&stores::gcs(&server)).expect("fits")), body.clone());
+    if let Some(azure) = stores::azure() {
+        run(&BackendSettings::Object(Store::new(&azure).expect("fits")), body);
+    }
+}
+
+fn run<F, Fut>(settings: &BackendSettings, body: F)
+where
+    F: Fn(Backend) -> Fut + Send + Sync + Clone + 'static,
+    Fut: Future<Output = ()> + 'static,
+{
     let options = RingOptions { cores: 1, pin: false, mesh_lane_messages: 1 };
+    let settings = settings.clone();
     stringendo_ring::run(&options, move |_: stringendo_ring::CoreContext<()>| {
-        let (root, body) = (root.clone(), body.clone());
+        let (settings, body) = (settings.clone(), body.clone());
         async move {
-            body(local(&root).await).await;
+            body(Backend::open(&settings).await.expect("opens")).await;
             Ok::<(), String>(())
         }
     })
     .expect("runs");
 }
 
-async fn local(root: &Path) -> Backend {
-    Backend::Local(LocalBackend::open(root).await.expect("opens"))
+async fn list_knowing(backend: &Backend, known: &BlockList) -> std::io::Result<Listing> {
+    let settings = PollSettings::default();
+    ListJob { backend, known, settings: &settings, now_unix_nanos: 0 }.run().await
 }
 
 fn meta() -> BlockMeta {
@@ -80,7 +107,7 @@ fn a_block_lives_is_superseded_and_goes() {
             assert!(listing.blocks.is_empty() && listing.compacted.is_empty());
             assert!(!backend.has_block(&tenant(), &ID).await.expect("looks"));
         }
-        let gone = backend.open_data(entry).await.err().expect("it is gone");
+        let gone = backend.data_bytes(entry).await.expect_err("it is gone");
         assert_eq!(gone.kind(), ErrorKind::NotFound);
         let gone = backend.mark_compacted(&tenant(), &ID).await.expect_err("it is gone");
         assert_eq!(gone.kind(), ErrorKind::NotFound);
@@ -142,10 +169,10 @@ fn metas_of_known_blocks_are_not_read_again() {
         let (tenant, damage) = (tenant(), Bytes::from_static(b"{"));
         backend.write_object(&tenant, &ID, object::META, damage).await.expect("writes");
         assert_eq!(backend.list().await.expect("lists").skipped.len(), 1);
-        let again = backend.list_knowing(&known).await.expect("lists");
+        let again = list_knowing(&backend, &known).await.expect("lists");
         assert_eq!((again.blocks.len(), again.skipped.len()), (1, 0));
         backend.mark_compacted(&tenant, &ID).await.expect("marks");
-        let taken_over = backend.list_knowing(&known).await.expect("lists");
+        let taken_over = list_knowing(&backend, &known).await.expect("lists");
         assert_eq!((taken_over.compacted.len(), taken_over.skipped.len()), (1, 0));
         assert_eq!(taken_over.compacted[0].entry.meta, meta());
     });
@@ -157,7 +184,7 @@ fn blocks_that_shall_not_be_compacted_yet_say_so() {
         write(&backend).await;
         let tenant = tenant();
         let flag = async |known: &BlockList| {
-            let listing = backend.list_knowing(known).await.expect("lists");
+            let listing = list_knowing(&backend, known).await.expect("lists");
             (listing.blocks[0].no_compact, known.polled(known, &listing))
         };
         let (no, known) = flag(&BlockList::default()).await;

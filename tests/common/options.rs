@@ -21,6 +21,8 @@ pub struct Options {
     pub overrides: &'static str,
     /// Blocks are on a disk of their own, of so many MiB; they go with the process.
     pub blocks_disk_mib: Option<u64>,
+    /// Lines of `storage.trace` that say where blocks are, if not in a directory beside the log.
+    pub blocks: Option<String>,
     /// More lines of the configuration file.
     pub more_yaml: &'static str,
     /// More arguments of the command line.
@@ -44,6 +46,7 @@ overrides:
       max_traces_per_user: 0
 ",
             blocks_disk_mib: None,
+            blocks: None,
             more_yaml: "",
             arguments: Vec::new(),
         }
@@ -64,7 +67,9 @@ impl Options {
     /// The configuration file.
     pub fn yaml(&self, dir: &Path, ports: &Ports) -> String {
         let (blocks, wal) = (dir.join("blocks"), dir.join("wal"));
-        let (blocks, wal) = (blocks.display(), wal.display());
+        let wal = wal.display();
+        let local = || format!("backend: local\n    local: {{path: {}}}", blocks.display());
+        let blocks = self.blocks.clone().unwrap_or_else(local);
         let Ports { api, otlp_grpc, otlp_http, grpc_api, .. } = ports;
         let version = self.block_version;
         let Self { cores, budget_mib, segment_mib, block_age, overrides, more_yaml, .. } = self;
@@ -87,8 +92,7 @@ live_store:
   max_block_duration: {block_age}
 storage:
   trace:
-    backend: local
-    local: {{path: {blocks}}}
+    {blocks}
     wal: {{path: {wal}}}
     block: {{version: {version}}}
 stringendo:

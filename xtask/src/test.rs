@@ -2,7 +2,8 @@
 //!
 //! Tests that need Python, or caches outside the process, are ignored by a plain `cargo test`
 //! (`#[ignore = "needs Python packages: cargo xtask test"]`). They find the interpreter in the
-//! variable [`PYTHON_VARIABLE`], and caches by their names.
+//! variable [`PYTHON_VARIABLE`], and caches by their names. Azurite runs meanwhile, for tests that
+//! know its address from a variable, too; S3 servers run within the tests.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -13,10 +14,12 @@ use clap::{Arg, ArgMatches};
 use crate::error::{What, XtaskError, failed};
 use crate::tools;
 
+mod azurite;
 mod packages;
 mod python;
 mod summary;
 
+use azurite::Azurite;
 use summary::Summary;
 
 /// Where tests find an interpreter with the packages of `tests/python/requirements.txt`.
@@ -47,7 +50,13 @@ pub fn run(matches: &ArgMatches) -> Result<(), XtaskError> {
     let blocks = tools::target().join("tmp/blocks");
     tools::remove_dir(&blocks)?;
     let mut summary = Summary::default();
-    cargo_test(&python, &arguments, &mut summary)?;
+    let azurite = Azurite::start();
+    if let Err(error) = &azurite {
+        println!("tests of Azure are left out: {error}");
+    }
+    let azurite = azurite.ok();
+    cargo_test(&python, azurite.as_ref(), &arguments, &mut summary)?;
+    drop(azurite);
     if blocks.is_dir() || arguments.is_empty() {
         check_blocks(&python, &blocks, &mut summary)?;
     }
@@ -58,6 +67,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), XtaskError> {
 /// All tests of the workspace, documentation's too; what they print goes on to ours.
 fn cargo_test(
     python: &Path,
+    azurite: Option<&Azurite>,
     arguments: &[&String],
     summary: &mut Summary,
 ) -> Result<(), XtaskError> {
@@ -69,6 +79,7 @@ fn cargo_test(
     command.arg("--no-fail-fast").args(arguments);
     command.args(["--", "--include-ignored", "--skip", FIXTURE_WRITER]);
     command.env(PYTHON_VARIABLE, python).stdout(Stdio::piped());
+    command.envs(azurite.map(|azurite| (azurite::VARIABLE, &azurite.address)));
     println!("{}", tools::line(&command));
     let mut child = command.spawn().what(|| tools::program(&command))?;
     let output = child.stdout.take().expect("stdout was asked to be a pipe");

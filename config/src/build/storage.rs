@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::node::{Node, Value};
 use crate::raw::Raw;
 use crate::settings::{
-    Backend, Block, BlockVersion, ColumnScope, ColumnType, DedicatedColumn, Trace,
+    Backend, Block, BlockVersion, BlocklistPoll, ColumnScope, ColumnType, DedicatedColumn, Trace,
 };
 use crate::value::FromNode;
 use crate::warning::{ConfigError, Warning, WarningKind};
@@ -21,13 +21,15 @@ pub(super) fn read(
 ) -> Result<(), ConfigError> {
     trace.backend = backend(raw)?;
     raw.read("storage.trace.local.path", &mut trace.local.path)?;
-    if trace.local.path.as_os_str().is_empty() {
+    if trace.backend == Backend::Local && trace.local.path.as_os_str().is_empty() {
         return Err(raw.error("storage.trace.local.path", "required with backend `local`"));
     }
     raw.read("storage.trace.wal.path", &mut trace.wal.path)?;
     let slack = &mut trace.wal.ingestion_time_range_slack;
     raw.read("storage.trace.wal.ingestion_time_range_slack", slack)?;
     raw.read("storage.trace.blocklist_poll", &mut trace.blocklist_poll)?;
+    poll(raw, &mut trace.poll)?;
+    super::object_stores::read(raw, trace)?;
     block(raw, &mut trace.block, warnings)
 }
 
@@ -35,12 +37,37 @@ fn backend(raw: &Raw) -> Result<Backend, ConfigError> {
     let path = "storage.trace.backend";
     match raw.get::<String>(path)?.unwrap_or_default().as_str() {
         "local" => Ok(Backend::Local),
-        "" => Err(raw.error(path, "required; use `local`")),
-        name @ ("s3" | "gcs" | "azure") => {
-            Err(raw.error(path, &format!("backend `{name}` is not supported yet; use `local`")))
+        "s3" => Ok(Backend::S3),
+        "gcs" => Ok(Backend::Gcs),
+        "azure" => Ok(Backend::Azure),
+        "" => Err(raw.error(path, "required; one of local, s3, gcs, azure")),
+        name => {
+            let why = format!("unknown backend `{name}`; use local, s3, gcs or azure");
+            Err(raw.error(path, &why))
         }
-        name => Err(raw.error(path, &format!("unknown backend `{name}`; use `local`"))),
     }
+}
+
+/// 0 of something at a time is the default.
+fn poll(raw: &Raw, poll: &mut BlocklistPoll) -> Result<(), ConfigError> {
+    let at = |key: &str| format!("storage.trace.blocklist_poll_{key}");
+    let default = BlocklistPoll::default();
+    raw.read(&at("concurrency"), &mut poll.blocklist_poll_concurrency)?;
+    raw.read(&at("tenant_concurrency"), &mut poll.blocklist_poll_tenant_concurrency)?;
+    if poll.blocklist_poll_concurrency == 0 {
+        poll.blocklist_poll_concurrency = default.blocklist_poll_concurrency;
+    }
+    if poll.blocklist_poll_tenant_concurrency == 0 {
+        poll.blocklist_poll_tenant_concurrency = default.blocklist_poll_tenant_concurrency;
+    }
+    raw.read(&at("fallback"), &mut poll.blocklist_poll_fallback)?;
+    raw.read(&at("tenant_index_builders"), &mut poll.blocklist_poll_tenant_index_builders)?;
+    raw.read(&at("stale_tenant_index"), &mut poll.blocklist_poll_stale_tenant_index)?;
+    raw.read(&at("jitter_ms"), &mut poll.blocklist_poll_jitter_ms)?;
+    let errors = &mut poll.blocklist_poll_tolerate_consecutive_errors;
+    raw.read(&at("tolerate_consecutive_errors"), errors)?;
+    let failures = &mut poll.blocklist_poll_tolerate_tenant_failures;
+    raw.read(&at("tolerate_tenant_failures"), failures)
 }
 
 fn block(raw: &Raw, block: &mut Block, warnings: &mut Vec<Warning>) -> Result<(), ConfigError> {

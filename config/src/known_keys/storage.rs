@@ -2,8 +2,7 @@
 
 use super::Shape::{Block, List, Word};
 use super::{
-    BOOL, FLOAT, INT, Row, SIZE, SPAN, TEXT, TEXT_MAP, TEXTS, later, misplaced, none, served,
-    shared,
+    BOOL, FLOAT, INT, Row, SIZE, SPAN, TEXT, TEXT_MAP, TEXTS, alias, later, misplaced, none, served,
 };
 
 pub(super) const TRACE: &[Row] = &[
@@ -24,17 +23,17 @@ pub(super) const TRACE: &[Row] = &[
     none("pool", Block(&[none("max_workers queue_depth", SIZE)])),
     served("search", Block(SEARCH)),
     served("blocklist_poll", SPAN),
-    none("blocklist_poll_concurrency blocklist_poll_tenant_concurrency", SIZE),
-    none("blocklist_poll_tenant_index_builders blocklist_poll_jitter_ms", SIZE),
-    none("blocklist_poll_tolerate_consecutive_errors", SIZE),
-    none("blocklist_poll_tolerate_tenant_failures", SIZE),
-    none("blocklist_poll_fallback", BOOL),
-    none("blocklist_poll_stale_tenant_index", SPAN),
+    served("blocklist_poll_concurrency blocklist_poll_tenant_concurrency", SIZE),
+    served("blocklist_poll_tenant_index_builders blocklist_poll_jitter_ms", SIZE),
+    served("blocklist_poll_tolerate_consecutive_errors", SIZE),
+    served("blocklist_poll_tolerate_tenant_failures", SIZE),
+    served("blocklist_poll_fallback", BOOL),
+    served("blocklist_poll_stale_tenant_index", SPAN),
     later("empty_tenant_deletion_enabled", BOOL),
     later("empty_tenant_deletion_age", SPAN),
-    later("s3", Block(S3)),
-    later("gcs", Block(GCS)),
-    later("azure", Block(AZURE)),
+    served("s3", Block(S3)),
+    served("gcs", Block(GCS)),
+    served("azure", Block(AZURE)),
     // A warning of its own says that this block is the old one (crate::rules).
     served("cache", Word(&["", "memcached", "redis"])),
     served("memcached", Block(MEMCACHED)),
@@ -69,17 +68,30 @@ const SEARCH: &[Row] = &[
 
 const HEDGING: &[Row] = &[served("hedge_requests_at", SPAN), served("hedge_requests_up_to", SIZE)];
 
+/// Keys that others of the same names do not serve yet.
+const S3_TLS: &[Row] = &[
+    none("tls_enabled", BOOL),
+    served("tls_insecure_skip_verify", BOOL),
+    served("tls_cert_path tls_key_path tls_ca_path tls_server_name tls_min_version", TEXT),
+    later("tls_cipher_suites", TEXT),
+];
+
+const SSE: &[Row] =
+    &[served("type kms_key_id encryption_key", TEXT), later("kms_encryption_context", TEXT)];
+
 pub(super) const S3: &[Row] = &[
     served("bucket prefix endpoint region access_key secret_key session_token", TEXT),
-    served("storage_class bucket_lookup_type", TEXT),
-    served("insecure forcepathstyle signature_v2 enable_dual_stack", BOOL),
+    served("storage_class", TEXT),
+    served("bucket_lookup_type", SIZE),
+    served("insecure forcepathstyle enable_dual_stack", BOOL),
+    later("signature_v2", BOOL),
     none("native_aws_auth_enabled", BOOL),
     served("part_size retry_max_attempts list_blocks_concurrency", SIZE),
     served("tags metadata", TEXT_MAP),
     served("retry_backoff_initial retry_backoff_max", SPAN),
-    served("sse", Block(&[served("type kms_key_id kms_encryption_context encryption_key", TEXT)])),
+    served("sse", Block(SSE)),
     Row::Of(HEDGING),
-    Row::Of(shared::CLIENT_TLS),
+    Row::Of(S3_TLS),
 ];
 
 pub(super) const GCS: &[Row] = &[
@@ -93,12 +105,18 @@ pub(super) const GCS: &[Row] = &[
 pub(super) const AZURE: &[Row] = &[
     served("storage_account_name storage_account_key container_name prefix", TEXT),
     served("endpoint_suffix user_assigned_id", TEXT),
-    served("storage-account-name storage-account-key container-name endpoint-suffix", TEXT),
-    served("user-assigned-id", TEXT),
-    served("use_managed_identity use_federated_token use-managed-identity", BOOL),
-    served("max_buffers buffer_size max-buffers buffer-size", SIZE),
-    served("hedge-requests-at", SPAN),
-    served("hedge-requests-up-to", SIZE),
+    alias("storage-account-name", TEXT, "storage.trace.azure.storage_account_name"),
+    alias("storage-account-key", TEXT, "storage.trace.azure.storage_account_key"),
+    alias("container-name", TEXT, "storage.trace.azure.container_name"),
+    alias("endpoint-suffix", TEXT, "storage.trace.azure.endpoint_suffix"),
+    alias("user-assigned-id", TEXT, "storage.trace.azure.user_assigned_id"),
+    served("use_managed_identity use_federated_token", BOOL),
+    alias("use-managed-identity", BOOL, "storage.trace.azure.use_managed_identity"),
+    served("buffer_size", SIZE),
+    alias("buffer-size", SIZE, "storage.trace.azure.buffer_size"),
+    none("max_buffers max-buffers", SIZE),
+    alias("hedge-requests-at", SPAN, "storage.trace.azure.hedge_requests_at"),
+    alias("hedge-requests-up-to", SIZE, "storage.trace.azure.hedge_requests_up_to"),
     Row::Of(HEDGING),
 ];
 

@@ -5,6 +5,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::object_stores::{Azure, Gcs, S3};
 use crate::duration::as_text;
 
 /// Where blocks and the write-ahead log live.
@@ -28,6 +29,52 @@ pub struct Trace {
     /// How often the list of blocks is read again from the backend.
     #[serde(serialize_with = "as_text")]
     pub blocklist_poll: Duration,
+    /// How the list of blocks is read.
+    #[serde(flatten)]
+    pub poll: BlocklistPoll,
+    /// Blocks in S3.
+    pub s3: S3,
+    /// Blocks in Google Cloud Storage.
+    pub gcs: Gcs,
+    /// Blocks in Azure.
+    pub azure: Azure,
+}
+
+/// How the list of blocks is read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BlocklistPoll {
+    /// Metas of blocks that are read at a time.
+    pub blocklist_poll_concurrency: u64,
+    /// Tenants that are looked at at a time.
+    pub blocklist_poll_tenant_concurrency: u64,
+    /// Where a tenant index cannot be read, the tenant's blocks are listed.
+    pub blocklist_poll_fallback: bool,
+    /// 0: indexes are read and not written. Otherwise this process lists blocks and writes them.
+    pub blocklist_poll_tenant_index_builders: u64,
+    /// An older index is not believed; 0 is any.
+    #[serde(serialize_with = "as_text")]
+    pub blocklist_poll_stale_tenant_index: Duration,
+    /// Up to so many milliseconds are waited before each tenant.
+    pub blocklist_poll_jitter_ms: u64,
+    /// A tenant that failed is looked at again so often in one poll.
+    pub blocklist_poll_tolerate_consecutive_errors: u64,
+    /// With more failed tenants the poll changes nothing.
+    pub blocklist_poll_tolerate_tenant_failures: u64,
+}
+
+impl Default for BlocklistPoll {
+    fn default() -> Self {
+        Self {
+            blocklist_poll_concurrency: 50,
+            blocklist_poll_tenant_concurrency: 1,
+            blocklist_poll_fallback: true,
+            blocklist_poll_tenant_index_builders: 2,
+            blocklist_poll_stale_tenant_index: Duration::ZERO,
+            blocklist_poll_jitter_ms: 0,
+            blocklist_poll_tolerate_consecutive_errors: 1,
+            blocklist_poll_tolerate_tenant_failures: 1,
+        }
+    }
 }
 
 impl Default for Trace {
@@ -38,6 +85,10 @@ impl Default for Trace {
             wal: WalPath::default(),
             block: Block::default(),
             blocklist_poll: Duration::from_secs(300),
+            poll: BlocklistPoll::default(),
+            s3: S3::default(),
+            gcs: Gcs::default(),
+            azure: Azure::default(),
         }
     }
 }
@@ -48,6 +99,12 @@ impl Default for Trace {
 pub enum Backend {
     /// A directory of this machine.
     Local,
+    /// S3.
+    S3,
+    /// Google Cloud Storage.
+    Gcs,
+    /// Azure Blob Storage.
+    Azure,
 }
 
 /// Blocks on a local file system.

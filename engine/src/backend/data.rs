@@ -5,11 +5,16 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use stringendo_ring::file::{AppendFile, BlockFile};
+use stringendo_store::Upload;
+
+use super::remote::ObjectData;
 
 /// A block's rows, open for reading. Any number of reads may be in flight.
 pub enum BlockData {
     /// In a file.
     Local(BlockFile),
+    /// In an object store.
+    Object(ObjectData),
 }
 
 impl BlockData {
@@ -17,6 +22,7 @@ impl BlockData {
     pub fn len(&self) -> u64 {
         match self {
             Self::Local(file) => file.len(),
+            Self::Object(object) => object.len(),
         }
     }
 
@@ -32,6 +38,7 @@ impl BlockData {
     pub async fn read_at(&self, range: Range<u64>) -> io::Result<Bytes> {
         match self {
             Self::Local(file) => file.read_at(range).await,
+            Self::Object(object) => Box::pin(object.read_at(range)).await,
         }
     }
 }
@@ -41,6 +48,8 @@ impl BlockData {
 pub enum DataUpload {
     /// Into a file.
     Local(AppendFile),
+    /// Into an object store.
+    Object(Upload),
 }
 
 impl DataUpload {
@@ -48,6 +57,7 @@ impl DataUpload {
     pub fn len(&self) -> u64 {
         match self {
             Self::Local(file) => file.len(),
+            Self::Object(upload) => upload.len(),
         }
     }
 
@@ -63,6 +73,7 @@ impl DataUpload {
     pub async fn append(&mut self, data: Bytes) -> io::Result<()> {
         match self {
             Self::Local(file) => file.append(data).await,
+            Self::Object(upload) => Box::pin(upload.append(data)).await,
         }
     }
 
@@ -73,6 +84,7 @@ impl DataUpload {
     pub async fn finish(self) -> io::Result<()> {
         match self {
             Self::Local(file) => file.finish().await,
+            Self::Object(upload) => Box::pin(upload.finish()).await,
         }
     }
 
@@ -81,6 +93,7 @@ impl DataUpload {
     pub async fn abort(self) {
         let removed = match self {
             Self::Local(file) => file.abort().await,
+            Self::Object(upload) => Box::pin(upload.abort()).await,
         };
         if let Err(error) = removed {
             tracing::warn!(%error, "rows of a block that was given up could not be removed");

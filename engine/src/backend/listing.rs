@@ -2,21 +2,25 @@
 //!
 //! From: a store's listing ([`FoundBlock`]), and the block list as it is. To:
 //! [`crate::block_poll`]. Blocks do not change, so only metas of new ones are read; what is
-//! compacted now and was live before is taken over.
+//! compacted now and was live before is taken over. Of a tenant that is not known yet, the tenant
+//! index has the metas. Who does not write indexes believes them, and lists blocks only where they
+//! cannot be read.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use stringendo_block::BlockMeta;
-use stringendo_ring::yield_if_due;
+use stringendo_block::tenant_index::TenantIndex;
+use stringendo_ring::{sleep, yield_if_due};
 use uuid::Uuid;
 
-use super::{Backend, object};
+use super::{Backend, indexes, object};
 use crate::block_list::{BlockEntry, BlockList, CompactedBlock};
-use crate::limits::META_READS_MAX;
+use crate::settings::PollSettings;
 use crate::tenant::TenantId;
 
 /// Largest `meta.json` that is read.
@@ -33,11 +37,27 @@ pub struct Listing {
     pub compacted: Vec<Arc<CompactedBlock>>,
     /// Blocks that cannot be read: the rest is listed all the same.
     pub skipped: Vec<SkippedBlock>,
+    /// Tenants that were listed.
+    pub tenants: Vec<TenantId>,
     /// Tenants that could not be listed, and why.
     pub errors: Vec<(TenantId, String)>,
+    /// Tenant indexes that could not be read, and why.
+    pub index_errors: Vec<(TenantId, String)>,
+    /// When the tenant indexes were made that were believed, nanoseconds since the Unix epoch.
+    pub indexes: Vec<(TenantId, u64)>,
 }
 
 impl Listing {
+    fn add(&mut self, mut other: Self) {
+        self.blocks.append(&mut other.blocks);
+        self.compacted.append(&mut other.compacted);
+        self.skipped.append(&mut other.skipped);
+        self.tenants.append(&mut other.tenants);
+        self.errors.append(&mut other.errors);
+        self.index_errors.append(&mut other.index_errors);
+        self.indexes.append(&mut other.indexes);
+    }
+
     /// Says of a block that was listed before whether this listing leaves open if it is there.
     pub fn doubts(&self) -> impl Fn(&BlockEntry) -> bool {
         let unseen: HashSet<_> = self.errors.iter().map(|(tenant, _)| tenant.clone()).collect();
@@ -122,59 +142,207 @@ enum Looked {
     Invisible,
 }
 
-/// Lists all blocks.
-///
-/// # Errors
-/// When the tenants cannot be listed.
-pub async fn list(backend: &Backend, known: &BlockList) -> io::Result<Listing> {
-    let mut listing = Listing::default();
-    for tenant in backend.tenants().await? {
-        match backend.find_blocks(&tenant).await {
-            Ok(found) => look_at(backend, known, &tenant, found, &mut listing).await,
-            Err(error) => listing.errors.push((tenant, error.to_string())),
-        }
-    }
-    Ok(listing)
+/// How blocks are listed.
+pub struct ListJob<'a> {
+    /// Where.
+    pub backend: &'a Backend,
+    /// What is known already.
+    pub known: &'a BlockList,
+    /// What the configuration says.
+    pub settings: &'a PollSettings,
+    /// When the listing began, nanoseconds since the Unix epoch.
+    pub now_unix_nanos: u64,
 }
 
-async fn look_at(
-    backend: &Backend,
-    known: &BlockList,
-    tenant: &TenantId,
-    found: Vec<FoundBlock>,
-    listing: &mut Listing,
-) {
-    let known = Known::new(known, tenant);
-    let look = |block: FoundBlock| {
-        let known = &known;
-        async move { (block.block_id, look(backend, known, tenant, block).await) }
-    };
-    let mut looked = stream::iter(found.into_iter().map(look)).buffered(META_READS_MAX);
-    while let Some((block_id, looked)) = looked.next().await {
-        match looked {
-            Looked::Live(entry) => listing.blocks.push(entry),
-            Looked::Compacted(block) => listing.compacted.push(block),
-            Looked::Skipped(why) => {
-                listing.skipped.push(SkippedBlock { tenant: tenant.clone(), block_id, why });
+impl ListJob<'_> {
+    /// Lists all blocks.
+    ///
+    /// # Errors
+    /// When the tenants cannot be listed.
+    pub async fn run(&self) -> io::Result<Listing> {
+        let mut tenants = self.backend.tenants().await?;
+        if self.backend.store().is_some() {
+            // A listing of names may be old, too.
+            let known = self.known.tenants().filter(|(_, blocks)| !blocks.is_empty());
+            tenants.extend(known.map(|(tenant, _)| tenant.clone()));
+            tenants.sort();
+            tenants.dedup();
+        }
+        let looked = tenants.into_iter().map(|tenant| self.tenant(tenant));
+        let mut looked = stream::iter(looked).buffered(self.settings.tenants_at_once.max(1));
+        let mut listing = Listing::default();
+        while let Some(tenant) = looked.next().await {
+            listing.add(tenant);
+        }
+        Ok(listing)
+    }
+
+    async fn tenant(&self, tenant: TenantId) -> Listing {
+        sleep(random_part(self.settings.jitter_max)).await;
+        let mut listing = Listing::default();
+        for retries_left in (0..=self.settings.tenant_retries_max).rev() {
+            match self.try_tenant(&tenant, &mut listing).await {
+                Ok(()) => {
+                    listing.tenants.push(tenant);
+                    break;
+                }
+                Err(error) if retries_left == 0 => {
+                    listing.errors.push((tenant.clone(), error.to_string()));
+                }
+                Err(error) => tracing::debug!(%tenant, %error, "a tenant is listed once more"),
             }
-            Looked::Invisible => {}
         }
-        yield_if_due().await;
+        listing
+    }
+
+    async fn try_tenant(&self, tenant: &TenantId, listing: &mut Listing) -> io::Result<()> {
+        if !self.settings.writes_index {
+            match self.believe_index(tenant, listing).await {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    listing.index_errors.push((tenant.clone(), error.to_string()));
+                    if !self.settings.falls_back {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        let mut found = self.backend.find_blocks(tenant).await?;
+        self.add_missing(tenant, &mut found).await;
+        let known = self.known_of(tenant, listing).await;
+        self.look_at(&known, tenant, found, listing).await;
+        Ok(())
+    }
+
+    /// Takes a tenant's blocks from its index.
+    async fn believe_index(&self, tenant: &TenantId, listing: &mut Listing) -> io::Result<()> {
+        let index = indexes::read(self.backend, tenant).await?;
+        let age_nanos = self.now_unix_nanos.saturating_sub(index.created_unix_nanos);
+        let too_old = |max: Duration| u128::from(age_nanos) > max.as_nanos();
+        if self.settings.index_age_max.is_some_and(too_old) {
+            let text = format!("tenant index: {} s old", age_nanos / 1_000_000_000);
+            return Err(io::Error::other(text));
+        }
+        listing.indexes.push((tenant.clone(), index.created_unix_nanos));
+        let mut known = Known::of_list(self.known, tenant);
+        let mut found = Vec::with_capacity(index.live.len() + index.compacted.len());
+        for (meta, compacted_unix_nanos) in metas_of(&index) {
+            let mut block = FoundBlock::new(meta.block_id);
+            block.live = compacted_unix_nanos.is_none();
+            block.compacted_unix_nanos = compacted_unix_nanos;
+            found.push(block);
+        }
+        self.add_missing(tenant, &mut found).await;
+        known.add_index(tenant, index);
+        self.look_at(&known, tenant, found, listing).await;
+        Ok(())
+    }
+
+    /// Listings of object stores and indexes may be older than a block that was listed before, such
+    /// as one that this process has just written: whether it is there, its `meta.json` says.
+    async fn add_missing(&self, tenant: &TenantId, found: &mut Vec<FoundBlock>) {
+        if self.backend.store().is_none() {
+            return;
+        }
+        let ids: HashSet<Uuid> = found.iter().map(|block| block.block_id).collect();
+        let known = self.known.of(tenant).iter();
+        let missing = known.filter(|entry| !ids.contains(&entry.meta.block_id)).map(|entry| {
+            let id = entry.meta.block_id;
+            let block =
+                FoundBlock { live: true, no_compact: entry.no_compact, ..FoundBlock::new(id) };
+            async move { (block, self.backend.has_meta(tenant, &id).await) }
+        });
+        let at_once = self.settings.metas_at_once.max(1);
+        let mut looked = stream::iter(missing).buffered(at_once);
+        while let Some((block, there)) = looked.next().await {
+            // What cannot be told stays.
+            if there.unwrap_or(true) {
+                found.push(block);
+            }
+        }
+    }
+
+    /// What is known of a tenant's blocks. Of a new one in an object store, where each meta costs a
+    /// request, the index tells; it is no error if there is none.
+    async fn known_of(&self, tenant: &TenantId, listing: &mut Listing) -> Known {
+        let mut known = Known::of_list(self.known, tenant);
+        if known.is_empty() && self.backend.store().is_some() {
+            match indexes::read(self.backend, tenant).await {
+                Ok(index) => known.add_index(tenant, index),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => listing.index_errors.push((tenant.clone(), error.to_string())),
+            }
+        }
+        known
+    }
+
+    async fn look_at(
+        &self,
+        known: &Known,
+        tenant: &TenantId,
+        found: Vec<FoundBlock>,
+        listing: &mut Listing,
+    ) {
+        let look = |block: FoundBlock| async move {
+            (block.block_id, look(self.backend, known, tenant, block).await)
+        };
+        let at_once = self.settings.metas_at_once.max(1);
+        let mut looked = stream::iter(found.into_iter().map(look)).buffered(at_once);
+        while let Some((block_id, looked)) = looked.next().await {
+            match looked {
+                Looked::Live(entry) => listing.blocks.push(entry),
+                Looked::Compacted(block) => listing.compacted.push(block),
+                Looked::Skipped(why) => {
+                    listing.skipped.push(SkippedBlock { tenant: tenant.clone(), block_id, why });
+                }
+                Looked::Invisible => {}
+            }
+            yield_if_due().await;
+        }
     }
 }
 
-/// A tenant's blocks as they were listed before.
-struct Known<'a> {
-    live: HashMap<&'a Uuid, &'a Arc<BlockEntry>>,
-    compacted: HashMap<&'a Uuid, &'a Arc<CompactedBlock>>,
+/// A random time of at most `most`.
+fn random_part(most: Duration) -> Duration {
+    let (random, _) = Uuid::new_v4().as_u64_pair();
+    most.mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64)
 }
 
-impl<'a> Known<'a> {
-    fn new(list: &'a BlockList, tenant: &TenantId) -> Self {
-        let live = list.of(tenant).iter().map(|entry| (&entry.meta.block_id, entry));
+/// All metas of an index, and since when those of compacted blocks are.
+fn metas_of(index: &TenantIndex) -> impl Iterator<Item = (&BlockMeta, Option<u64>)> {
+    let compacted = index.compacted.iter().map(|(meta, since)| (meta, Some(*since)));
+    index.live.iter().map(|meta| (meta, None)).chain(compacted)
+}
+
+/// What is known of a tenant's blocks.
+struct Known {
+    live: HashMap<Uuid, Arc<BlockEntry>>,
+    compacted: HashMap<Uuid, Arc<CompactedBlock>>,
+}
+
+impl Known {
+    fn of_list(list: &BlockList, tenant: &TenantId) -> Self {
+        let live = list.of(tenant).iter().map(|entry| (entry.meta.block_id, Arc::clone(entry)));
         let compacted = list.compacted_of(tenant).iter();
-        let compacted = compacted.map(|block| (&block.entry.meta.block_id, block));
+        let compacted = compacted.map(|block| (block.entry.meta.block_id, Arc::clone(block)));
         Self { live: live.collect(), compacted: compacted.collect() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.live.is_empty() && self.compacted.is_empty()
+    }
+
+    /// Takes metas of blocks that are not known. Those that cannot be read are left out: whoever
+    /// finds the block reads its own meta, and says what is wrong with it.
+    fn add_index(&mut self, tenant: &TenantId, index: TenantIndex) {
+        let compacted = index.compacted.into_iter().map(|(meta, _)| meta);
+        for meta in index.live.into_iter().chain(compacted) {
+            let id = meta.block_id;
+            if meta.version().is_some() && !self.compacted.contains_key(&id) {
+                let entry = || Arc::new(BlockEntry::new(tenant.clone(), meta));
+                self.live.entry(id).or_insert_with(entry);
+            }
+        }
     }
 
     fn look(&self, block: &FoundBlock) -> Option<Looked> {
@@ -194,12 +362,7 @@ impl<'a> Known<'a> {
     }
 }
 
-async fn look(
-    backend: &Backend,
-    known: &Known<'_>,
-    tenant: &TenantId,
-    block: FoundBlock,
-) -> Looked {
+async fn look(backend: &Backend, known: &Known, tenant: &TenantId, block: FoundBlock) -> Looked {
     if !block.live && block.compacted_unix_nanos.is_none() {
         return Looked::Invisible;
     }

@@ -23,7 +23,7 @@ use crate::affinity::core_of;
 use crate::backend::listing::META_BYTES_MAX;
 use crate::backend::{Backend, BlockData, DataUpload, object};
 use crate::block_list::{BlockEntry, cache_id};
-use crate::budget::Charge;
+use crate::budget::{Charge, Use};
 use crate::limits::FETCHES_MAX;
 use crate::message::Message;
 use crate::node::Node;
@@ -127,6 +127,8 @@ pub async fn run(node: &Node, job: &CompactionJob) -> Result<Compacted, JobError
     let backend = shard.store.backend();
     check_live(backend, job).await?;
     let charge = memory::wait_for(shard, job.inputs.len(), job.memory_bytes_min).await?;
+    // What waits to be sent cannot be refused any more; it is counted.
+    let _sending = shard.budget.charge(Use::Compact, backend.upload_memory_bytes());
     let work = Work { node, job, charge };
     match work.write().await {
         Ok(merged) => {

@@ -79,8 +79,7 @@ fn takes_place_of(by: &BlockEntry, input: &BlockEntry) -> bool {
 }
 
 async fn has_rows(backend: &Backend, block: &BlockEntry) -> bool {
-    let data = backend.open_data(block).await;
-    data.is_ok_and(|data| data.len() == block.meta.size)
+    backend.data_bytes(block).await.is_ok_and(|bytes| bytes == block.meta.size)
 }
 
 #[cfg(test)]

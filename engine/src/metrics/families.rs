@@ -146,6 +146,17 @@ families! {
         ["job_type"], "Time of jobs.";
     WORKER_JOBS = "tempo_backend_worker_jobs_total", Kind::Counter, [],
         "Total number of jobs worked on.";
+    TENANT_INDEX_ERRORS = "tempodb_blocklist_tenant_index_errors_total", Kind::Counter,
+        ["tenant"], "Errors met while reading or writing a tenant index.";
+    TENANT_INDEX_BUILDER = "tempodb_blocklist_tenant_index_builder", Kind::Gauge, ["tenant"],
+        "Whether this process writes the tenant index.";
+    TENANT_INDEX_AGE = "tempodb_blocklist_tenant_index_age_seconds", Kind::Gauge, ["tenant"],
+        "Age of the tenant index when it was last read or written.";
+    BACKEND_REQUESTS = "tempodb_backend_request_duration_seconds",
+        Kind::Histogram(&stringendo_store::BOUNDS_SECONDS), ["operation", "status_code"],
+        "Time until an object store answers a request.";
+    BACKEND_HEDGED = "tempodb_backend_hedged_roundtrips_total", Kind::Counter, [],
+        "Reads that were asked for once more because they took long.";
     QUERIES = "tempo_query_frontend_queries_total", Kind::Counter, ["tenant", "op", "result"],
         "Total queries received per tenant.";
     FILTERS_ASKED = "stringendo_block_filters_asked_total", Kind::Counter, ["outcome"],

@@ -13,7 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use stringendo_engine::settings::{BlockSettings, CompactionSettings, RetentionSettings};
+use stringendo_engine::settings::{
+    BackendSettings, BlockSettings, CompactionSettings, RetentionSettings,
+};
 use stringendo_engine::{
     Durability, EngineSettings, Limits, LimitsSource, Node, SearchRequest, TenantId, TenantLimits,
     TraceRequest, boot,
@@ -29,7 +31,8 @@ pub fn settings(dir: &Path) -> EngineSettings {
     let limits = TenantLimits { trace_bytes_max: 0, ..TenantLimits::default() };
     EngineSettings {
         wal_path: dir.join("wal"),
-        blocks_path: dir.join("blocks"),
+        backend: BackendSettings::Local(dir.join("blocks")),
+        poll: Default::default(),
         durability: Durability::Sync,
         segment_bytes: 8 << 20,
         budget_bytes_per_core: 256 << 20,

@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use stringendo_engine::settings::{BlockSettings, CompactionSettings, RetentionSettings};
+use stringendo_engine::settings::{
+    BackendSettings, BlockSettings, CompactionSettings, RetentionSettings,
+};
 use stringendo_engine::{
     Durability, EngineSettings, Limits, LimitsSource, Node, TenantLimits, boot,
 };
@@ -50,7 +52,8 @@ pub struct Settings {
 fn engine_settings(dir: &Path) -> EngineSettings {
     EngineSettings {
         wal_path: dir.join("wal"),
-        blocks_path: dir.join("blocks"),
+        backend: BackendSettings::Local(dir.join("blocks")),
+        poll: Default::default(),
         durability: Durability::Sync,
         segment_bytes: 8 << 20,
         budget_bytes_per_core: 256 << 20,

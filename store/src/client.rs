@@ -1,0 +1,287 @@
+//! What can be done with a store. Every operation runs aside; the core awaits its outcome.
+
+use std::io::{self, ErrorKind};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::path::Path;
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutPayload};
+use stringendo_ring::aside::{aside, timeout};
+
+use crate::build::build;
+use crate::error::{BuildError, io_error, timed_out};
+use crate::hedge::hedged;
+use crate::http::Connector;
+use crate::labels::Labels;
+use crate::requests::Requests;
+use crate::settings::{Hedging, Settings};
+use crate::upload::Upload;
+
+/// A read with all its tries: whoever asked waits no longer.
+const READ_MAX: Duration = Duration::from_secs(120);
+/// A write with all its tries.
+pub(crate) const WRITE_MAX: Duration = Duration::from_secs(600);
+
+/// A bucket or container. Clones share connections and counters; any core may use it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) client: Arc<dyn ObjectStore>,
+    pub(crate) labels: Labels,
+    pub(crate) part_bytes: usize,
+    pub(crate) listings_at_once: usize,
+    pub(crate) prefix: String,
+    hedging: Option<Hedging>,
+    requests: Arc<Requests>,
+    name: &'static str,
+}
+
+impl Store {
+    /// Makes a client; nothing is sent yet.
+    ///
+    /// # Errors
+    /// The settings do not fit, or a file that they name cannot be read.
+    pub fn new(settings: &Settings) -> Result<Self, BuildError> {
+        let requests = Arc::new(Requests::default());
+        let connector = Connector::new(settings, Arc::clone(&requests))?;
+        let inner = Inner {
+            client: build(settings, connector)?,
+            labels: Labels::new(&settings.labels),
+            part_bytes: settings.part_bytes,
+            listings_at_once: settings.listings_at_once.max(1),
+            prefix: settings.prefix.trim_matches('/').to_owned(),
+            hedging: settings.hedging,
+            requests,
+            name: settings.kind.name(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Requests that were made.
+    #[must_use]
+    pub fn requests(&self) -> &Requests {
+        &self.inner.requests
+    }
+
+    /// `s3`, `gcs` or `azure`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.inner.name
+    }
+
+    /// Bytes of a part of a multipart upload.
+    #[must_use]
+    pub fn part_bytes(&self) -> usize {
+        self.inner.part_bytes
+    }
+
+    /// Ranges of keys that are listed at the same time.
+    #[must_use]
+    pub fn listings_at_once(&self) -> usize {
+        self.inner.listings_at_once
+    }
+
+    /// Reads an object whole.
+    ///
+    /// # Errors
+    /// `NotFound`; `InvalidData` if it is larger than `bytes_max`; others from the store.
+    pub async fn get(&self, key: &str, bytes_max: u64) -> io::Result<Bytes> {
+        self.read(key, GetOptions::default(), bytes_max).await
+    }
+
+    /// Reads a range; shorter at the end of the object.
+    ///
+    /// # Errors
+    /// `NotFound`; others from the store.
+    pub async fn get_range(&self, key: &str, range: Range<u64>) -> io::Result<Bytes> {
+        if range.is_empty() {
+            return Ok(Bytes::new());
+        }
+        let bytes_max = range.end - range.start;
+        let start = range.start;
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        match self.read(key, options, bytes_max).await {
+            // Stores refuse a range that begins behind the end.
+            Err(error) if is_beyond_end(&error) => match self.size(key).await {
+                Ok(size) if start >= size => Ok(Bytes::new()),
+                _ => Err(error),
+            },
+            outcome => outcome,
+        }
+    }
+
+    async fn read(&self, key: &str, options: GetOptions, bytes_max: u64) -> io::Result<Bytes> {
+        let (store, path) = (self.clone(), self.path(key)?);
+        self.run(format!("read {key}"), READ_MAX, async move {
+            let Inner { client, hedging, requests, .. } = &*store.inner;
+            hedged(*hedging, requests, || get(&**client, &path, options.clone(), bytes_max)).await
+        })
+        .await
+    }
+
+    /// Bytes of an object.
+    ///
+    /// # Errors
+    /// `NotFound`; others from the store.
+    pub async fn size(&self, key: &str) -> io::Result<u64> {
+        let (store, path) = (self.clone(), self.path(key)?);
+        self.run(format!("look at {key}"), READ_MAX, async move {
+            let Inner { client, hedging, requests, .. } = &*store.inner;
+            hedged(*hedging, requests, || async { Ok(client.head(&path).await?.size) }).await
+        })
+        .await
+    }
+
+    /// Writes an object, and looks whether it is there.
+    ///
+    /// # Errors
+    /// From the store; or it said that the object was written, and it is not.
+    pub async fn put(&self, key: &str, data: Bytes) -> io::Result<()> {
+        self.put_parts(key, vec![data]).await
+    }
+
+    pub(crate) async fn put_parts(&self, key: &str, data: Vec<Bytes>) -> io::Result<()> {
+        let (store, path) = (self.clone(), self.path(key)?);
+        self.run(format!("write {key}"), WRITE_MAX, async move {
+            let payload = PutPayload::from_iter(data);
+            let size = payload.content_length() as u64;
+            let options = store.inner.labels.put();
+            let put = store.inner.client.put_opts(&path, payload, options).await?;
+            verify(&*store.inner.client, &path, size, put.e_tag.as_deref()).await
+        })
+        .await
+    }
+
+    /// Begins to write an object piece by piece.
+    ///
+    /// # Errors
+    /// The key is none.
+    pub fn upload(&self, key: &str) -> io::Result<Upload> {
+        Ok(Upload::new(self.clone(), key, self.path(key)?))
+    }
+
+    /// Removes an object; a missing one is no error.
+    ///
+    /// # Errors
+    /// From the store.
+    pub async fn delete(&self, key: &str) -> io::Result<()> {
+        let (store, path) = (self.clone(), self.path(key)?);
+        let deleted = self.run(format!("remove {key}"), WRITE_MAX, async move {
+            Ok(store.inner.client.delete(&path).await?)
+        });
+        match deleted.await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// The full key.
+    pub(crate) fn path(&self, key: &str) -> io::Result<Path> {
+        let prefix = &self.inner.prefix;
+        let key = if prefix.is_empty() { key.to_owned() } else { format!("{prefix}/{key}") };
+        Path::parse(&key).map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))
+    }
+
+    /// Runs `operation` aside, for as long as it may take.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        action: String,
+        time_max: Duration,
+        operation: impl Future<Output = Result<T, Failure>> + Send + 'static,
+    ) -> io::Result<T> {
+        match aside(timeout(time_max, Box::pin(operation))).await? {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(failure)) => Err(failure.named(&action)),
+            None => Err(timed_out(&action)),
+        }
+    }
+}
+
+/// Whether this may be the answer to a range that begins behind the end: the status, or words of
+/// the client.
+fn is_beyond_end(error: &io::Error) -> bool {
+    let text = error.to_string();
+    text.contains("416") || text.contains("Wanted range starting at")
+}
+
+/// Why an operation failed.
+pub(crate) enum Failure {
+    Client(object_store::Error),
+    Other(io::Error),
+}
+
+impl From<object_store::Error> for Failure {
+    fn from(error: object_store::Error) -> Self {
+        Self::Client(error)
+    }
+}
+
+impl Failure {
+    fn named(self, action: &str) -> io::Error {
+        match self {
+            Self::Client(error) => io_error(action, error),
+            Self::Other(error) => io::Error::new(error.kind(), format!("{action}: {error}")),
+        }
+    }
+
+    pub(crate) fn other(kind: ErrorKind, text: String) -> Self {
+        Self::Other(io::Error::new(kind, text))
+    }
+}
+
+async fn get(
+    client: &dyn ObjectStore,
+    path: &Path,
+    options: GetOptions,
+    bytes_max: u64,
+) -> Result<Bytes, Failure> {
+    let answer = client.get_opts(path, options).await?;
+    let expected = answer.range.end - answer.range.start;
+    if expected > bytes_max {
+        let text = format!("it is larger than {bytes_max} bytes");
+        return Err(Failure::other(ErrorKind::InvalidData, text));
+    }
+    let bytes = answer.bytes().await?;
+    if bytes.len() as u64 != expected {
+        let text = format!("{} of {expected} bytes came", bytes.len());
+        return Err(Failure::other(ErrorKind::UnexpectedEof, text));
+    }
+    Ok(bytes)
+}
+
+/// Whether an object that the store has acknowledged is there.
+pub(crate) async fn verify(
+    client: &dyn ObjectStore,
+    path: &Path,
+    size: u64,
+    e_tag: Option<&str>,
+) -> Result<(), Failure> {
+    let found = match client.head(path).await {
+        Ok(found) => found,
+        Err(object_store::Error::NotFound { .. }) => {
+            let text = "the store has acknowledged it, and it is not there".to_owned();
+            return Err(Failure::other(ErrorKind::Other, text));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let same_tag = match (e_tag, found.e_tag.as_deref()) {
+        (Some(written), Some(found)) => written.trim_matches('"') == found.trim_matches('"'),
+        _ => true,
+    };
+    if found.size == size && same_tag {
+        return Ok(());
+    }
+    let text = format!(
+        "the store has acknowledged {size} bytes ({}), and has {} ({})",
+        e_tag.unwrap_or("no ETag"),
+        found.size,
+        found.e_tag.as_deref().unwrap_or("no ETag")
+    );
+    Err(Failure::other(ErrorKind::Other, text))
+}
