@@ -74,14 +74,21 @@ fn blocks_that_are_merged_again_and_again_under_kills_keep_every_span_once() {
     for ledger in &ledgers {
         load::assert_all_there(&server, ledger, Some(load::SAMPLE));
     }
-    // Of every block that ever was either the one meta is there or the other; nothing half written.
-    for block in std::fs::read_dir(server.tenant_dir()).expect("blocks") {
-        let block = block.expect("a block").path();
-        let has = |name: &str| block.join(name).exists();
-        assert!(has("meta.json") != has("meta.compacted.json"), "{}", block.display());
-    }
-    let notes = std::fs::read_dir(server.dir().join("wal/compaction")).expect("notes");
-    assert_eq!(notes.count(), 0);
+    // Of every block that ever was either the one meta is there or the other; nothing half written,
+    // once the jobs are done that the last start has found.
+    wait::until("nothing is half written", || {
+        let notes = std::fs::read_dir(server.dir().join("wal/compaction")).expect("notes");
+        (notes.count() == 0 && half_written(&server).is_none()).then_some(())
+    });
+}
+
+/// A directory of a block that has neither meta, or both.
+fn half_written(server: &Server) -> Option<PathBuf> {
+    let blocks = std::fs::read_dir(server.tenant_dir()).expect("blocks");
+    let mut blocks = blocks.map(|block| block.expect("a block").path());
+    blocks.find(|block| {
+        block.join("meta.json").exists() == block.join("meta.compacted.json").exists()
+    })
 }
 
 #[test]

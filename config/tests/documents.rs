@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use stringendo_config::settings::{BlockVersion, ColumnScope, Durability, RateStrategy, Settings};
+use stringendo_config::settings::{
+    Backend, BlockVersion, CacheRole, ColumnScope, Durability, RateStrategy, Settings,
+};
 use stringendo_config::{CliOptions, Command, Endpoint, Loaded, WarningKind, cli, load};
 
 fn data(name: &str) -> PathBuf {
@@ -63,10 +65,19 @@ fn the_monolithic_document_warns_of_what_is_not_served_and_of_nothing_unknown() 
 }
 
 #[test]
-fn object_storage_is_refused_clearly_until_it_is_served() {
-    let error = try_load("multitenant-s3.yaml", &["-config.expand-env"]).unwrap_err();
-    assert!(error.starts_with("failed parsing config: line "), "{error}");
-    assert!(error.contains("`storage.trace.backend`: backend `s3` is not supported yet"));
+fn the_multitenant_document_keeps_blocks_in_s3_and_caches_filters_in_memcached() {
+    let loaded = try_load("multitenant-s3.yaml", &["-config.expand-env"]).unwrap();
+    let trace = &loaded.settings.storage.trace;
+    assert_eq!(trace.backend, Backend::S3);
+    assert_eq!((trace.s3.bucket.as_str(), trace.s3.region.as_str()), ("tempo-traces", "us-east-1"));
+    assert_eq!(
+        (trace.s3.access_key.as_str(), trace.s3.secret_key.as_str()),
+        ("from-env", "from-env")
+    );
+    let [cache] = &loaded.settings.cache.caches[..] else { panic!("one cache") };
+    assert_eq!(cache.roles, [CacheRole::Bloom]);
+    assert_eq!(cache.memcached.as_ref().map(|one| one.host.as_str()), Some("memcached"));
+    assert_eq!(named(&loaded, WarningKind::UnknownKey), Vec::<String>::new());
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! What every kind of store must do with blocks: a directory, S3, GCS, and Azure where
-//! `AZURITE_ADDRESS` says that its emulator runs.
+//! What every kind of store must do with blocks: a directory, S3, GCS, and Azure by its emulator,
+//! which `cargo xtask test` runs.
 
 #[path = "common/stores.rs"]
 mod stores;
@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 const ID: Uuid = Uuid::from_u128(7);
 
-/// Runs `body` over every kind of store, each empty.
+/// Runs `body` over every kind of store that needs nothing, each empty.
 fn on_a_core<F, Fut>(body: F)
 where
     F: Fn(Backend) -> Fut + Send + Sync + Clone + 'static,
@@ -35,10 +35,16 @@ where
     run(&BackendSettings::Object(Store::new(&stores::s3(&server)).expect("fits")), body.clone());
     std::fs::create_dir_all(dir.path().join("gcs/bucket")).expect("a bucket");
     let server = S3Server::start(&dir.path().join("gcs"), false);
-    run(&BackendSettings::Object(Store::new(&stores::gcs(&server)).expect("fits")), body.clone());
-    if let Some(azure) = stores::azure() {
-        run(&BackendSettings::Object(Store::new(&azure).expect("fits")), body);
-    }
+    run(&BackendSettings::Object(Store::new(&stores::gcs(&server)).expect("fits")), body);
+}
+
+/// Runs `body` over an empty container of Azure's emulator.
+fn on_azure<F, Fut>(body: F)
+where
+    F: Fn(Backend) -> Fut + Send + Sync + Clone + 'static,
+    Fut: Future<Output = ()> + 'static,
+{
+    run(&BackendSettings::Object(Store::new(&stores::azure()).expect("fits")), body);
 }
 
 fn run<F, Fut>(settings: &BackendSettings, body: F)
@@ -83,9 +89,42 @@ async fn write(backend: &Backend) {
     backend.publish(&meta()).await.expect("publishes");
 }
 
-#[test]
-fn a_block_lives_is_superseded_and_goes() {
-    on_a_core(async |backend: Backend| {
+/// What holds for every kind of store, as tests over those that need nothing, and over Azure's
+/// emulator.
+macro_rules! over_every_store {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                on_a_core(behaviour::$name);
+            }
+        )*
+
+        mod azure {
+            $(
+                #[test]
+                #[ignore = "needs Azurite: cargo xtask test"]
+                fn $name() {
+                    super::on_azure(super::behaviour::$name);
+                }
+            )*
+        }
+    };
+}
+
+over_every_store! {
+    a_block_lives_is_superseded_and_goes
+    rows_that_were_given_up_are_gone
+    objects_are_read_up_to_a_limit_and_in_ranges
+    objects_beside_blocks_are_written_read_and_removed
+    metas_of_known_blocks_are_not_read_again
+    blocks_that_shall_not_be_compacted_yet_say_so
+}
+
+mod behaviour {
+    use super::*;
+
+    pub async fn a_block_lives_is_superseded_and_goes(backend: Backend) {
         write(&backend).await;
         let listing = backend.list().await.expect("lists");
         let [entry] = listing.blocks.as_slice() else { panic!("{listing:?}") };
@@ -111,23 +150,17 @@ fn a_block_lives_is_superseded_and_goes() {
         assert_eq!(gone.kind(), ErrorKind::NotFound);
         let gone = backend.mark_compacted(&tenant(), &ID).await.expect_err("it is gone");
         assert_eq!(gone.kind(), ErrorKind::NotFound);
-    });
-}
+    }
 
-#[test]
-fn rows_that_were_given_up_are_gone() {
-    on_a_core(async |backend: Backend| {
+    pub async fn rows_that_were_given_up_are_gone(backend: Backend) {
         let mut upload = backend.begin_data(&tenant(), &ID).await.expect("begins");
         upload.append(Bytes::from_static(b"abc")).await.expect("appends");
         upload.abort().await;
         let read = backend.read_object(&tenant(), &ID, object::DATA, 10).await;
         assert_eq!(read.expect_err("is gone").kind(), ErrorKind::NotFound);
-    });
-}
+    }
 
-#[test]
-fn objects_are_read_up_to_a_limit_and_in_ranges() {
-    on_a_core(async |backend: Backend| {
+    pub async fn objects_are_read_up_to_a_limit_and_in_ranges(backend: Backend) {
         let (tenant, bytes) = (tenant(), Bytes::from_static(b"0123456789"));
         backend.write_object(&tenant, &ID, "bloom-0", bytes.clone()).await.expect("writes");
         let whole = backend.read_object(&tenant, &ID, "bloom-0", 10).await.expect("reads");
@@ -140,12 +173,9 @@ fn objects_are_read_up_to_a_limit_and_in_ranges() {
         }
         backend.write_object(&tenant, &ID, "bloom-0", "x".into()).await.expect("overwrites");
         assert_eq!(backend.read_object(&tenant, &ID, "bloom-0", 9).await.expect("reads"), "x");
-    });
-}
+    }
 
-#[test]
-fn objects_beside_blocks_are_written_read_and_removed() {
-    on_a_core(async |backend: Backend| {
+    pub async fn objects_beside_blocks_are_written_read_and_removed(backend: Backend) {
         let path = "a/index.json.gz";
         let none = backend.read_root_object(path, 10).await.expect_err("is not there");
         assert_eq!(none.kind(), ErrorKind::NotFound);
@@ -156,12 +186,9 @@ fn objects_beside_blocks_are_written_read_and_removed() {
         }
         let outside = backend.write_root_object("../x", "x".into()).await;
         assert_eq!(outside.expect_err("is refused").kind(), ErrorKind::InvalidInput);
-    });
-}
+    }
 
-#[test]
-fn metas_of_known_blocks_are_not_read_again() {
-    on_a_core(async |backend: Backend| {
+    pub async fn metas_of_known_blocks_are_not_read_again(backend: Backend) {
         write(&backend).await;
         let listing = backend.list().await.expect("lists");
         let known = BlockList::default().polled(&BlockList::default(), &listing);
@@ -175,12 +202,9 @@ fn metas_of_known_blocks_are_not_read_again() {
         let taken_over = list_knowing(&backend, &known).await.expect("lists");
         assert_eq!((taken_over.compacted.len(), taken_over.skipped.len()), (1, 0));
         assert_eq!(taken_over.compacted[0].entry.meta, meta());
-    });
-}
+    }
 
-#[test]
-fn blocks_that_shall_not_be_compacted_yet_say_so() {
-    on_a_core(async |backend: Backend| {
+    pub async fn blocks_that_shall_not_be_compacted_yet_say_so(backend: Backend) {
         write(&backend).await;
         let tenant = tenant();
         let flag = async |known: &BlockList| {
@@ -192,5 +216,5 @@ fn blocks_that_shall_not_be_compacted_yet_say_so() {
         backend.write_object(&tenant, &ID, object::NO_COMPACT, none).await.expect("writes");
         let (yes, _) = flag(&known).await;
         assert!(!no && yes);
-    });
+    }
 }

@@ -1,9 +1,9 @@
 //! `cargo xtask test`: installs what tests need, runs all of them, and counts.
 //!
-//! Tests that need Python, or caches outside the process, are ignored by a plain `cargo test`
-//! (`#[ignore = "needs Python packages: cargo xtask test"]`). They find the interpreter in the
-//! variable [`PYTHON_VARIABLE`], and caches by their names. Azurite runs meanwhile, for tests that
-//! know its address from a variable, too; S3 servers run within the tests.
+//! Tests that need Python, caches outside the process, or Azurite are ignored by a plain
+//! `cargo test` (`#[ignore = "needs Python packages: cargo xtask test"]`). They find the interpreter
+//! in the variable [`PYTHON_VARIABLE`], caches by their names, and Azurite, which runs meanwhile, by
+//! another variable; S3 servers run within the tests.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -50,12 +50,8 @@ pub fn run(matches: &ArgMatches) -> Result<(), XtaskError> {
     let blocks = tools::target().join("tmp/blocks");
     tools::remove_dir(&blocks)?;
     let mut summary = Summary::default();
-    let azurite = Azurite::start();
-    if let Err(error) = &azurite {
-        println!("tests of Azure are left out: {error}");
-    }
-    let azurite = azurite.ok();
-    cargo_test(&python, azurite.as_ref(), &arguments, &mut summary)?;
+    let azurite = Azurite::start()?;
+    cargo_test(&python, &azurite, &arguments, &mut summary)?;
     drop(azurite);
     if blocks.is_dir() || arguments.is_empty() {
         check_blocks(&python, &blocks, &mut summary)?;
@@ -67,7 +63,7 @@ pub fn run(matches: &ArgMatches) -> Result<(), XtaskError> {
 /// All tests of the workspace, documentation's too; what they print goes on to ours.
 fn cargo_test(
     python: &Path,
-    azurite: Option<&Azurite>,
+    azurite: &Azurite,
     arguments: &[&String],
     summary: &mut Summary,
 ) -> Result<(), XtaskError> {
@@ -78,8 +74,8 @@ fn cargo_test(
     }
     command.arg("--no-fail-fast").args(arguments);
     command.args(["--", "--include-ignored", "--skip", FIXTURE_WRITER]);
-    command.env(PYTHON_VARIABLE, python).stdout(Stdio::piped());
-    command.envs(azurite.map(|azurite| (azurite::VARIABLE, &azurite.address)));
+    command.env(PYTHON_VARIABLE, python).env(azurite::VARIABLE, &azurite.address);
+    command.stdout(Stdio::piped());
     println!("{}", tools::line(&command));
     let mut child = command.spawn().what(|| tools::program(&command))?;
     let output = child.stdout.take().expect("stdout was asked to be a pipe");

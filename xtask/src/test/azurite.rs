@@ -1,6 +1,4 @@
 //! Azurite, the emulator of Azure's storage, from npm, run while tests run.
-//!
-//! Where Node is missing, or the registry is, tests of Azure are left out, and that is said.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -11,8 +9,11 @@ use std::time::Duration;
 use crate::error::{What, XtaskError, failed};
 use crate::tools;
 
-/// Where tests find it; they do nothing without.
+use super::packages;
+
+/// Where tests find it.
 pub const VARIABLE: &str = "AZURITE_ADDRESS";
+const ADVICE: &str = "tests need Node.js and npm; on Debian and Ubuntu: apt-get install nodejs npm";
 /// What is installed.
 const PACKAGES: [&str; 2] = ["azurite@3.37.0", "@azure/storage-blob@12.32.0"];
 
@@ -61,6 +62,7 @@ impl Drop for Azurite {
 
 /// The directory with the packages.
 fn provide() -> Result<PathBuf, XtaskError> {
+    packages::provide(&["node", "npm"], &["nodejs", "npm"], ADVICE)?;
     let dir = tools::target().join("test-azurite");
     let (stamp, wanted) = (dir.join("installed.txt"), PACKAGES.join(" "));
     if std::fs::read_to_string(&stamp).unwrap_or_default() != wanted {
