@@ -1,9 +1,9 @@
 //! `cargo xtask test`: installs what tests need, runs all of them, and counts.
 //!
 //! Tests that need Python, caches outside the process, or Azurite are ignored by a plain
-//! `cargo test` (`#[ignore = "needs Python packages: cargo xtask test"]`). They find the interpreter
-//! in the variable [`PYTHON_VARIABLE`], caches by their names, and Azurite, which runs meanwhile, by
-//! another variable; S3 servers run within the tests.
+//! `cargo test` (`#[ignore = "needs Python packages: cargo xtask test"]`). They find the
+//! interpreter in the variable [`PYTHON_VARIABLE`], caches by their names, and Azurite, which runs
+//! meanwhile, by another variable; S3 servers run within the tests.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
