@@ -9,7 +9,7 @@ use common::{Options, Server, load};
 use stringendo_loadgen::process::usage;
 use stringendo_loadgen::{Report, RunOptions};
 
-const BUDGET_MIB: u64 = 96;
+const BUDGET_MIB: u64 = 112;
 
 fn small() -> Options {
     Options { budget_mib: BUDGET_MIB, segment_mib: 8, ..Options::default() }

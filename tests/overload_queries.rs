@@ -46,7 +46,7 @@ fn ask_until(server: &Server, over: &AtomicBool, first: usize) -> BTreeMap<u16, 
 fn queries_and_spans_go_on_side_by_side_when_both_are_too_many() {
     // Without this limit, `spss=0` asks for all spans.
     let more_yaml = "query_frontend: {search: {max_spans_per_span_set: 0}}\n";
-    let options = Options { budget_mib: 96, segment_mib: 8, more_yaml, ..Options::default() };
+    let options = Options { budget_mib: 112, segment_mib: 8, more_yaml, ..Options::default() };
     let server = Server::start(options);
     let ledger = load::ledger(&server, "grpc");
     let mut options = load::options(&server, &ledger, Duration::from_secs(seconds()));

@@ -197,7 +197,7 @@ fn query_frontend(raw: &Raw, settings: &mut Settings) -> Done {
 
 fn stringendo(raw: &Raw, settings: &mut Settings) -> Done {
     // Code, stacks and the allocator take half of less.
-    const BUDGET_BYTES_MIN: u64 = 96 << 20;
+    const BUDGET_BYTES_MIN: u64 = 112 << 20;
     // Whole pages of direct I/O; offsets in a segment have 32 bits (docs/format/wal.md).
     const SEGMENT_BYTES: RangeInclusive<u64> = (1 << 20)..=((1 << 32) - PAGE_BYTES);
     const PAGE_BYTES: u64 = 4096;
@@ -224,7 +224,7 @@ fn stringendo(raw: &Raw, settings: &mut Settings) -> Done {
         return Err(raw.error("stringendo.wal.segment_size_bytes", &why));
     }
     if s.memory_budget_per_core_bytes < BUDGET_BYTES_MIN {
-        let why = format!("must be at least {BUDGET_BYTES_MIN} (96 MiB)");
+        let why = format!("must be at least {BUDGET_BYTES_MIN} (112 MiB)");
         return Err(raw.error("stringendo.memory_budget_per_core_bytes", &why));
     }
     if s.memory_budget_per_core_bytes < 2 * s.wal.segment_size_bytes {

@@ -55,15 +55,16 @@ pub const SPARE_BUDGET_SHARE: f64 = LIVE_BUDGET_SHARE;
 
 /// Memory outside the account (code, stacks, the executor's buffers, pages of the allocator that
 /// are in use in part), subtracted from the budget of each core. Measured with the whole server
-/// (`tests/overload.rs`): resident memory beyond what is allocated is at most 36 MiB.
-pub const UNACCOUNTED_BYTES: u64 = 36 << 20;
+/// (`tests/overload.rs`): resident memory beyond what is allocated is at most 44 MiB, of which code
+/// is 26.
+pub const UNACCOUNTED_BYTES: u64 = 44 << 20;
 
 /// One part in so many of the budget is for what is held beyond what was asked for: rounded sizes
 /// and the old half of a table that grows.
 pub const ALLOCATOR_SLACK_DIVISOR: u64 = 8;
 
 /// Smallest budget of a core: a smaller one would leave less than half of it to be shared out.
-pub const BUDGET_BYTES_MIN: u64 = 96 << 20;
+pub const BUDGET_BYTES_MIN: u64 = 112 << 20;
 
 /// Recycled segment files kept per core; more are removed.
 pub const FREE_SEGMENTS_MAX: usize = 2;
