@@ -14,8 +14,8 @@ fn buf(mib: usize) -> AlignedBuf {
 #[test]
 fn the_limit_leaves_room_for_what_cannot_be_counted() {
     let budget = Budget::new(512 * MIB);
-    assert_eq!(budget.total(), (512 - 36 - 64) * MIB);
-    assert_eq!(Budget::new(0).total(), (96 - 36 - 12) * MIB);
+    assert_eq!(budget.total(), (512 - 44 - 64) * MIB);
+    assert_eq!(Budget::new(0).total(), (112 - 44 - 14) * MIB);
 }
 
 #[test]
