@@ -11,6 +11,8 @@ use stringendo_cache::{
 use stringendo_config::settings::{self as config, CacheEntry, Caches};
 use stringendo_engine::outer_cache::{CacheRole, OuterCache, OuterCacheSettings};
 
+use crate::wiring::usize_of;
+
 /// memcached's own port.
 const MEMCACHED_PORT: u16 = 11211;
 
@@ -119,8 +121,4 @@ fn file(path: &str) -> Result<Option<Vec<u8>>, String> {
         return Ok(None);
     }
     std::fs::read(Path::new(path)).map(Some).map_err(|error| format!("{path}: {error}"))
-}
-
-fn usize_of(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }

@@ -11,6 +11,8 @@ use stringendo_store::settings::{
 };
 use stringendo_store::{BuildError, Secret, Store};
 
+use crate::wiring::usize_of;
+
 /// Parts of uploads where the configuration does not say: few requests, little memory.
 const PART_BYTES: usize = 8 << 20;
 /// Azure has no keys for this; these are the defaults of its own client.
@@ -177,8 +179,4 @@ fn environment() -> BTreeMap<String, String> {
     };
     let variables = std::env::vars_os().filter_map(text);
     variables.filter(|(name, _)| VARIABLES.iter().any(|start| name.starts_with(start))).collect()
-}
-
-fn usize_of(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }

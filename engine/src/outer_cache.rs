@@ -18,12 +18,15 @@ use bytes::Bytes;
 use stringendo_cache::{CacheError, Client, KEY_BYTES_MAX};
 use stringendo_ring::{Class, Clock, Notify, aside, spawn_detached};
 
+use crate::backend::BLOOM_BYTES_MAX;
 use crate::block_list::BlockEntry;
 use crate::budget::{Budget, Charge, Use};
 use crate::metrics::{Metrics, families as family};
 
 /// Values that wait to be written, bytes per core; less with a small budget.
 const WAITING_BYTES_MAX: u64 = 16 << 20;
+/// Between two warnings that a cache fails, on one core.
+const WARNING_PAUSE: Duration = Duration::from_secs(60);
 /// Keys with another number are of another form of what is cached.
 const FORM: u32 = 1;
 
@@ -112,7 +115,7 @@ pub struct Wanted<'a> {
 /// A part of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// All of it.
+    /// All of it: a Bloom filter.
     Whole,
     /// From here to there.
     Range(u64, u64),
@@ -145,6 +148,8 @@ pub struct OuterCaches {
     by_role: [Option<usize>; CacheRole::ALL.len()],
     clock: Clock,
     metrics: Metrics,
+    /// When it was last said that one fails.
+    warned: Cell<Option<Duration>>,
     waiting: RefCell<VecDeque<Write>>,
     waiting_bytes: Cell<u64>,
     waiting_max: usize,
@@ -174,6 +179,7 @@ impl OuterCaches {
             caches,
             clock,
             metrics,
+            warned: Cell::default(),
             waiting: RefCell::default(),
             waiting_bytes: Cell::new(0),
             waiting_max: settings.waiting_max.div_ceil(cores),
@@ -241,16 +247,28 @@ impl OuterCaches {
         };
         self.observe(cache, "Get", status, begun);
         let value = outcome.unwrap_or_else(|error| {
-            tracing::debug!(%error, "a cache was no help");
+            self.warn(cache, &error);
             None
         });
-        let fits = |value: &Bytes| wanted.part.bytes().is_none_or(|len| len == value.len() as u64);
+        let fits = |value: &Bytes| match wanted.part.bytes() {
+            Some(bytes) => bytes == value.len() as u64,
+            None => value.len() as u64 <= BLOOM_BYTES_MAX,
+        };
         let value = value.filter(fits);
         let labels = [wanted.role.name(), if value.is_some() { "hit" } else { "miss" }];
         self.metrics.add(&family::CACHE_REQUESTS, &labels, 1.0);
         let bytes = value.as_ref().map_or(0, Bytes::len);
         self.metrics.add(&family::CACHE_REQUEST_BYTES, &labels, bytes as f64);
         value
+    }
+
+    /// Says that a cache fails, now and then: every question may fail, and metrics count them.
+    fn warn(&self, cache: usize, error: &CacheError) {
+        let now = self.clock.monotonic();
+        if self.warned.get().is_none_or(|last| now.saturating_sub(last) >= WARNING_PAUSE) {
+            self.warned.set(Some(now));
+            tracing::warn!(cache = self.caches[cache].name, %error, "a cache fails");
+        }
     }
 
     fn observe(&self, cache: usize, method: &str, status: &str, begun: Duration) {
@@ -297,7 +315,8 @@ impl OuterCaches {
             let (begun, bytes) = (self.clock.monotonic(), value.len() as u64);
             let client = Arc::clone(&self.caches[cache].client);
             let written = aside(async move { client.put(&key, &value).await }).await;
-            let is_written = matches!(written, Ok(Ok(())));
+            let written = written.unwrap_or_else(|e| Err(CacheError::Options(e.to_string())));
+            let is_written = written.inspect_err(|error| self.warn(cache, error)).is_ok();
             self.observe(cache, "Put", if is_written { "200" } else { "500" }, begun);
             self.hold(self.waiting_bytes.get().saturating_sub(bytes));
             let name = &self.caches[cache].name;

@@ -35,6 +35,7 @@ fn caches(roles: Vec<CacheRole>, level: u32, age: Duration, waiting_max: usize) 
         by_role,
         clock: Clock::Fixed(100_000_000_000),
         metrics: Metrics::default(),
+        warned: Cell::default(),
         waiting: RefCell::default(),
         waiting_bytes: Cell::new(0),
         waiting_max,
