@@ -1,4 +1,5 @@
-//! From the configuration to the place where blocks are kept.
+//! From the configuration to the places where blocks, and what tenants set for themselves, are
+//! kept.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,6 +35,20 @@ pub fn backend(trace: &Trace) -> Result<BackendSettings, BuildError> {
         config::Backend::S3 => s3(&trace.s3),
         config::Backend::Gcs => gcs(&trace.gcs),
         config::Backend::Azure => azure(&trace.azure),
+    };
+    Store::new(&settings).map(BackendSettings::Object)
+}
+
+/// The place where tenants keep what they set for themselves. It is not asked yet.
+///
+/// # Errors
+/// As [`backend`].
+pub fn of_users(client: &config::UserConfigurableClient) -> Result<BackendSettings, BuildError> {
+    let settings = match client.backend.as_str() {
+        "s3" => s3(&client.s3),
+        "gcs" => gcs(&client.gcs),
+        "azure" => azure(&client.azure),
+        _ => return Ok(BackendSettings::Local(client.local.path.clone())),
     };
     Store::new(&settings).map(BackendSettings::Object)
 }

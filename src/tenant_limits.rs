@@ -10,6 +10,7 @@ use stringendo_config::{Settings, settings};
 use stringendo_engine::user_limits::UserLimitsSettings;
 use stringendo_engine::{Limits, LimitsSource, TenantId, TenantLimits};
 
+use crate::stores;
 use crate::wiring::{dedicated_column, usize_of};
 
 /// A file of more bytes is refused: 100,000 tenants with all their limits need a third of it.
@@ -39,13 +40,20 @@ pub fn source(settings: &Settings) -> Result<LimitsSource, String> {
 }
 
 /// What tenants may set for themselves.
-pub fn of_users(settings: &Settings) -> Option<UserLimitsSettings> {
+///
+/// # Errors
+/// Settings of an object store that do not fit.
+pub fn of_users(settings: &Settings) -> Result<Option<UserLimitsSettings>, String> {
     let own = &settings.overrides.user_configurable_overrides;
-    own.enabled.then(|| UserLimitsSettings {
-        path: own.client.local.path.clone(),
+    if !own.enabled {
+        return Ok(None);
+    }
+    let backend = stores::of_users(&own.client);
+    Ok(Some(UserLimitsSettings {
+        backend: backend.map_err(|error| format!("user-configurable overrides: {error}"))?,
         poll_interval: own.poll_interval,
         refuses_conflicts: own.api.check_for_conflicting_runtime_overrides,
-    })
+    }))
 }
 
 /// Reads the file, unless it is the one that `now` comes from.

@@ -32,7 +32,7 @@ use crate::tenant_limits;
 /// For the engine, with blocks at `backend`.
 ///
 /// # Errors
-/// The overrides file cannot be taken.
+/// The overrides file cannot be taken, or settings of a store or cache do not fit.
 pub fn engine(settings: &Settings, backend: BackendSettings) -> Result<EngineSettings, String> {
     let trace = &settings.storage.trace;
     Ok(EngineSettings {
@@ -48,7 +48,7 @@ pub fn engine(settings: &Settings, backend: BackendSettings) -> Result<EngineSet
         trace_idle: settings.live_store.max_trace_idle,
         limits: tenant_limits::source(settings)?,
         discard_log: discard_log(settings),
-        user_limits: tenant_limits::of_users(settings),
+        user_limits: tenant_limits::of_users(settings)?,
         blocklist_poll: trace.blocklist_poll,
         query_bytes_max: settings.stringendo.query.max_read_bytes,
         block: block(&trace.block),

@@ -1,74 +1,21 @@
 //! The real binary over an object store: what is acknowledged is there after the local disk was
 //! lost, whatever the store does on the way.
 
+#[path = "common/bucket.rs"]
+mod bucket;
 mod common;
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use bucket::{Bucket, is};
 use common::{Options, Server, http, load, spans, wait};
-use stringendo_teststores::{ACCESS_KEY, Fault, Proxy, Request, S3Server, SECRET_KEY};
-use tempfile::TempDir;
-
-/// An S3 server with one bucket, and a proxy before it.
-struct Bucket {
-    dir: TempDir,
-    _server: S3Server,
-    proxy: Proxy,
-}
-
-impl Bucket {
-    fn new() -> Self {
-        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
-        std::fs::create_dir(dir.path().join("traces")).expect("a bucket");
-        let server = S3Server::start(dir.path(), true);
-        let proxy = Proxy::start(server.address());
-        Self { dir, _server: server, proxy }
-    }
-
-    fn options(&self) -> Options {
-        options_for(self.proxy.address())
-    }
-
-    fn path(&self) -> PathBuf {
-        self.dir.path().join("traces")
-    }
-
-    /// The tenant's objects with this name.
-    fn objects(&self, name: &str) -> Vec<PathBuf> {
-        let tenant = self.path().join("some/prefix/single-tenant");
-        let blocks = std::fs::read_dir(tenant).into_iter().flatten().flatten();
-        blocks.map(|block| block.path().join(name)).filter(|path| path.exists()).collect()
-    }
-}
-
-fn options_for(address: SocketAddr) -> Options {
-    let blocks = format!(
-        "backend: s3
-    blocklist_poll: 1s
-    s3:
-      bucket: traces
-      prefix: some/prefix
-      endpoint: {address}
-      access_key: {ACCESS_KEY}
-      secret_key: {SECRET_KEY}
-      insecure: true
-      retry_max_attempts: 3
-      retry_backoff_initial: 1ms
-      retry_backoff_max: 5ms"
-    );
-    Options { blocks: Some(blocks), ..Options::with_cores(2) }
-}
+use stringendo_teststores::{Fault, Request};
 
 fn lose_disk(server: &Server) {
     let wal = server.dir().join("wal");
     assert!(wal.exists() && !server.dir().join("blocks").exists());
     std::fs::remove_dir_all(wal).expect("removed");
-}
-
-fn is(method: &'static str, name: &'static str) -> impl Fn(&Request) -> bool + Send + 'static {
-    move |request| request.method == method && request.target.contains(name)
 }
 
 fn send_some(server: &Server) -> PathBuf {
@@ -246,16 +193,14 @@ fn azure_keeps_blocks_when_the_local_disk_is_lost() {
 
 #[test]
 fn gcs_keeps_blocks_when_the_local_disk_is_lost() {
-    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
-    std::fs::create_dir(dir.path().join("traces")).expect("a bucket");
-    let store = S3Server::start(Path::new(dir.path()), false);
+    let store = Bucket::unsigned();
     let blocks = format!(
         "backend: gcs
     gcs:
       bucket_name: traces
       endpoint: http://{}/storage/v1/
       insecure: true",
-        store.address()
+        store.server_address()
     );
     assert_survives(Options { blocks: Some(blocks), ..Options::with_cores(1) });
 }

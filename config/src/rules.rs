@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::node::{Node, Value};
 use crate::raw::Raw;
-use crate::settings::{CacheRole, Settings};
+use crate::settings::{Backend, CacheRole, Settings};
 use crate::value::FromNode;
 use crate::warning::{ConfigError, Warning, WarningKind};
 
@@ -127,11 +127,7 @@ pub fn warn(
             advise(path, "a log line for every span is for debugging only");
         }
     }
-    let own = &settings.overrides.user_configurable_overrides;
-    if own.enabled && own.client.local.path == trace.local.path {
-        let path = "overrides.user_configurable_overrides.client.local.path";
-        advise(path, "the directory of the blocks: use another one");
-    }
+    user_configurable(settings, &mut advise);
     if is_text(raw.at("target"), "scalable-single-binary") {
         advise("target", "with backend `local`, processes do not see one another's blocks");
     }
@@ -165,6 +161,27 @@ fn compaction(
         advise(&path, "0 means the default");
     }
     Ok(())
+}
+
+/// What tenants set for themselves belongs beside blocks, not among them.
+fn user_configurable(settings: &Settings, advise: Advise<'_>) {
+    let own = &settings.overrides.user_configurable_overrides;
+    let (client, trace) = (&own.client, &settings.storage.trace);
+    let (key, is_same) = match (client.backend.as_str(), trace.backend) {
+        ("local", Backend::Local) => ("local.path", client.local.path == trace.local.path),
+        ("s3", Backend::S3) => ("s3.bucket", client.s3.bucket == trace.s3.bucket),
+        ("gcs", Backend::Gcs) => {
+            ("gcs.bucket_name", client.gcs.bucket_name == trace.gcs.bucket_name)
+        }
+        ("azure", Backend::Azure) => {
+            ("azure.container_name", client.azure.container_name == trace.azure.container_name)
+        }
+        _ => return,
+    };
+    if own.enabled && is_same {
+        let path = format!("overrides.user_configurable_overrides.client.{key}");
+        advise(&path, "where blocks are: use another one");
+    }
 }
 
 fn storage(raw: &Raw, advise: Advise<'_>) -> Result<(), ConfigError> {

@@ -76,3 +76,23 @@ fn contradictions_are_fatal() {
 fn a_plain_configuration_has_no_warning() {
     assert_eq!(load(&format!("{BASE}{LOCAL}")), Ok(Vec::new()));
 }
+
+#[test]
+fn what_tenants_set_for_themselves_among_the_blocks_is_a_warning() {
+    let own = |client: &str| {
+        format!("overrides: {{user_configurable_overrides: {{enabled: true, client: {client}}}}}\n")
+    };
+    let s3 = "storage: {trace: {backend: s3, s3: {bucket: b}}}\n";
+    for (trace, client, key) in [
+        (LOCAL, "{backend: local, local: {path: /t}}", Some("client.local.path")),
+        (s3, "{backend: s3, s3: {bucket: b}}", Some("client.s3.bucket")),
+        (LOCAL, "{backend: local, local: {path: /u}}", None),
+        (s3, "{backend: s3, s3: {bucket: c}}", None),
+        (s3, "{backend: gcs, gcs: {bucket_name: b}}", None),
+    ] {
+        let warnings = load(&format!("{BASE}{trace}{}", own(client))).unwrap();
+        let told: Vec<bool> =
+            warnings.iter().map(|it| key.is_some_and(|k| it.contains(k))).collect();
+        assert_eq!(told, vec![true; usize::from(key.is_some())], "{client}: {warnings:?}");
+    }
+}

@@ -27,12 +27,14 @@ pub mod listing;
 pub mod local;
 mod ranges;
 pub mod remote;
+mod versioned;
 
 pub use data::{BlockData, DataUpload};
 pub use listing::Listing;
 pub use local::LocalBackend;
 pub use ranges::coalesce;
 pub use remote::ObjectBackend;
+pub use versioned::RootVersion;
 
 use listing::{FoundBlock, ListJob, META_BYTES_MAX};
 

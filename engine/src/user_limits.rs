@@ -4,25 +4,27 @@
 //!
 //! From: `net`, with bodies that it has checked, and the backend. To: [`crate::limits_reload`],
 //! which gives every core the limits that follow. Core 0 alone reads and writes, one call after the
-//! other, so a version that was compared is still the version when the object is written. Other
-//! processes may write to the same backend; between comparing and writing nothing keeps them out.
+//! other. Other processes may write to the same backend: an object store compares the version and
+//! writes in one step, so none overwrites what it has not seen. In a directory, and when something
+//! is deleted, nothing keeps others out between the two.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::ErrorKind;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream::{self, StreamExt};
 use serde_json::{Map, Value};
 use stringendo_ring::{CoreId, Notify, timeout};
 
-use crate::backend::{Backend, LocalBackend};
+use crate::backend::{Backend, RootVersion};
 use crate::limits_reload;
 use crate::message::{Answer, Message};
 use crate::metrics::{Family, families as family};
 use crate::node::Node;
+use crate::settings::BackendSettings;
 use crate::shard::Shard;
 use crate::tenant::TenantId;
 
@@ -35,6 +37,9 @@ const ALL_BYTES_MAX: usize = 64 << 20;
 /// Calls that wait; more are refused.
 const CALLS_MAX: usize = 256;
 
+/// Objects that are read at a time: a store far away takes a while for each.
+const READS_AT_ONCE: usize = 8;
+
 /// However it is configured, the backend is not asked more often.
 const POLL_MIN: Duration = Duration::from_millis(100);
 
@@ -46,8 +51,8 @@ fn object_of(tenant: &TenantId) -> String {
 /// Where they are kept.
 #[derive(Clone, Debug)]
 pub struct UserLimitsSettings {
-    /// Directory of the local backend.
-    pub path: PathBuf,
+    /// The backend, which need not be that of blocks.
+    pub backend: BackendSettings,
     /// How often they are read again.
     pub poll_interval: Duration,
     /// Whether a tenant may not set what the overrides file sets for it.
@@ -61,6 +66,8 @@ pub struct UserLimits {
     pub limits: Map<String, Value>,
     /// Names this content.
     pub version: String,
+    /// Bytes of its text.
+    pub text_bytes: usize,
 }
 
 /// Something to do with a tenant's limits.
@@ -119,6 +126,12 @@ impl UserLimitsCalls {
         waiting.push_back((tenant, call, answer));
         self.work.notify();
     }
+
+    fn refuse_all(&self, why: &str) {
+        for (_, _, answer) in self.waiting.take() {
+            let _ = answer.send(Err(UserLimitsError::Failed(why.to_owned())));
+        }
+    }
 }
 
 impl Node {
@@ -136,17 +149,9 @@ impl Node {
 /// Core 0: answers calls and polls until the end of the process.
 pub async fn run(node: Node, settings: UserLimitsSettings) {
     count(node.shard(), &family::USER_LIMITS_RELOAD_FAILED, 0.0);
-    let backend = match LocalBackend::open(&settings.path).await {
-        Ok(local) => Backend::Local(local),
-        Err(error) => {
-            let path = settings.path.display();
-            tracing::error!(%path, %error, "user-configurable overrides cannot be read");
-            count(node.shard(), &family::USER_LIMITS_RELOAD_FAILED, 1.0);
-            return;
-        }
-    };
-    let mut keeper = Keeper { node, backend, known: BTreeMap::new() };
     let period = settings.poll_interval.max(POLL_MIN);
+    let mut keeper =
+        Keeper { backend: open(&node, &settings, period).await, node, known: BTreeMap::new() };
     let mut polled = None;
     loop {
         let now = keeper.node.shard().now();
@@ -157,6 +162,24 @@ pub async fn run(node: Node, settings: UserLimitsSettings) {
         let work = &keeper.node.shard().user_limits.work;
         timeout(period.saturating_sub(keeper.since(polled)), work.wait()).await;
         keeper.answer_all().await;
+    }
+}
+
+/// The backend. As long as it cannot be opened, every call fails.
+async fn open(node: &Node, settings: &UserLimitsSettings, period: Duration) -> Backend {
+    let calls = &node.shard().user_limits;
+    loop {
+        let error = match Backend::open(&settings.backend).await {
+            Ok(backend) => return backend,
+            Err(error) => error.to_string(),
+        };
+        tracing::error!(error, "user-configurable overrides cannot be read");
+        count(node.shard(), &family::USER_LIMITS_RELOAD_FAILED, 1.0);
+        let again_at = node.shard().now() + period;
+        while let Some(left) = again_at.checked_sub(node.shard().now()) {
+            timeout(left, calls.work.wait()).await;
+            calls.refuse_all(&error);
+        }
     }
 }
 
@@ -188,9 +211,9 @@ impl Keeper {
     }
 
     async fn answer(&mut self, tenant: &TenantId, call: UserLimitsCall) -> UserLimitsOutcome {
-        let stored = match self.read(tenant).await {
-            Ok(stored) => Some(stored),
-            Err(UserLimitsError::NotFound) => None,
+        let (stored, found) = match self.read(tenant).await {
+            Ok((stored, found)) => (Some(stored), Some(found)),
+            Err(UserLimitsError::NotFound) => (None, None),
             Err(error) => return Err(error),
         };
         let version = stored.as_ref().map(|stored| &stored.version);
@@ -199,7 +222,9 @@ impl Keeper {
             UserLimitsCall::Write { replaces, .. } if replaces.as_ref() != version => {
                 return Err(UserLimitsError::VersionMismatch);
             }
-            UserLimitsCall::Write { json, .. } => Some(self.write(tenant, json).await?),
+            UserLimitsCall::Write { json, .. } => {
+                Some(self.write(tenant, json, found.as_ref()).await?)
+            }
             UserLimitsCall::Delete { .. } if stored.is_none() => {
                 return Err(UserLimitsError::NotFound);
             }
@@ -222,10 +247,12 @@ impl Keeper {
         Ok(now)
     }
 
-    async fn read(&self, tenant: &TenantId) -> Result<Arc<UserLimits>, UserLimitsError> {
-        let json = self.backend.read_root_object(&object_of(tenant), OBJECT_BYTES_MAX).await;
-        match json {
-            Ok(json) => parsed(&json),
+    async fn read(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<(Arc<UserLimits>, RootVersion), UserLimitsError> {
+        match self.backend.read_version(&object_of(tenant), OBJECT_BYTES_MAX).await {
+            Ok((json, version)) => Ok((parsed(&json, &version)?, version)),
             Err(error) if error.kind() == ErrorKind::NotFound => Err(UserLimitsError::NotFound),
             Err(error) => Err(UserLimitsError::Failed(error.to_string())),
         }
@@ -235,11 +262,22 @@ impl Keeper {
         &self,
         tenant: &TenantId,
         json: Bytes,
+        replaced: Option<&RootVersion>,
     ) -> Result<Arc<UserLimits>, UserLimitsError> {
-        let limits = parsed(&json)?;
-        let written = self.backend.write_root_object(&object_of(tenant), json).await;
-        written.map_err(|error| UserLimitsError::Failed(error.to_string()))?;
-        Ok(limits)
+        let others = self.known.iter().filter(|(known, _)| *known != tenant);
+        let bytes: usize = others.map(|(_, limits)| limits.memory_bytes()).sum();
+        if bytes + MEMORY_FACTOR * json.len() > ALL_BYTES_MAX {
+            let text = "there is no room for more overrides of tenants".to_owned();
+            return Err(UserLimitsError::Failed(text));
+        }
+        let object = object_of(tenant);
+        match self.backend.replace_version(&object, json.clone(), replaced).await {
+            Ok(version) => parsed(&json, &version),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Err(UserLimitsError::VersionMismatch)
+            }
+            Err(error) => Err(UserLimitsError::Failed(error.to_string())),
+        }
     }
 
     /// Reads what all tenants have set. What cannot be read stays as it is.
@@ -253,31 +291,32 @@ impl Keeper {
                 return count(&shard, &family::USER_LIMITS_RELOAD_FAILED, 1.0);
             }
         };
-        let (mut found, mut bytes, mut failed) = (BTreeMap::new(), 0, false);
-        for tenant in tenants {
+        let read = |tenant: TenantId| async {
+            let outcome = self.read(&tenant).await;
+            (tenant, outcome)
+        };
+        let mut outcomes = stream::iter(tenants.into_iter().map(read)).buffered(READS_AT_ONCE);
+        let mut polled = Polled::default();
+        while let Some((tenant, outcome)) = outcomes.next().await {
             count(&shard, &family::USER_LIMITS_FETCH, 1.0);
-            match self.read(&tenant).await {
-                Ok(limits) => {
-                    bytes += limits.memory_bytes();
-                    if bytes <= ALL_BYTES_MAX {
-                        found.insert(tenant, limits);
-                    }
-                }
-                Err(UserLimitsError::NotFound) => {}
+            let limits = match outcome {
+                Ok((limits, _)) => Some(limits),
+                Err(UserLimitsError::NotFound) => None,
                 Err(error) => {
                     tracing::error!(%tenant, %error, "user-configurable overrides cannot be read");
                     count(&shard, &family::USER_LIMITS_FETCH_FAILED, 1.0);
-                    failed = true;
-                    let known = self.known.get(&tenant).cloned();
-                    found.extend(known.map(|limits| (tenant, limits)));
+                    polled.failed = true;
+                    self.known.get(&tenant).cloned()
                 }
-            }
+            };
+            polled.add(tenant, limits);
         }
-        if failed || bytes > ALL_BYTES_MAX {
+        drop(outcomes);
+        if polled.failed {
             count(&shard, &family::USER_LIMITS_RELOAD_FAILED, 1.0);
         }
-        if found != self.known {
-            self.known = found;
+        if polled.found != self.known {
+            self.known = polled.found;
             self.publish().await;
         }
     }
@@ -288,26 +327,40 @@ impl Keeper {
     }
 }
 
-impl UserLimits {
-    fn memory_bytes(&self) -> usize {
-        // Parsed values take some four times their text.
-        4 * Value::Object(self.limits.clone()).to_string().len()
+/// What a poll has brought so far.
+#[derive(Default)]
+struct Polled {
+    found: BTreeMap<TenantId, Arc<UserLimits>>,
+    bytes: usize,
+    failed: bool,
+}
+
+impl Polled {
+    fn add(&mut self, tenant: TenantId, limits: Option<Arc<UserLimits>>) {
+        let Some(limits) = limits else { return };
+        self.bytes += limits.memory_bytes();
+        if self.bytes <= ALL_BYTES_MAX {
+            self.found.insert(tenant, limits);
+            return;
+        }
+        tracing::error!(%tenant, "there is no room for its user-configurable overrides");
+        self.failed = true;
     }
 }
 
-fn parsed(json: &[u8]) -> Result<Arc<UserLimits>, UserLimitsError> {
-    let limits: Map<String, Value> = serde_json::from_slice(json)
-        .map_err(|error| UserLimitsError::Failed(format!("overrides.json: {error}")))?;
-    Ok(Arc::new(UserLimits { limits, version: version_of(json) }))
+/// Parsed values take some four times their text.
+const MEMORY_FACTOR: usize = 4;
+
+impl UserLimits {
+    fn memory_bytes(&self) -> usize {
+        MEMORY_FACTOR * self.text_bytes
+    }
 }
 
-/// Names a content (FNV-1a). An object store's own version would tell two equal contents apart,
-/// which makes no difference to who replaces one.
-fn version_of(json: &[u8]) -> String {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0000_0100_0000_01b3;
-    let hash = json.iter().fold(OFFSET, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME));
-    hash.max(1).to_string()
+fn parsed(json: &[u8], version: &RootVersion) -> Result<Arc<UserLimits>, UserLimitsError> {
+    let limits: Map<String, Value> = serde_json::from_slice(json)
+        .map_err(|error| UserLimitsError::Failed(format!("overrides.json: {error}")))?;
+    Ok(Arc::new(UserLimits { limits, version: version.name.clone(), text_bytes: json.len() }))
 }
 
 #[cfg(test)]

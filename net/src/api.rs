@@ -20,6 +20,7 @@ use crate::limits;
 use crate::memory::RequestMemory;
 use crate::servers::ShutdownRequest;
 use crate::settings::{ApiSettings, StatusPages};
+use crate::status::Refusal;
 use crate::tenant::Tenants;
 use failure::Failure;
 use format::{ChargedBody, Format};
@@ -93,10 +94,17 @@ impl Api {
         &self.node
     }
 
+    /// Bytes that a request's body may have; 0 if its route has no use for one.
+    pub fn body_bytes_max(&self, method: &Method, path: &str) -> usize {
+        let is_change = matches!(*method, Method::POST | Method::PATCH);
+        let is_read = is_change && self.routes.find(path) == Route::Overrides;
+        if is_read { OBJECT_BYTES_MAX as usize } else { 0 }
+    }
+
     /// Answers one request, and counts it. Its body is read if the route has use for one.
     pub async fn answer_with_body(&self, request: Request<RequestBody>) -> Answer {
-        let is_change = matches!(*request.method(), Method::POST | Method::PATCH);
-        if !is_change || self.routes.find(request.uri().path()) != Route::Overrides {
+        let bytes_max = self.body_bytes_max(request.method(), request.uri().path());
+        if bytes_max == 0 {
             return self.answer(request.map(|_| Bytes::new())).await;
         }
         let mut head = Request::new(Bytes::new());
@@ -105,13 +113,9 @@ impl Api {
         *head.headers_mut() = request.headers().clone();
         // Kept until the request is answered.
         let mut memory = RequestMemory::of_query(&self.node);
-        let bytes_max = OBJECT_BYTES_MAX as usize;
         match http1::collect(request, bytes_max, &mut memory, self.node.clock()).await {
             Ok(body) => self.answer(head.map(|_| body)).await,
-            Err(refusal) if refusal.reason == http1::too_large().reason => {
-                text(StatusCode::PAYLOAD_TOO_LARGE, "request body too large\n")
-            }
-            Err(refusal) => Failure::from(refusal).into_answer(),
+            Err(refusal) => unread(refusal),
         }
     }
 
@@ -229,6 +233,14 @@ impl Api {
         let memory = self.node.charge_answer(likely_bytes as u64)?;
         Ok(ChargedBody::sent_with(write(), memory)?)
     }
+}
+
+/// The answer to a request whose body was not read to its end.
+pub fn unread(refusal: Refusal) -> Answer {
+    if refusal.reason == http1::too_large().reason {
+        return text(StatusCode::PAYLOAD_TOO_LARGE, "request body too large\n");
+    }
+    Failure::from(refusal).into_answer()
 }
 
 fn not_found() -> Answer {

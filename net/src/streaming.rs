@@ -21,8 +21,8 @@ use prost::Message;
 use stringendo_engine::metrics::families as family;
 use stringendo_ring::{Class, sleep};
 
-use crate::api::Api;
 use crate::api::tags::Version;
+use crate::api::{Api, unread};
 use crate::grpc::replies::{MESSAGE_HEAD_BYTES, Replies, begin_message, end_message};
 use crate::grpc::{Service, receive, reply};
 use crate::memory::RequestMemory;
@@ -175,8 +175,17 @@ impl QueryService {
 
     /// Answers a request that is not gRPC as over HTTP/1.
     async fn answer_http(&self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
-        let (head, body) = request.into_parts();
-        let answer = self.api.answer(Request::from_parts(head, Bytes::new())).await;
+        let (head, mut body) = request.into_parts();
+        let node = self.api.node();
+        let (mut memory, clock) = (RequestMemory::of_query(node), node.clock());
+        let content = match self.api.body_bytes_max(&head.method, head.uri.path()) {
+            0 => Ok(Bytes::new()),
+            bytes_max => receive::plain(&mut body, bytes_max, &mut memory, clock).await,
+        };
+        let answer = match content {
+            Ok(content) => self.api.answer(Request::from_parts(head, content)).await,
+            Err(refusal) => unread(refusal),
+        };
         let (head, content) = answer.into_parts();
         // The body is in memory and cannot fail.
         let content = content.collect().await.map(|all| all.to_bytes()).unwrap_or_default();

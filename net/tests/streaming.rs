@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
+use bytes::Bytes;
 use common::grpc::{Client, Outcome, framed};
 use common::{Server, Settings, http, spans, with_server};
 use prost::Message;
 use stringendo_engine::budget::{Charge, Use};
+use stringendo_engine::settings::BackendSettings;
+use stringendo_engine::user_limits::UserLimitsSettings;
 use stringendo_proto::rpc::HealthCheckResponse;
 use stringendo_proto::tempopb::request::{SearchRequest, SearchTagsRequest, TraceByIdRequest};
 use stringendo_proto::tempopb::{SearchResponse, TraceByIdResponse, TraceSearchMetadata};
@@ -359,6 +362,29 @@ fn the_http_port_speaks_plain_http_in_both_versions() {
             assert_eq!(http::send(server.api, "PUT", "/api/echo", &[], b"x").await.status, 200);
         },
     );
+}
+
+#[test]
+fn bodies_of_plain_http_2_arrive_in_bounded_memory() {
+    let own_limits = |settings: &mut Settings| {
+        let path = settings.engine.wal_path.with_file_name("own");
+        settings.engine.user_limits = Some(UserLimitsSettings {
+            backend: BackendSettings::Local(path),
+            poll_interval: Duration::from_secs(60),
+            refuses_conflicts: false,
+        });
+    };
+    with_server(1, own_limits, |server| async move {
+        let client = Client::connect(server.api).await;
+        let create = [("content-type", "application/json"), ("if-match", "0")];
+        let body = "{\"forwarders\":[\"a\"]}";
+        let parts = [Bytes::from(&body[..5]), Bytes::from(&body[5..])];
+        let outcome = client.call("/api/overrides", &create, &parts).await;
+        assert_eq!(outcome.http, 200, "{:?}", outcome.body);
+        assert_eq!(http::get(server.api, "/api/overrides").await.text(), body);
+        let large = vec![Bytes::from(vec![b' '; 16 << 10]); 17];
+        assert_eq!(client.call("/api/overrides", &create, &large).await.http, 413);
+    });
 }
 
 #[test]

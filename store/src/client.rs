@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, PutPayload};
 use stringendo_ring::aside::{aside, timeout};
 
 use crate::build::build;
@@ -20,7 +20,7 @@ use crate::settings::{Hedging, Settings};
 use crate::upload::Upload;
 
 /// A read with all its tries: whoever asked waits no longer.
-const READ_MAX: Duration = Duration::from_secs(120);
+pub(crate) const READ_MAX: Duration = Duration::from_secs(120);
 /// A write with all its tries.
 pub(crate) const WRITE_MAX: Duration = Duration::from_secs(600);
 
@@ -241,7 +241,11 @@ async fn get(
     options: GetOptions,
     bytes_max: u64,
 ) -> Result<Bytes, Failure> {
-    let answer = client.get_opts(path, options).await?;
+    whole(client.get_opts(path, options).await?, bytes_max).await
+}
+
+/// All bytes of an answer.
+pub(crate) async fn whole(answer: GetResult, bytes_max: u64) -> Result<Bytes, Failure> {
     let expected = answer.range.end - answer.range.start;
     if expected > bytes_max {
         let text = format!("it is larger than {bytes_max} bytes");

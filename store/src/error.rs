@@ -37,6 +37,8 @@ pub(crate) fn io_error(action: &str, error: Error) -> io::Error {
         // Whoever configured it must mend that.
         _ if no_bucket => ErrorKind::InvalidInput,
         Error::NotFound { .. } => ErrorKind::NotFound,
+        // A write that depends on what is there, and something else is.
+        Error::AlreadyExists { .. } | Error::Precondition { .. } => ErrorKind::AlreadyExists,
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
             ErrorKind::PermissionDenied
         }

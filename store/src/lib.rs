@@ -25,6 +25,7 @@ mod requests;
 pub mod settings;
 mod tls;
 mod upload;
+mod version;
 
 pub use client::Store;
 pub use error::BuildError;
@@ -32,3 +33,4 @@ pub use list::Listed;
 pub use requests::{BOUNDS_SECONDS, RequestSample, Requests};
 pub use settings::{Secret, Settings};
 pub use upload::Upload;
+pub use version::{Version, is_conflict};

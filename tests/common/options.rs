@@ -21,8 +21,14 @@ pub struct Options {
     pub overrides: &'static str,
     /// Blocks are on a disk of their own, of so many MiB; they go with the process.
     pub blocks_disk_mib: Option<u64>,
+    /// The log is on a disk of its own, of so many MiB; it goes with the process.
+    pub wal_disk_mib: Option<u64>,
     /// Lines of `storage.trace` that say where blocks are, if not in a directory beside the log.
     pub blocks: Option<String>,
+    /// More lines of `distributor`.
+    pub distributor: String,
+    /// Variables of the environment.
+    pub environment: Vec<(String, String)>,
     /// More lines of the configuration file.
     pub more_yaml: &'static str,
     /// More arguments of the command line.
@@ -46,7 +52,10 @@ overrides:
       max_traces_per_user: 0
 ",
             blocks_disk_mib: None,
+            wal_disk_mib: None,
             blocks: None,
+            distributor: String::new(),
+            environment: Vec::new(),
             more_yaml: "",
             arguments: Vec::new(),
         }
@@ -73,6 +82,7 @@ impl Options {
         let Ports { api, otlp_grpc, otlp_http, grpc_api, .. } = ports;
         let version = self.block_version;
         let Self { cores, budget_mib, segment_mib, block_age, overrides, more_yaml, .. } = self;
+        let distributor = &self.distributor;
         let (budget, segment) = (budget_mib << 20, segment_mib << 20);
         format!(
             "\
@@ -83,7 +93,7 @@ server:
   grpc_listen_address: 127.0.0.1
   grpc_listen_port: {grpc_api}
 distributor:
-  receivers:
+{distributor}  receivers:
     otlp:
       protocols:
         grpc: {{endpoint: \"127.0.0.1:{otlp_grpc}\"}}

@@ -66,6 +66,7 @@ impl Server {
             .command()
             .arg(format!("-config.file={}", config.display()))
             .args(&self.options.arguments)
+            .envs(self.options.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.dir.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
@@ -77,13 +78,24 @@ impl Server {
     /// The binary; in a namespace of its own where it has a small disk.
     fn command(&self) -> Command {
         const BINARY: &str = env!("CARGO_BIN_EXE_stringendo");
-        let Some(mib) = self.options.blocks_disk_mib else { return Command::new(BINARY) };
-        let blocks = self.dir.path().join("blocks");
-        std::fs::create_dir_all(&blocks).expect("a directory");
-        let mount = format!("mount -t tmpfs -o size={mib}m small \"$0\" && exec \"$@\"");
+        let Options { blocks_disk_mib, wal_disk_mib, .. } = self.options;
+        let disks = [("blocks", blocks_disk_mib), ("wal", wal_disk_mib)];
+        let disks = disks.into_iter().filter_map(|(name, mib)| Some((name, mib?)));
+        let mounts: Vec<String> = disks.map(|(name, mib)| self.small_disk(name, mib)).collect();
+        if mounts.is_empty() {
+            return Command::new(BINARY);
+        }
         let mut command = Command::new("unshare");
-        command.args(["--map-root-user", "--mount", "sh", "-c", &mount]).arg(blocks).arg(BINARY);
+        let script = format!("{} && exec \"$0\" \"$@\"", mounts.join(" && "));
+        command.args(["--map-root-user", "--mount", "sh", "-c", &script, BINARY]);
         command
+    }
+
+    /// The command that mounts a small disk on a directory.
+    fn small_disk(&self, name: &str, mib: u64) -> String {
+        let dir = self.dir.path().join(name);
+        std::fs::create_dir_all(&dir).expect("a directory");
+        format!("mount -t tmpfs -o size={mib}m small '{}'", dir.display())
     }
 
     fn write_config(&self) -> PathBuf {

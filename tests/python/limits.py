@@ -24,7 +24,9 @@ pb, services = grpc.protos_and_services("query.proto")
 API, GRPC, HTTP, QUERIES = sys.argv[1:]
 START = int(time.time()) - 10
 stub = stubs.TraceServiceStub(grpc.insecure_channel(GRPC))
+queries_of = services.StreamingQuerierStub(grpc.insecure_channel(QUERIES))
 numbers = iter(range(1, 1 << 20))
+TAG = "resource.service.name"
 
 
 def same(what, found, expected):
@@ -33,18 +35,18 @@ def same(what, found, expected):
     print(what, "is", found)
 
 
-def request(trace, size=100, spans=1):
+def request(trace, size=100, spans=1, service_named="shop", start=START):
     """Spans of one trace, each with an attribute of so many bytes."""
     batch = service.ExportTraceServiceRequest()
     resource = batch.resource_spans.add()
     service_name = resource.resource.attributes.add(key="service.name")
-    service_name.value.string_value = "shop"
+    service_name.value.string_value = service_named
     scope = resource.scope_spans.add()
     for _ in range(spans):
         span = scope.spans.add(name="GET /", kind=2, trace_id=trace.to_bytes(16, "big"))
         span.span_id = next(numbers).to_bytes(8, "big")
-        span.start_time_unix_nano = START * 10**9
-        span.end_time_unix_nano = START * 10**9 + 10**6
+        span.start_time_unix_nano = start * 10**9
+        span.end_time_unix_nano = start * 10**9 + 10**6
         span.attributes.add(key="filler").value.string_value = "x" * size
     return batch
 
@@ -75,6 +77,15 @@ def post(tenant, batch):
 
 def get(tenant, path, **parameters):
     return requests.get(f"{API}{path}", params=parameters, headers={"X-Scope-OrgID": tenant})
+
+
+def stream(tenant, call, asked):
+    """Code and messages of a query over gRPC."""
+    metadata = [("x-scope-orgid", tenant)] if tenant else []
+    try:
+        return "OK", list(call(asked, metadata=metadata))
+    except grpc.RpcError as error:
+        return error.code().name, []
 
 
 def metric(name, *labels):
@@ -115,10 +126,26 @@ def traces():
         same(f"trace {trace} of `few`", export("few", request(trace))[0], "OK")
     same("stored of them", [spans_of("few", trace) for trace in range(1, 6)], [1, 1, 0, 0, 0])
     same("discarded of them", discarded("few", "live_traces_exceeded"), 3)
+    same("one more over HTTP", post("few", request(6)).status_code, 200)
+    same("discarded then", discarded("few", "live_traces_exceeded"), 4)
+    for trace in range(1, 4):
+        same(f"trace {trace} of `all`", export("all", request(trace))[0], "OK")
+    same("discarded by the global number", discarded("all", "live_traces_exceeded"), 1)
     for part in range(4):
         same(f"part {part} of a trace of `small`", post("small", request(9, 700)).status_code, 200)
     same("stored of it", spans_of("small", 9), 2)
     same("discarded of it", discarded("small", "trace_too_large"), 2)
+    same("one more over gRPC", export("small", request(9, 700))[0], "OK")
+    same("discarded then", discarded("small", "trace_too_large"), 3)
+
+
+def looked_up():
+    same("a trace of `other`", export("other", request(0x77, 3000))[0], "OK")
+    same("looked up", get("other", "/api/traces/77").status_code, 200)
+    # Of several tenants the strictest limit holds.
+    same("by readers of `small`, too", get("other|small", "/api/traces/77").status_code, 422)
+    part = get("other|small", "/api/v2/traces/77")
+    same("with v2", (part.status_code, part.json()["status"]), (200, "PARTIAL"))
 
 
 def attributes():
@@ -127,6 +154,9 @@ def attributes():
     same("longest value of `cut`", max(map(len, re.findall("x+", body))), 12)
     truncated = metric("tempo_distributor_attributes_truncated_total", 'tenant="cut"')
     same("values that were cut", truncated, 1)
+    same("spans of `cut` over HTTP", post("cut", request(2, 3000)).status_code, 200)
+    truncated = metric("tempo_distributor_attributes_truncated_total", 'tenant="cut"')
+    same("values that were cut then", truncated, 2)
 
 
 def delays():
@@ -135,6 +165,9 @@ def delays():
     same("whether that took long", time.monotonic() - begun >= 0.2, True)
     added = metric("tempo_distributor_added_latency_seconds_count", 'tenant="late"')
     same("requests that were held back", added, 1)
+    begun = time.monotonic()
+    same("spans of `late` over gRPC", export("late", request(2))[0], "OK")
+    same("whether that took long, too", time.monotonic() - begun >= 0.2, True)
 
 
 def queries():
@@ -146,26 +179,44 @@ def queries():
     range_of["q"] = "{} | rate()"
     answer = get("reader", "/api/metrics/query_range", **range_of)
     same("metrics over two hours", answer.status_code, 400)
-    query = services.StreamingQuerierStub(grpc.insecure_channel(QUERIES))
+    times = {"start": (START - 7200) * 10**9, "end": START * 10**9}
+    asked = pb.QueryRangeRequest(query="{} | rate()", **times)
+    same("the same over gRPC", stream("reader", queries_of.MetricsQueryRange, asked)[0],
+         "INVALID_ARGUMENT")
     asked = pb.SearchRequest(Query="{}", start=START - 7200, end=START)
     cases = [("reader", "INVALID_ARGUMENT"), ("other|reader", "INVALID_ARGUMENT"), ("other", "OK"),
              (None, "UNAUTHENTICATED"), ("a/b", "INVALID_ARGUMENT")]
     for tenant, expected in cases:
-        metadata = [("x-scope-orgid", tenant)] if tenant else []
-        try:
-            list(query.Search(asked, metadata=metadata))
-            code = "OK"
-        except grpc.RpcError as error:
-            code = error.code().name
-        same(f"stream of {tenant}", code, expected)
+        same(f"stream of {tenant}", stream(tenant, queries_of.Search, asked)[0], expected)
     for number in range(50):
-        batch = request(100, 20)
-        batch.resource_spans[0].resource.attributes[0].value.string_value = f"service-{number:02}"
-        export("reader", batch)
-    values = get("reader", "/api/v2/search/tag/resource.service.name/values").json()["tagValues"]
+        export("reader", request(100, 20, service_named=f"service-{number:02}"))
+    values = get("reader", f"/api/v2/search/tag/{TAG}/values").json()["tagValues"]
     same("values of a tag, cut at 200 bytes", 0 < len(values) < 50, True)
+    asked = pb.SearchTagValuesRequest(tagName=TAG)
+    values = stream("reader", queries_of.SearchTagValuesV2, asked)[1][-1].tagValues
+    same("the same over gRPC", 0 < len(values) < 50, True)
     padded = get("reader", "/api/search", q="{}").json()["traces"][0]["traceID"]
     same("digits of a trace id", len(padded), 32)
+
+
+def tags():
+    narrowed = '{ .a = "1" || .b = "2" }'
+    answer = get("narrow", f"/api/v2/search/tag/{TAG}/values", q=narrowed)
+    same("two alternatives where one is allowed", answer.status_code, 400)
+    answer = get("other", f"/api/v2/search/tag/{TAG}/values", q=narrowed)
+    same("the same of others", answer.status_code, 200)
+    asked = pb.SearchTagValuesRequest(tagName=TAG, query=narrowed)
+    same("over gRPC", stream("narrow", queries_of.SearchTagValuesV2, asked)[0],
+         "INVALID_ARGUMENT")
+    for number, name in enumerate(["older", "newer"]):
+        batch = request(1 + number, service_named=name, start=START + 5 * number)
+        same(f"spans of the {name} block", export("newest", batch)[0], "OK")
+        same("a block", requests.post(f"{API}/flush").status_code, 204)
+    values = get("newest", f"/api/v2/search/tag/{TAG}/values").json()["tagValues"]
+    same("values of one block", [value["value"] for value in values], ["newer"])
+    asked = pb.SearchTagValuesRequest(tagName=TAG)
+    values = stream("newest", queries_of.SearchTagValuesV2, asked)[1][-1].tagValues
+    same("over gRPC", [value.value for value in values], ["newer"])
 
 
 def tenancy():
@@ -185,6 +236,6 @@ def gauges():
     same("last reload", metric("tempo_runtime_config_last_reload_successful"), 1)
 
 
-for check in [rates, traces, attributes, delays, queries, tenancy, gauges]:
+for check in [rates, traces, looked_up, attributes, delays, queries, tags, tenancy, gauges]:
     check()
 print("all limits hold")

@@ -12,8 +12,18 @@ pub struct Request {
     pub method: String,
     /// Path and query.
     pub target: String,
-    /// Bytes of the body.
-    pub body_bytes: usize,
+    /// Names, in lower case, and values.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// The value of a header, by its name in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// A message: its head with the empty line, and its body as it was sent.
@@ -48,7 +58,13 @@ impl Message {
         let head = String::from_utf8_lossy(&self.head);
         let mut words = head.split_whitespace().map(str::to_owned);
         let mut word = || words.next().unwrap_or_default();
-        Request { method: word(), target: word(), body_bytes: self.body.len() }
+        let (method, target) = (word(), word());
+        let header = |line: &str| {
+            let (name, value) = line.split_once(':')?;
+            Some((name.to_ascii_lowercase(), value.trim().to_owned()))
+        };
+        let headers = head.lines().skip(1).filter_map(header).collect();
+        Request { method, target, headers, body: self.body.clone() }
     }
 
     /// The value of a header.

@@ -1,10 +1,11 @@
-//! `storage.trace.{s3,gcs,azure}` → how to reach an object store.
+//! `s3`, `gcs` and `azure` below `storage.trace`, or below the client of user-configurable
+//! overrides → how to reach an object store.
 
 use std::collections::BTreeMap;
 
 use crate::node::Value;
 use crate::raw::Raw;
-use crate::settings::{Azure, Backend, ClientTls, Gcs, S3, Trace};
+use crate::settings::{Azure, Backend, ClientTls, Gcs, S3, Trace, UserConfigurableClient};
 use crate::value::FromNode;
 use crate::warning::ConfigError;
 
@@ -19,13 +20,28 @@ const CUSTOMER_KEY_BYTES: usize = 32;
 
 /// Reads the blocks of all three; what the chosen one needs is demanded.
 pub(super) fn read(raw: &Raw, trace: &mut Trace) -> Done {
-    s3(raw, &mut trace.s3, trace.backend == Backend::S3)?;
-    gcs(raw, &mut trace.gcs, trace.backend == Backend::Gcs)?;
-    azure(raw, &mut trace.azure, trace.backend == Backend::Azure)
+    const BLOCK: &str = "storage.trace";
+    s3(raw, BLOCK, &mut trace.s3, trace.backend == Backend::S3)?;
+    gcs(raw, BLOCK, &mut trace.gcs, trace.backend == Backend::Gcs)?;
+    azure(raw, BLOCK, &mut trace.azure, trace.backend == Backend::Azure)
 }
 
-fn s3(raw: &Raw, s3: &mut S3, chosen: bool) -> Done {
-    let at = |key: &str| format!("storage.trace.s3.{key}");
+/// The same for what tenants set for themselves.
+pub(super) fn read_of_users(
+    raw: &Raw,
+    block: &str,
+    client: &mut UserConfigurableClient,
+    enabled: bool,
+) -> Done {
+    let is_chosen = |name: &str| enabled && client.backend == name;
+    let chosen = ["s3", "gcs", "azure"].map(is_chosen);
+    s3(raw, block, &mut client.s3, chosen[0])?;
+    gcs(raw, block, &mut client.gcs, chosen[1])?;
+    azure(raw, block, &mut client.azure, chosen[2])
+}
+
+fn s3(raw: &Raw, block: &str, s3: &mut S3, chosen: bool) -> Done {
+    let at = |key: &str| format!("{block}.s3.{key}");
     for (key, text) in [
         ("bucket", &mut s3.bucket),
         ("prefix", &mut s3.prefix),
@@ -54,16 +70,16 @@ fn s3(raw: &Raw, s3: &mut S3, chosen: bool) -> Done {
     raw.read(&at("hedge_requests_up_to"), &mut s3.hedge_requests_up_to)?;
     s3.tags = texts(raw, &at("tags"))?;
     s3.metadata = texts(raw, &at("metadata"))?;
-    tls(raw, "storage.trace.s3", &mut s3.tls)?;
+    tls(raw, &format!("{block}.s3"), &mut s3.tls)?;
     if chosen {
         required(raw, &at("bucket"), &s3.bucket)?;
-        check_s3(raw, s3)?;
+        check_s3(raw, block, s3)?;
     }
     Ok(())
 }
 
-fn check_s3(raw: &Raw, s3: &S3) -> Done {
-    let at = |key: &str| format!("storage.trace.s3.{key}");
+fn check_s3(raw: &Raw, block: &str, s3: &S3) -> Done {
+    let at = |key: &str| format!("{block}.s3.{key}");
     if s3.access_key.is_empty() != s3.secret_key.is_empty() {
         return Err(raw.error(&at("access_key"), "needs secret_key, and secret_key needs it"));
     }
@@ -109,8 +125,8 @@ fn tls(raw: &Raw, block: &str, tls: &mut ClientTls) -> Done {
     }
 }
 
-fn gcs(raw: &Raw, gcs: &mut Gcs, chosen: bool) -> Done {
-    let at = |key: &str| format!("storage.trace.gcs.{key}");
+fn gcs(raw: &Raw, block: &str, gcs: &mut Gcs, chosen: bool) -> Done {
+    let at = |key: &str| format!("{block}.gcs.{key}");
     raw.read(&at("bucket_name"), &mut gcs.bucket_name)?;
     raw.read(&at("prefix"), &mut gcs.prefix)?;
     raw.read(&at("endpoint"), &mut gcs.endpoint)?;
@@ -129,8 +145,8 @@ fn gcs(raw: &Raw, gcs: &mut Gcs, chosen: bool) -> Done {
     Ok(())
 }
 
-fn azure(raw: &Raw, azure: &mut Azure, chosen: bool) -> Done {
-    let at = |key: &str| format!("storage.trace.azure.{key}");
+fn azure(raw: &Raw, block: &str, azure: &mut Azure, chosen: bool) -> Done {
+    let at = |key: &str| format!("{block}.azure.{key}");
     raw.read(&at("storage_account_name"), &mut azure.storage_account_name)?;
     raw.read(&at("storage_account_key"), &mut azure.storage_account_key)?;
     raw.read(&at("container_name"), &mut azure.container_name)?;

@@ -97,3 +97,30 @@ fn stores_that_cannot_be_are_refused_with_their_key() {
         assert!(error.contains(words), "{trace}: {error}");
     }
 }
+
+#[test]
+fn stores_of_user_configurable_overrides_have_the_same_keys() {
+    let own = |client: &str| {
+        let client = format!("user_configurable_overrides: {{enabled: true, client: {client}}}");
+        loaded(&format!(
+            "storage: {{trace: {{backend: local, local: {{path: /t}}}}}}\noverrides: {{{client}}}\n"
+        ))
+    };
+    let source = "{backend: s3, s3: {bucket: own, insecure: true, tls_ca_path: /ca.pem}}";
+    let settings = own(source).expect("is read").settings;
+    let client = &settings.overrides.user_configurable_overrides.client;
+    assert_eq!((client.s3.bucket.as_str(), client.s3.insecure), ("own", true));
+    assert_eq!(client.s3.tls.tls_ca_path.to_str(), Some("/ca.pem"));
+    assert_eq!(settings.storage.trace.s3.bucket, "", "not those of blocks");
+    for (client, words) in [
+        ("{backend: s3}", "user_configurable_overrides.client.s3.bucket`: required"),
+        ("{backend: gcs}", "user_configurable_overrides.client.gcs.bucket_name`: required"),
+        ("{backend: azure}", "client.azure.container_name`: required"),
+        ("{backend: local}", "client.local.path`: required"),
+        ("{backend: swift}", "`swift` is none of"),
+        ("{}", "client.backend`: required"),
+    ] {
+        let error = own(client).expect_err("is refused").to_string();
+        assert!(error.contains(words), "{client}: {error}");
+    }
+}

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Number, Value as Json};
 
-use super::storage;
+use super::{object_stores, storage};
 use crate::node::{Node, Value};
 use crate::raw::Raw;
 use crate::settings::{Overrides, TenantLimits, UserConfigurable};
@@ -37,6 +37,7 @@ fn user_configurable(raw: &Raw, own: &mut UserConfigurable) -> Done {
     raw.read(&at("client.local.path"), &mut own.client.local.path)?;
     let refuses = &mut own.api.check_for_conflicting_runtime_overrides;
     raw.read(&at("api.check_for_conflicting_runtime_overrides"), refuses)?;
+    object_stores::read_of_users(raw, &at("client"), &mut own.client, own.enabled)?;
     if !own.enabled {
         return Ok(());
     }
@@ -44,10 +45,10 @@ fn user_configurable(raw: &Raw, own: &mut UserConfigurable) -> Done {
         "local" if own.client.local.path.as_os_str().is_empty() => {
             Err(raw.error(&at("client.local.path"), "required with backend `local`"))
         }
-        "local" => Ok(()),
-        "" => Err(raw.error(&at("client.backend"), "required; use `local`")),
+        "local" | "s3" | "gcs" | "azure" => Ok(()),
+        "" => Err(raw.error(&at("client.backend"), "required: `local`, `s3`, `gcs` or `azure`")),
         name => {
-            let why = format!("backend `{name}` is not supported here yet; use `local`");
+            let why = format!("`{name}` is none of `local`, `s3`, `gcs`, `azure`");
             Err(raw.error(&at("client.backend"), &why))
         }
     }

@@ -26,12 +26,12 @@ const USER_CONFIGURABLE: &[Row] = &[
         "client",
         Block(&[
             served("backend", TEXT),
-            // Versions are those of contents.
+            // Writes are compared with the version of the object, not with a bucket's history.
             none("confirm_versioning", BOOL),
             served("local", Block(&[served("path", TEXT)])),
-            later("s3", Block(storage::S3)),
-            later("gcs", Block(storage::GCS)),
-            later("azure", Block(storage::AZURE)),
+            served("s3", Block(storage::S3)),
+            served("gcs", Block(storage::GCS)),
+            served("azure", Block(storage::AZURE)),
         ]),
     ),
     served("api", Block(&[served("check_for_conflicting_runtime_overrides", BOOL)])),

@@ -33,7 +33,7 @@ pub(super) const TRACE: &[Row] = &[
     later("empty_tenant_deletion_age", SPAN),
     served("s3", Block(S3)),
     served("gcs", Block(GCS)),
-    served("azure", Block(AZURE)),
+    served("azure", Block(TRACE_AZURE)),
     // A warning of its own says that this block is the old one (crate::rules).
     served("cache", Word(&["", "memcached", "redis"])),
     served("memcached", Block(MEMCACHED)),
@@ -105,19 +105,24 @@ pub(super) const GCS: &[Row] = &[
 pub(super) const AZURE: &[Row] = &[
     served("storage_account_name storage_account_key container_name prefix", TEXT),
     served("endpoint_suffix user_assigned_id", TEXT),
+    served("use_managed_identity use_federated_token", BOOL),
+    served("buffer_size", SIZE),
+    none("max_buffers max-buffers", SIZE),
+    Row::Of(HEDGING),
+];
+
+/// With the names of 1.x.
+const TRACE_AZURE: &[Row] = &[
+    Row::Of(AZURE),
     alias("storage-account-name", TEXT, "storage.trace.azure.storage_account_name"),
     alias("storage-account-key", TEXT, "storage.trace.azure.storage_account_key"),
     alias("container-name", TEXT, "storage.trace.azure.container_name"),
     alias("endpoint-suffix", TEXT, "storage.trace.azure.endpoint_suffix"),
     alias("user-assigned-id", TEXT, "storage.trace.azure.user_assigned_id"),
-    served("use_managed_identity use_federated_token", BOOL),
     alias("use-managed-identity", BOOL, "storage.trace.azure.use_managed_identity"),
-    served("buffer_size", SIZE),
     alias("buffer-size", SIZE, "storage.trace.azure.buffer_size"),
-    none("max_buffers max-buffers", SIZE),
     alias("hedge-requests-at", SPAN, "storage.trace.azure.hedge_requests_at"),
     alias("hedge-requests-up-to", SIZE, "storage.trace.azure.hedge_requests_up_to"),
-    Row::Of(HEDGING),
 ];
 
 pub(super) const CACHE: &[Row] =

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::object_stores::{Azure, Gcs, S3};
 use super::storage::{DedicatedColumn, Local};
 use crate::duration::{as_optional_text, as_text};
 
@@ -38,7 +39,7 @@ impl Default for Overrides {
 }
 
 /// What tenants may set for themselves, and where that is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct UserConfigurable {
     /// Whether they may set anything.
     pub enabled: bool,
@@ -63,12 +64,18 @@ impl Default for UserConfigurable {
 }
 
 /// Where what tenants set for themselves is kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct UserConfigurableClient {
-    /// Kind of place.
+    /// Kind of place: `local`, `s3`, `gcs` or `azure`.
     pub backend: String,
     /// A directory.
     pub local: Local,
+    /// With backend `s3`.
+    pub s3: S3,
+    /// With backend `gcs`.
+    pub gcs: Gcs,
+    /// With backend `azure`.
+    pub azure: Azure,
 }
 
 /// How tenants set what they may.

@@ -11,6 +11,7 @@ use stringendo_ring::{Clock, timeout};
 
 use super::deadline;
 use super::frame::{Assembler, Message};
+use crate::http1::too_large;
 use crate::inflate::{Coding, inflate};
 use crate::limits::{BODY_SILENCE_MAX, BODY_TIME_MAX, DISCARD_BYTES_MAX, DISCARD_TIME_MAX};
 use crate::memory::RequestMemory;
@@ -82,21 +83,53 @@ fn coding_of(headers: &HeaderMap) -> Result<Coding, Refusal> {
     }
 }
 
-/// What arrives is charged and leaves h2 at once.
 async fn receive(
     body: &mut RecvStream,
     bytes_max: usize,
     memory: &mut RequestMemory,
     clock: Clock,
 ) -> Result<Message, Refusal> {
-    let begun = clock.monotonic();
     let mut assembler = Assembler::new(bytes_max);
+    arrive(body, memory, clock, |chunk| assembler.push(chunk)).await?;
+    assembler.finish()
+}
+
+/// The body of a request that is not gRPC, of at most `bytes_max` bytes.
+///
+/// # Errors
+/// It is too large, comes too slowly, or there is no memory.
+pub async fn plain(
+    body: &mut RecvStream,
+    bytes_max: usize,
+    memory: &mut RequestMemory,
+    clock: Clock,
+) -> Result<Bytes, Refusal> {
+    let mut whole = Vec::new();
+    let push = |chunk: Bytes| {
+        if whole.len() + chunk.len() > bytes_max {
+            return Err(too_large());
+        }
+        whole.extend_from_slice(&chunk);
+        Ok(())
+    };
+    arrive(body, memory, clock, push).await?;
+    Ok(whole.into())
+}
+
+/// Receives a body to its end. What arrives is charged and leaves h2 at once.
+async fn arrive(
+    body: &mut RecvStream,
+    memory: &mut RequestMemory,
+    clock: Clock,
+    mut push: impl FnMut(Bytes) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    let begun = clock.monotonic();
     while let Some(chunk) = timeout(BODY_SILENCE_MAX, body.data()).await {
-        let Some(chunk) = chunk else { return assembler.finish() };
+        let Some(chunk) = chunk else { return Ok(()) };
         let chunk = chunk.map_err(|_| Refusal::aborted())?;
         let bytes = chunk.len();
         memory.grow(bytes as u64)?;
-        assembler.push(chunk)?;
+        push(chunk)?;
         body.flow_control().release_capacity(bytes).map_err(|_| Refusal::aborted())?;
         if clock.monotonic().saturating_sub(begun) > BODY_TIME_MAX {
             break;

@@ -1,0 +1,86 @@
+//! An S3 server with one bucket, and a proxy before it that can do harm. No part of `common`: only
+//! tests that need it link a server.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use stringendo_teststores::{ACCESS_KEY, Proxy, Request, S3Server, SECRET_KEY};
+use tempfile::TempDir;
+
+use crate::common::Options;
+
+/// The server and the proxy; they end with this.
+pub struct Bucket {
+    dir: TempDir,
+    server: S3Server,
+    /// What the servers under test talk to.
+    pub proxy: Proxy,
+}
+
+impl Bucket {
+    /// An empty bucket named `traces`; the server wants signed requests.
+    pub fn new() -> Self {
+        Self::served(true)
+    }
+
+    /// The same without signatures.
+    pub fn unsigned() -> Self {
+        Self::served(false)
+    }
+
+    fn served(signed: bool) -> Self {
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+        std::fs::create_dir(dir.path().join("traces")).expect("a bucket");
+        let server = S3Server::start(dir.path(), signed);
+        let proxy = Proxy::start(server.address());
+        Self { dir, server, proxy }
+    }
+
+    /// The server behind the proxy.
+    pub fn server_address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// The directory of the bucket.
+    pub fn path(&self) -> PathBuf {
+        self.dir.path().join("traces")
+    }
+
+    /// A server with two cores that keeps blocks here, through the proxy.
+    pub fn options(&self) -> Options {
+        let s3 = s3_yaml(self.proxy.address(), 4);
+        let blocks = format!("backend: s3\n    blocklist_poll: 1s\n{s3}");
+        Options { blocks: Some(blocks), ..Options::with_cores(2) }
+    }
+
+    /// The tenant's objects with this name.
+    pub fn objects(&self, name: &str) -> Vec<PathBuf> {
+        let tenant = self.path().join("some/prefix/single-tenant");
+        let blocks = std::fs::read_dir(tenant).into_iter().flatten().flatten();
+        blocks.map(|block| block.path().join(name)).filter(|path| path.exists()).collect()
+    }
+}
+
+/// A block `s3` of the configuration, moved to the right.
+pub fn s3_yaml(address: SocketAddr, indent: usize) -> String {
+    let lines = format!(
+        "s3:
+  bucket: traces
+  prefix: some/prefix
+  endpoint: {address}
+  access_key: {ACCESS_KEY}
+  secret_key: {SECRET_KEY}
+  insecure: true
+  retry_max_attempts: 3
+  retry_backoff_initial: 1ms
+  retry_backoff_max: 5ms"
+    );
+    let lines: Vec<String> = lines.lines().map(|line| format!("{:indent$}{line}", "")).collect();
+    lines.join("\n")
+}
+
+/// Whether a request has this method, and this in its target.
+pub fn is(method: &'static str, name: &'static str) -> impl Fn(&Request) -> bool + Send + 'static {
+    move |request| request.method == method && request.target.contains(name)
+}
