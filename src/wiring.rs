@@ -101,6 +101,9 @@ fn poll(poll: &config::BlocklistPoll) -> PollSettings {
         jitter_max: Duration::from_millis(poll.blocklist_poll_jitter_ms),
         tenant_retries_max: usize_of(poll.blocklist_poll_tolerate_consecutive_errors),
         failed_tenants_max: usize_of(poll.blocklist_poll_tolerate_tenant_failures),
+        empty_tenant_age: poll
+            .empty_tenant_deletion_enabled
+            .then_some(poll.empty_tenant_deletion_age),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Blocks that are not what their `meta.json` says: queries that need them fail and name them, and
-//! nothing else does; the process goes on.
+//! Blocks that are not what they should be, one or many among sound ones: every endpoint answers
+//! with what can be read and names what cannot, metrics count it, and the process goes on.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
@@ -7,7 +7,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::corpus::{assert_equal, recorded};
-use common::{Options, Server, data_path};
+use common::{Options, Server, data_path, wait};
 
 /// The block of the corpus, and a copy of it that is spoilt.
 const SOUND: &str = "945fc1d4-153f-42ea-b142-3df5e9d9f809";
@@ -57,35 +57,80 @@ fn data(how: impl Fn(&mut Vec<u8>)) -> impl Fn(&Path) {
     move |block| change(&block.join("data.parquet"), &how)
 }
 
-/// Every query is answered, or fails and names the spoilt block; without it all is as it was.
-fn assert_named(server: &mut Server, what: &str) {
-    let id = recorded().into_keys().nth(50).unwrap();
-    let trace = format!("/api/v2/traces/{id}");
-    let search = "/api/search?q=%7B%7D&limit=300&start=1768470000&end=1768490000".to_owned();
-    let tags = "/api/v2/search/tags?start=1768470000&end=1768490000".to_owned();
+/// Every endpoint that has a way to say that something is missing.
+fn paths(trace: &str) -> [String; 9] {
     let range = "start=1768478400&end=1768482300";
-    let metrics = format!("/api/metrics/query_range?q=%7B%7D%7Crate()&{range}&step=60s");
-    for path in [&trace, &search, &tags, &metrics] {
-        let answer = server.get(path);
-        let is_named = answer.text().contains(SPOILT);
-        assert!(
-            answer.status == 200 || is_named,
-            "{what}: {path}: {} {}",
-            answer.status,
-            answer.text()
-        );
+    let time = "start=1768470000&end=1768490000";
+    [
+        format!("/api/v2/traces/{trace}"),
+        format!("/api/search?q=%7B%7D&limit=300&{time}"),
+        format!("/api/search?q=%7Bname%21%3D%22x%22%7D%7Ccount()%3E0&limit=300&{time}"),
+        format!("/api/v2/search/tags?{time}"),
+        format!("/api/v2/search/tags?q=%7Bduration%3E1ns%7D&{time}"),
+        format!("/api/v2/search/tag/resource.service.name/values?{time}"),
+        format!("/api/v2/search/tag/.http.url/values?q=%7Bduration%3E1ns%7D&{time}"),
+        format!("/api/metrics/query_range?q=%7B%7D%7Crate()&{range}&step=60s"),
+        format!("/api/metrics/query?q=%7B%7D%7Ccount_over_time()by(name)&{range}"),
+    ]
+}
+
+/// Whether the answer says that something is missing; it then names a block like this.
+fn is_labelled(answer: &serde_json::Value, block: &str) -> bool {
+    let status = answer["status"] == "PARTIAL";
+    let damaged = answer["metrics"]["additionalMetrics"]["blocksDamaged"].as_str().is_some()
+        || answer["metrics"]["additionalMetrics"]["blocksDamaged"].as_u64().is_some();
+    if status || damaged {
+        assert!(answer.to_string().contains(block), "{answer}");
     }
+    status || damaged
+}
+
+/// Every query is answered; how many of the answers say that something is missing.
+fn count_labels(server: &Server, what: &str, block: &str) -> usize {
+    let id = recorded().into_keys().nth(50).unwrap();
+    let labelled = paths(&id).into_iter().filter(|path| {
+        let answer = server.get(path);
+        assert_eq!(answer.status, 200, "{what}: {path}: {}", answer.text());
+        is_labelled(&answer.json(), block)
+    });
+    let count = labelled.count();
+    // The first version has no label: it answers in full, or fails and names the block.
+    let answer = server.get(&format!("/api/traces/{id}"));
+    let names = answer.status == 500 && answer.text().contains(block);
+    assert!(answer.status == 200 || names, "{what}: {} {}", answer.status, answer.text());
+    let all = server.search(&[RANGE[0], RANGE[1], ("limit", "1000")]);
+    assert_eq!(all.len(), recorded().len(), "{what}: the sound block has them all");
     assert_eq!(server.get("/ready").status, 200, "{what}");
+    assert!(!server.log().contains("panicked"), "{what}");
+    count
+}
+
+/// What counts damaged blocks that are known now.
+fn known(server: &Server) -> f64 {
+    server.metric("stringendo_damaged_blocks", &[("tenant", "single-tenant")])
+}
+
+/// Answers say what is missing, and metrics too; without the block all is as it was.
+fn assert_labelled(server: &mut Server, what: &str) {
+    assert!(count_labels(server, what, SPOILT) > 0, "{what}: nobody noticed");
+    assert!(server.metric("stringendo_damaged_block_reads_total", &[]) > 0.0, "{what}");
+    wait::until("core 0 knows it", || (known(server) == 1.0).then_some(()));
+    let lines = server.log();
+    assert_eq!(lines.matches("a block is damaged").count(), 1, "{what}");
+    assert_whole_without(server, what);
+}
+
+fn assert_whole_without(server: &mut Server, what: &str) {
     let spoilt: PathBuf = server.tenant_dir().join(SPOILT);
     std::fs::remove_dir_all(spoilt).unwrap();
     server.restart();
     assert_equal(server, what, &recorded());
-    let all = server.search(&[RANGE[0], RANGE[1], ("limit", "1000")]);
-    assert_eq!(all.len(), recorded().len(), "{what}");
+    assert_eq!(count_labels(server, what, SPOILT), 0);
+    assert_eq!(known(server), 0.0, "{what}");
 }
 
 #[test]
-fn damaged_rows_are_named_by_the_queries_that_need_them() {
+fn of_damaged_rows_the_rest_is_answered_and_labelled() {
     let cases: [Case<'_>; 7] = [
         ("no data", &|block| std::fs::remove_file(block.join("data.parquet")).unwrap()),
         ("empty data", &data(Vec::clear)),
@@ -100,8 +145,82 @@ fn damaged_rows_are_named_by_the_queries_that_need_them() {
     ];
     for (what, spoil) in cases {
         let mut server = server_with("vparquet5", SOUND, spoil);
-        assert_named(&mut server, what);
+        assert_labelled(&mut server, what);
     }
+}
+
+#[test]
+fn damage_to_what_stands_beside_the_rows_costs_no_answer() {
+    let cases: [Case<'_>; 5] = [
+        ("no filters", &|block| std::fs::remove_file(block.join("bloom-0")).unwrap()),
+        ("an empty filter", &|block| change(&block.join("bloom-0"), &Vec::clear)),
+        ("half a filter", &|block| change(&block.join("bloom-0"), &|it| it.truncate(it.len() / 2))),
+        ("no index", &|block| std::fs::remove_file(block.join("index")).unwrap()),
+        ("a foreign file", &|block| std::fs::write(block.join("stringendo.filters"), "x").unwrap()),
+    ];
+    for (what, spoil) in cases {
+        let mut server = server_with("vparquet5", SOUND, spoil);
+        assert_eq!(count_labels(&server, what, SPOILT), 0, "{what}: nothing is missing");
+        assert_whole_without(&mut server, what);
+    }
+}
+
+#[test]
+fn a_block_whose_meta_cannot_be_read_is_named_by_every_answer() {
+    let cases: [Case<'_>; 4] = [
+        ("an empty meta", &|block| change(&block.join("meta.json"), &Vec::clear)),
+        ("half a meta", &|block| change(&block.join("meta.json"), &|it| it.truncate(it.len() / 2))),
+        ("an unknown version", &meta("vParquet5", "vParquet9")),
+        ("another block's meta", &meta(SPOILT, SOUND)),
+    ];
+    for (what, spoil) in cases {
+        let mut server = server_with("vparquet5", SOUND, spoil);
+        let all = paths("1").len();
+        assert_eq!(count_labels(&server, what, SPOILT), all, "{what}");
+        let nothing = format!("/api/traces/{}", "0123456789abcde7".repeat(2));
+        assert_eq!(server.get(&nothing).status, 404, "{what}: nobody knows what it holds");
+        assert_eq!(known(&server), 1.0, "{what}");
+        assert_whole_without(&mut server, what);
+    }
+}
+
+#[test]
+fn a_block_that_is_mended_is_whole_again_without_a_restart() {
+    let server = server_with("vparquet5", SOUND, &data(|bytes| bytes.truncate(500)));
+    assert!(count_labels(&server, "cut", SPOILT) > 0);
+    let tenant = server.tenant_dir();
+    let (sound, spoilt) = (tenant.join(SOUND), tenant.join(SPOILT));
+    std::fs::copy(sound.join("data.parquet"), spoilt.join("new")).unwrap();
+    std::fs::rename(spoilt.join("new"), spoilt.join("data.parquet")).unwrap();
+    assert_eq!(count_labels(&server, "mended", SPOILT), 0);
+}
+
+#[test]
+fn a_flipped_byte_anywhere_makes_no_query_fail() {
+    const COPIES: usize = 24;
+    let server = server_with("vparquet5", SOUND, &|spoilt| {
+        let tenant = spoilt.parent().unwrap();
+        let bytes = std::fs::read(spoilt.join("data.parquet")).unwrap();
+        for copy in 1..COPIES {
+            let id = format!("{}{copy:02x}", &SPOILT[..SPOILT.len() - 2]);
+            let dir = tenant.join(&id);
+            std::fs::create_dir_all(&dir).unwrap();
+            for file in ["meta.json", "bloom-0", "index"] {
+                std::fs::copy(spoilt.join(file), dir.join(file)).unwrap();
+            }
+            change(&dir.join("meta.json"), &|meta| replace(meta, SPOILT, &id));
+            // The last copies have theirs in the footer.
+            let back =
+                if copy > COPIES / 2 { 400 * (COPIES - copy) } else { bytes.len() * copy / COPIES };
+            let mut bytes = bytes.clone();
+            let at = bytes.len() - 1 - back;
+            bytes[at] ^= 0x41;
+            std::fs::write(dir.join("data.parquet"), bytes).unwrap();
+        }
+    });
+    assert!(count_labels(&server, "flipped", &SPOILT[..SPOILT.len() - 2]) > 0);
+    let reads = server.metric("stringendo_damaged_block_reads_total", &[("reason", "corrupt")]);
+    assert!(reads > 0.0);
 }
 
 #[test]
@@ -117,7 +236,8 @@ fn a_meta_that_lies_misleads_nobody() {
     ];
     for (what, spoil) in cases {
         let mut server = server_with("vparquet5", SOUND, spoil);
-        assert_named(&mut server, what);
+        count_labels(&server, what, SPOILT);
+        assert_whole_without(&mut server, what);
     }
 }
 
@@ -130,11 +250,13 @@ fn damaged_blocks_of_older_versions_are_named_too() {
     for (version, id) in older {
         let spoil = data(|bytes| bytes[5000..90_000].iter_mut().for_each(|b| *b ^= 0x55));
         let server = server_with(version, id, &spoil);
-        let trace = recorded().into_keys().nth(50).unwrap();
-        let answer = server.get(&format!("/api/v2/traces/{trace}"));
-        assert!(answer.status == 200 || answer.text().contains(SPOILT), "{}", answer.text());
-        let answer = server.get("/api/search?q=%7B%7D&start=1768470000&end=1768490000");
-        assert!(answer.status == 200 || answer.text().contains(SPOILT), "{}", answer.text());
+        let (trace, mut labelled) = (recorded().into_keys().nth(50).unwrap(), 0);
+        for path in paths(&trace) {
+            let answer = server.get(&path);
+            assert_eq!(answer.status, 200, "{version}: {path}: {}", answer.text());
+            labelled += usize::from(is_labelled(&answer.json(), SPOILT));
+        }
+        assert!(labelled > 0, "{version}");
         assert_eq!(server.get("/ready").status, 200);
     }
 }

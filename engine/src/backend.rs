@@ -23,6 +23,7 @@ use crate::tenant::TenantId;
 
 mod data;
 pub mod indexes;
+pub mod leftovers;
 pub mod listing;
 pub mod local;
 mod ranges;
@@ -36,7 +37,8 @@ pub use ranges::coalesce;
 pub use remote::ObjectBackend;
 pub use versioned::RootVersion;
 
-use listing::{FoundBlock, ListJob, META_BYTES_MAX};
+use leftovers::LeftObject;
+use listing::{FoundBlock, ListJob, ListMemory, META_BYTES_MAX};
 
 /// Objects of a block beside `bloom-<n>`.
 pub mod object {
@@ -264,7 +266,10 @@ impl Backend {
     }
 
     /// Whether a block is live.
-    async fn has_meta(&self, tenant: &TenantId, block_id: &Uuid) -> io::Result<bool> {
+    ///
+    /// # Errors
+    /// From the store.
+    pub async fn has_meta(&self, tenant: &TenantId, block_id: &Uuid) -> io::Result<bool> {
         match self.read_object(tenant, block_id, object::META, META_BYTES_MAX).await {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -307,7 +312,9 @@ impl Backend {
     /// When the tenants cannot be listed.
     pub async fn list(&self) -> io::Result<Listing> {
         let (known, settings) = (BlockList::default(), PollSettings::default());
-        ListJob { backend: self, known: &known, settings: &settings, now_unix_nanos: 0 }.run().await
+        let memory = ListMemory::default();
+        let (known, settings, memory) = (&known, &settings, &memory);
+        ListJob { backend: self, known, settings, now_unix_nanos: 0, memory }.run().await
     }
 
     /// Names of tenants that may have blocks, or other objects.
@@ -326,6 +333,22 @@ impl Backend {
         match self {
             Self::Local(local) => local.find_blocks(tenant).await,
             Self::Object(objects) => Box::pin(objects.find_blocks(tenant)).await,
+        }
+    }
+
+    /// Everything that a tenant has.
+    async fn objects_of(&self, tenant: &TenantId) -> io::Result<Vec<LeftObject>> {
+        match self {
+            Self::Local(local) => local.objects_of(tenant).await,
+            Self::Object(objects) => Box::pin(objects.objects_of(tenant)).await,
+        }
+    }
+
+    /// Deletes objects of a tenant, and directories that are empty then.
+    async fn delete_objects_of(&self, tenant: &TenantId, objects: &[LeftObject]) -> io::Result<()> {
+        match self {
+            Self::Local(local) => local.delete_objects_of(tenant, objects).await,
+            Self::Object(store) => Box::pin(store.delete_objects_of(tenant, objects)).await,
         }
     }
 

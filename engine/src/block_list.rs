@@ -12,6 +12,7 @@ use stringendo_block::BlockMeta;
 use uuid::Uuid;
 
 use crate::backend::Listing;
+use crate::query::damage::Damaged;
 use crate::tenant::TenantId;
 
 /// A live block.
@@ -42,7 +43,7 @@ impl BlockEntry {
     }
 
     /// Bytes held with its meta and its place on a list, about.
-    fn memory_bytes(&self) -> usize {
+    pub fn memory_bytes(&self) -> usize {
         let columns = self.meta.dedicated_columns.iter();
         let columns: usize = columns
             .map(|column| size_of_val(column) + column.name.len() + column.options.len())
@@ -120,6 +121,8 @@ struct TenantBlocks {
     /// Newest first, so that searches find the newest traces first, and the same on every run.
     live: Vec<Arc<BlockEntry>>,
     compacted: Vec<Arc<CompactedBlock>>,
+    /// Blocks that are there, and not listed since their metas cannot be read.
+    unlisted: Damaged,
 }
 
 /// All blocks of all tenants.
@@ -164,6 +167,9 @@ impl BlockList {
         for entry in &listing.blocks {
             found.entry(&entry.tenant).or_default().live.push(entry);
         }
+        for block in &listing.skipped {
+            found.entry(&block.tenant).or_default().unlisted.add(block.block_id);
+        }
         for block in &listing.compacted {
             found.entry(&block.entry.tenant).or_default().compacted.push(block);
         }
@@ -198,6 +204,12 @@ impl BlockList {
         &self.blocks(tenant).compacted
     }
 
+    /// Blocks of a tenant that are not listed, since their metas cannot be read: what of the
+    /// tenant's data they hold, and of which time, nobody knows.
+    pub fn unlisted_of(&self, tenant: &TenantId) -> &Damaged {
+        &self.blocks(tenant).unlisted
+    }
+
     /// Blocks of a tenant that may hold what no live one on this list does: the live ones, and
     /// those that others have compacted since the given time, for what took their place may have
     /// come too late for the last poll (contract blocks.md §19).
@@ -229,7 +241,8 @@ impl BlockList {
     }
 
     fn blocks(&self, tenant: &TenantId) -> &TenantBlocks {
-        static NONE: TenantBlocks = TenantBlocks { live: Vec::new(), compacted: Vec::new() };
+        static NONE: TenantBlocks =
+            TenantBlocks { live: Vec::new(), compacted: Vec::new(), unlisted: Damaged::NONE };
         self.tenants.get(tenant).map_or(&NONE, |blocks| blocks)
     }
 }
@@ -239,6 +252,7 @@ impl BlockList {
 struct Found<'a> {
     live: Vec<&'a Arc<BlockEntry>>,
     compacted: Vec<&'a Arc<CompactedBlock>>,
+    unlisted: Damaged,
 }
 
 impl TenantBlocks {
@@ -246,7 +260,7 @@ impl TenantBlocks {
         // The last word on each block.
         let last: HashMap<Uuid, BlockChange> =
             changes.into_iter().map(|change| (change.block_id(), change)).collect();
-        let mut next = Self::default();
+        let mut next = Self { unlisted: self.unlisted, ..Self::default() };
         for entry in &self.live {
             match last.get(&entry.meta.block_id) {
                 None => next.live.push(Arc::clone(entry)),
@@ -300,6 +314,10 @@ impl TenantBlocks {
             found_ids.has(id) || !before.compacted.contains(id) || doubts(&block.entry)
         };
         next.compacted.extend(self.compacted.iter().filter(stays_compacted).cloned());
+        // What was listed before stays on the list, and is read.
+        let is_listed = |id: &&Uuid| next.live.iter().any(|entry| entry.meta.block_id == **id);
+        let unlisted = found.unlisted.ids().iter().filter(|id| !is_listed(id));
+        unlisted.for_each(|id| next.unlisted.add(*id));
         Arc::new(next.sorted())
     }
 
@@ -318,6 +336,7 @@ impl TenantBlocks {
         };
         self.live.len() == other.live.len()
             && self.compacted.len() == other.compacted.len()
+            && self.unlisted == other.unlisted
             && self.live.iter().zip(&other.live).all(same_live)
             && self.compacted.iter().zip(&other.compacted).all(same_compacted)
     }

@@ -13,10 +13,11 @@ use std::time::Duration;
 use stringendo_ring::{offload, sleep, yield_if_due};
 use uuid::Uuid;
 
-use crate::backend::indexes;
-use crate::backend::listing::{ListJob, Listing, SkippedBlock, Unreadable};
+use crate::backend::listing::{ListJob, ListMemory, Listing, SkippedBlock, Unreadable};
+use crate::backend::{indexes, leftovers};
 use crate::block_changes::publish;
 use crate::block_list::BlockList;
+use crate::budget::Use;
 use crate::compaction::superseded;
 use crate::metrics::families as family;
 use crate::node::Node;
@@ -53,7 +54,9 @@ impl BlockPoll {
         let shard = Rc::clone(self.node.shard());
         let begun = shard.now();
         let before = Arc::clone(&shard.blocks.borrow());
-        let mut listing = self.list(&before).await?;
+        // The list charges what is on it once every core has it.
+        let memory = ListMemory::of(shard.budget.charge(Use::BlockList, 0));
+        let mut listing = self.list(&before, &memory).await?;
         self.report(&listing);
         let failed = listing.errors.len();
         let given_up = failed > shard.settings.poll.failed_tenants_max && before.version() > 0;
@@ -68,20 +71,53 @@ impl BlockPoll {
         if let Some(list) = self.merge(&before, &listing).await? {
             publish(&self.node, list).await;
         }
+        shard.damaged.forget_old(&shard.blocks.borrow(), shard.now());
         let took = self.node.shard().now().saturating_sub(begun);
         let metrics = self.node.counters();
         metrics.observe(&family::BLOCKLIST_POLL_DURATION, &[], took.as_secs_f64());
         self.listed = listing.tenants.clone();
+        self.delete_empty(&listing).await;
         Ok(())
     }
 
-    async fn list(&self, known: &BlockList) -> io::Result<Listing> {
+    /// Deletes what is left of tenants that have no blocks, if that is configured.
+    async fn delete_empty(&self, listing: &Listing) {
+        let (shard, settings) = (self.node.shard(), &self.node.settings().poll);
+        let Some(age) = settings.empty_tenant_age.filter(|_| settings.writes_index) else { return };
+        let age_nanos = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
+        let before = self.node.clock().unix_nanos().saturating_sub(age_nanos);
+        for tenant in &listing.tenants {
+            let list = Arc::clone(&shard.blocks.borrow());
+            // A block that cannot be listed is a block, too.
+            let has_blocks = !list.of(tenant).is_empty()
+                || !list.compacted_of(tenant).is_empty()
+                || listing.skipped.iter().any(|block| block.tenant == *tenant);
+            if has_blocks {
+                continue;
+            }
+            match leftovers::delete(shard.store.backend(), tenant, before).await {
+                Ok(None) => {}
+                Ok(Some(objects)) => {
+                    tracing::info!(%tenant, objects, "a tenant without blocks was deleted");
+                    self.node.counters().add(&family::EMPTY_TENANTS_DELETED, &[], 1.0);
+                }
+                Err(error) => {
+                    tracing::error!(%tenant, %error, "a tenant without blocks cannot be deleted");
+                    count_error(&self.node, tenant);
+                }
+            }
+            yield_if_due().await;
+        }
+    }
+
+    async fn list(&self, known: &BlockList, memory: &ListMemory) -> io::Result<Listing> {
         let shard = self.node.shard();
         let job = ListJob {
             backend: shard.store.backend(),
             known,
             settings: &shard.settings.poll,
             now_unix_nanos: shard.clock.unix_nanos(),
+            memory,
         };
         job.run().await
     }
@@ -161,7 +197,8 @@ impl BlockPoll {
             let list = Arc::clone(&shard.blocks.borrow());
             let (live, compacted) = (list.of(&tenant), list.compacted_of(&tenant));
             let now = shard.clock.unix_nanos();
-            let written = indexes::write(backend, &tenant, live, compacted, now).await;
+            let mut memory = shard.budget.charge(Use::BlockList, 0);
+            let written = indexes::write(backend, &tenant, live, compacted, now, &mut memory).await;
             let label = [tenant.as_str()];
             shard.metrics.set(&family::TENANT_INDEX_BUILDER, &label, 1.0);
             match written {

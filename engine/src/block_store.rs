@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::backend::{Backend, BlockData, coalesce, object};
 use crate::block_list::BlockEntry;
 use crate::budget::{Budget, Charge, Use};
+use crate::damaged_blocks::Damage;
 use crate::error::QueryError;
 use crate::limits::{
     BLOCK_CACHE_BYTES, BLOOM_BYTES_LIKELY, DICTIONARY_CACHE_BYTES, FETCH_GAP_BYTES, FETCHES_MAX,
@@ -54,6 +55,17 @@ impl StoreError {
     /// The object is not there (any more).
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// What is wrong with the block, if the block is to blame: not the store, not want of memory.
+    pub fn damage(&self) -> Option<Damage> {
+        match self {
+            // What lies outside of what is there cannot be fetched.
+            Self::Read(ReadError::Damaged(_) | ReadError::NotFetched(_)) => Some(Damage::Corrupt),
+            Self::Read(ReadError::Unsupported(_)) => Some(Damage::Unsupported),
+            Self::Io(error) if error.kind() == io::ErrorKind::InvalidData => Some(Damage::Corrupt),
+            Self::Read(ReadError::NeedsMemory { .. }) | Self::Io(_) | Self::Memory(_) => None,
+        }
     }
 
     /// As the reason why a query has no answer.
@@ -202,12 +214,19 @@ impl BlockStore {
         let data = self.backend.open_data(block).await?;
         let data = CachedData { data, block: block.clone(), outer: Rc::clone(&self.outer) };
         let reader = read_footer(block, &data, memory, reads).await?;
-        let bytes = reader.memory_bytes() + size_of::<OpenBlock>();
+        // It holds two copies of what the list knows of the block.
+        let bytes = reader.memory_bytes() + size_of::<OpenBlock>() + 2 * block.memory_bytes();
         let dictionaries = self.dictionaries.of(block.cache_id());
         let fetch_gap_bytes = self.backend.fetch_gap_bytes();
         let open = Rc::new(OpenBlock { reader, data, dictionaries, fetch_gap_bytes });
         self.keep((block.cache_id(), None), Cached::Open(Rc::clone(&open)), bytes);
         Ok(open)
+    }
+
+    /// Forgets the footer and the open file of a block: they may be replaced.
+    pub fn forget(&self, block: &BlockEntry) {
+        self.cache.borrow_mut().remove(&(block.cache_id(), None));
+        self.recharge();
     }
 
     /// The filter over a block's trace ids, if it is there.

@@ -153,6 +153,7 @@ async fn new_shard(
         block_changes: Default::default(),
         limits: RefCell::new(Arc::clone(&settings.limits.initial)),
         list_charge: RefCell::new(budget.charge(Use::BlockList, 0)),
+        damaged: Default::default(),
         keeping: Default::default(),
         user_limits: Default::default(),
         rates: RefCell::default(),
@@ -187,10 +188,10 @@ fn serve(node: &Node, message: Message) {
             query(node, answer, async move { live_trace::pieces(&shard, &tenant, &id).await })
         }
         Message::BlockTrace(blocks, id, answer) => {
-            query(node, answer, async move { block_trace::pieces(&shard, &blocks, &id).await })
+            query(node, answer, async move { block_trace::pieces(&asked, &blocks, &id).await })
         }
         Message::BlockTraces(job, answer) => {
-            query(node, answer, async move { block_traces::run(&shard, &job).await })
+            query(node, answer, async move { block_traces::run(&asked, &job).await })
         }
         Message::LiveSearch(job, answer) => {
             query(node, answer, async move { live_search::run(&asked, &job).await });
@@ -208,7 +209,7 @@ fn serve(node: &Node, message: Message) {
             query(node, answer, async move { metrics::whole::run(&asked, &job).await });
         }
         Message::IdFilters(blocks, answer) => {
-            let filters = async move { id_filters::filters(&shard, &blocks).await };
+            let filters = async move { id_filters::filters(&asked, &blocks).await };
             reply(node, Class::Query, answer, filters);
         }
         Message::KeepIdFilter(block_id, filter) => shard.store.keep_id_filter(block_id, filter),
@@ -223,6 +224,7 @@ fn serve(node: &Node, message: Message) {
             block_changes::change(node, vec![BlockChange::Added(entry)], answer);
         }
         Message::ChangeBlocks(changes, answer) => block_changes::change(node, changes, answer),
+        Message::Damaged(report) => shard.damaged.add(report, shard.now()),
         Message::SetBlocks(list, answer) => set_blocks(&shard, list, answer),
         Message::TakeRate(tenant, bytes, answer) => tell(answer, shard.lend_rate(&tenant, bytes)),
         Message::LiveCounts(core, news) => {
@@ -340,6 +342,7 @@ fn refresh_gauges(shard: &Shard) {
         shard.store.outer().refresh_gauges();
         shard.limits().show(&shard.metrics);
         refresh_block_gauges(shard);
+        shard.damaged.refresh_gauge(&shard.blocks.borrow(), &shard.metrics);
         refresh_requests(shard);
     }
 }

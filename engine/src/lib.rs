@@ -25,6 +25,7 @@ pub mod boot;
 pub mod budget;
 pub mod commit;
 pub mod compaction;
+pub mod damaged_blocks;
 pub mod encode_job;
 pub mod error;
 pub mod filter_job;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::block_list::{BlockChange, BlockEntry, BlockList};
 use crate::compaction::fresh::LiveNow;
 use crate::compaction::job::{Compacted, CompactionJob, JobError};
+use crate::damaged_blocks::DamageReport;
 use crate::error::{IngestError, QueryError};
 use crate::metrics::Series;
 use crate::query::block_search::BlockSearchJob;
@@ -63,6 +64,8 @@ pub enum Message {
     AddBlock(Arc<BlockEntry>, Answer<()>),
     /// To core 0: make these changes of the list everywhere, all in one step, then answer.
     ChangeBlocks(Vec<BlockChange>, Answer<()>),
+    /// To core 0: a block was found to be damaged.
+    Damaged(DamageReport),
     /// From core 0: the block list from now on.
     SetBlocks(Arc<BlockList>, Answer<()>),
     /// To the core where the tenant's rate is counted: take so many tokens, and some more to lease.

@@ -2,7 +2,8 @@
 //! answer.
 //!
 //! From: [`crate::block_store`] and the filters beside blocks, which read what never changes. A
-//! value that is not as long as what was asked for is a miss, so is a server that fails or is slow.
+//! value carries a checksum over its key and bytes: one that is not what was written there is a
+//! miss, counted, and written anew; so is a server that fails or is slow a miss.
 //! Writes wait in a queue of the core, limited in number and bytes and charged to its budget; more
 //! are dropped and counted.
 
@@ -28,7 +29,9 @@ const WAITING_BYTES_MAX: u64 = 16 << 20;
 /// Between two warnings that a cache fails, on one core.
 const WARNING_PAUSE: Duration = Duration::from_secs(60);
 /// Keys with another number are of another form of what is cached.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
+/// Bytes of the checksum behind a value.
+const CHECKSUM_BYTES: usize = 4;
 
 /// What is asked for (contract config.md §7.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,7 +216,7 @@ impl OuterCaches {
         }
         let bytes = read.await?;
         let is_whole = wanted.part.bytes().is_none_or(|wanted| wanted == bytes.len() as u64);
-        if is_whole && self.caches[cache].client.takes(bytes.len()) {
+        if is_whole && self.caches[cache].client.takes(bytes.len() + CHECKSUM_BYTES) {
             self.write_later(Write { cache, key, value: bytes.clone() });
         }
         Ok(Found { bytes, is_cached: false })
@@ -254,7 +257,11 @@ impl OuterCaches {
             Some(bytes) => bytes == value.len() as u64,
             None => value.len() as u64 <= BLOOM_BYTES_MAX,
         };
-        let value = value.filter(fits);
+        let was_there = value.is_some();
+        let value = value.and_then(|value| opened(key, value)).filter(fits);
+        if was_there && value.is_none() {
+            self.metrics.add(&family::CACHE_VALUES_WRONG, &[wanted.role.name()], 1.0);
+        }
         let labels = [wanted.role.name(), if value.is_some() { "hit" } else { "miss" }];
         self.metrics.add(&family::CACHE_REQUESTS, &labels, 1.0);
         let bytes = value.as_ref().map_or(0, Bytes::len);
@@ -314,7 +321,10 @@ impl OuterCaches {
             }
             let (begun, bytes) = (self.clock.monotonic(), value.len() as u64);
             let client = Arc::clone(&self.caches[cache].client);
-            let written = aside(async move { client.put(&key, &value).await }).await;
+            // A copy of its own for the time of the write.
+            self.hold(self.waiting_bytes.get() + bytes);
+            let written = aside(async move { client.put(&key, &sealed(&key, &value)).await }).await;
+            self.hold(self.waiting_bytes.get().saturating_sub(bytes));
             let written = written.unwrap_or_else(|e| Err(CacheError::Options(e.to_string())));
             let is_written = written.inspect_err(|error| self.warn(cache, error)).is_ok();
             self.observe(cache, "Put", if is_written { "200" } else { "500" }, begun);
@@ -331,6 +341,27 @@ impl OuterCaches {
             self.metrics.set(&family::MEMCACHE_SERVERS, &[&cache.name], servers);
         }
     }
+}
+
+/// What is written for a value.
+fn sealed(key: &str, value: &[u8]) -> Bytes {
+    let mut sealed = Vec::with_capacity(value.len() + CHECKSUM_BYTES);
+    sealed.extend_from_slice(value);
+    sealed.extend_from_slice(&checksum(key, value).to_le_bytes());
+    sealed.into()
+}
+
+/// The value, if it was written for this key and is as it was.
+fn opened(key: &str, mut sealed: Bytes) -> Option<Bytes> {
+    let stored = sealed.split_off(sealed.len().checked_sub(CHECKSUM_BYTES)?);
+    (*stored == checksum(key, &sealed).to_le_bytes()).then_some(sealed)
+}
+
+fn checksum(key: &str, value: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(key.as_bytes());
+    hasher.update(value);
+    hasher.finalize()
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ fn keys_name_the_tenant_the_block_the_object_and_the_part() {
     let caches = caches(vec![CacheRole::ParquetPage], 0, Duration::ZERO, 1);
     let block = block(0, 0);
     let key = |part| caches.place_of(&wanted(&block, CacheRole::ParquetPage, part)).unwrap().1;
-    let front = format!("stringendo:1:a-tenant:{}:data.parquet", block.meta.block_id);
+    let front = format!("stringendo:2:a-tenant:{}:data.parquet", block.meta.block_id);
     assert_eq!(key(Part::Whole), front);
     assert_eq!(key(Part::Range(3, 9)), format!("{front}:3-9"));
     assert_eq!(key(Part::Checked(3, 9, 255)), format!("{front}:3-9:000000ff"));
@@ -91,4 +91,18 @@ fn writes_that_wait_are_limited_in_number_and_bytes_and_charged() {
     assert_eq!((small.waiting.borrow().len(), small.charge.borrow().bytes()), (1, 60));
     let dropped = small.metrics.snapshot().into_iter();
     assert!(dropped.into_iter().any(|s| s.family.name == family::CACHE_WRITES_DROPPED.name));
+}
+
+#[test]
+fn a_value_is_used_only_as_it_was_written_and_under_its_own_key() {
+    let value = Bytes::from_static(b"some filter");
+    let stored = sealed("a", &value);
+    assert_eq!(opened("a", stored.clone()), Some(value));
+    assert_eq!(opened("b", stored.clone()), None);
+    for at in 0..stored.len() {
+        let mut other = stored.to_vec();
+        other[at] ^= 1;
+        assert_eq!(opened("a", other.into()), None, "{at}");
+        assert_eq!(opened("a", stored.slice(..at)), None, "{at}");
+    }
 }

@@ -21,6 +21,7 @@ pub mod block_trace;
 pub mod block_traces;
 pub mod bound;
 pub mod collect;
+pub mod damage;
 pub mod echo;
 pub mod elsewhere;
 pub mod id_filters;

@@ -169,6 +169,8 @@ pub struct PollSettings {
     pub tenant_retries_max: usize,
     /// With more failed tenants the poll changes nothing.
     pub failed_tenants_max: usize,
+    /// What is left of tenants without blocks is deleted when it is so old; `None`: never.
+    pub empty_tenant_age: Option<Duration>,
 }
 
 impl Default for PollSettings {
@@ -182,6 +184,7 @@ impl Default for PollSettings {
             jitter_max: Duration::ZERO,
             tenant_retries_max: 1,
             failed_tenants_max: 1,
+            empty_tenant_age: None,
         }
     }
 }

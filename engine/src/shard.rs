@@ -21,6 +21,7 @@ use crate::block_list::BlockList;
 use crate::block_store::BlockStore;
 use crate::budget::{Budget, Charge, Use};
 use crate::compaction::keeping::Keeping;
+use crate::damaged_blocks::DamagedBlocks;
 use crate::error::IngestError;
 use crate::filter_job::FilterWork;
 use crate::limits;
@@ -72,6 +73,8 @@ pub struct Shard {
     pub limits: RefCell<Arc<Limits>>,
     /// Core 0: memory of the block list.
     pub list_charge: RefCell<Charge>,
+    /// Core 0: blocks that are known to be damaged.
+    pub damaged: DamagedBlocks,
     /// Core 0: blocks that are being merged or deleted.
     pub keeping: Keeping,
     /// Core 0: calls about what tenants set for themselves.

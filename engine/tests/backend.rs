@@ -10,7 +10,7 @@ use bytes::Bytes;
 use stringendo_block::BlockMeta;
 use stringendo_block::Version;
 use stringendo_engine::TenantId;
-use stringendo_engine::backend::listing::{ListJob, Listing};
+use stringendo_engine::backend::listing::{ListJob, ListMemory, Listing};
 use stringendo_engine::backend::{Backend, object};
 use stringendo_engine::block_list::BlockList;
 use stringendo_engine::settings::{BackendSettings, PollSettings};
@@ -66,7 +66,8 @@ where
 
 async fn list_knowing(backend: &Backend, known: &BlockList) -> std::io::Result<Listing> {
     let settings = PollSettings::default();
-    ListJob { backend, known, settings: &settings, now_unix_nanos: 0 }.run().await
+    let (settings, memory) = (&settings, &ListMemory::default());
+    ListJob { backend, known, settings, now_unix_nanos: 0, memory }.run().await
 }
 
 fn meta() -> BlockMeta {

@@ -67,7 +67,14 @@ fn poll(raw: &Raw, poll: &mut BlocklistPoll) -> Result<(), ConfigError> {
     let errors = &mut poll.blocklist_poll_tolerate_consecutive_errors;
     raw.read(&at("tolerate_consecutive_errors"), errors)?;
     let failures = &mut poll.blocklist_poll_tolerate_tenant_failures;
-    raw.read(&at("tolerate_tenant_failures"), failures)
+    raw.read(&at("tolerate_tenant_failures"), failures)?;
+    let empty = |key: &str| format!("storage.trace.empty_tenant_deletion_{key}");
+    raw.read(&empty("enabled"), &mut poll.empty_tenant_deletion_enabled)?;
+    raw.read(&empty("age"), &mut poll.empty_tenant_deletion_age)?;
+    if poll.empty_tenant_deletion_age.is_zero() {
+        poll.empty_tenant_deletion_age = default.empty_tenant_deletion_age;
+    }
+    Ok(())
 }
 
 fn block(raw: &Raw, block: &mut Block, warnings: &mut Vec<Warning>) -> Result<(), ConfigError> {

@@ -60,6 +60,11 @@ pub struct BlocklistPoll {
     pub blocklist_poll_tolerate_consecutive_errors: u64,
     /// With more failed tenants the poll changes nothing.
     pub blocklist_poll_tolerate_tenant_failures: u64,
+    /// What is left of tenants without blocks is deleted.
+    pub empty_tenant_deletion_enabled: bool,
+    /// Once it is so old.
+    #[serde(serialize_with = "as_text")]
+    pub empty_tenant_deletion_age: Duration,
 }
 
 impl Default for BlocklistPoll {
@@ -73,6 +78,8 @@ impl Default for BlocklistPoll {
             blocklist_poll_jitter_ms: 0,
             blocklist_poll_tolerate_consecutive_errors: 1,
             blocklist_poll_tolerate_tenant_failures: 1,
+            empty_tenant_deletion_enabled: false,
+            empty_tenant_deletion_age: Duration::from_secs(12 * 3600),
         }
     }
 }

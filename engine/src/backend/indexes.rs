@@ -1,7 +1,9 @@
 //! Tenant indexes in the store: read by whoever starts or does not list blocks itself, written
 //! after a listing (contract blocks.md §3, §21).
 //!
-//! Packing and unpacking go aside: they take some 10 ms for tens of thousands of blocks.
+//! Packing and unpacking go aside: they take some 10 ms for tens of thousands of blocks. What they
+//! hold is charged to the core; an index that would take more than a part of its budget is as good
+//! as none.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -11,7 +13,9 @@ use stringendo_block::tenant_index::{IndexError, JSON_OBJECT, PROTOBUF_OBJECT, T
 use stringendo_ring::offload;
 
 use super::Backend;
+use super::listing::ListMemory;
 use crate::block_list::{BlockEntry, CompactedBlock};
+use crate::budget::Charge;
 use crate::tenant::TenantId;
 
 /// Largest index that is read, packed: some 500,000 blocks.
@@ -19,15 +23,27 @@ const PACKED_BYTES_MAX: u64 = 64 << 20;
 /// The same, unpacked.
 const UNPACKED_BYTES_MAX: u64 = 512 << 20;
 
-/// Reads a tenant's index; the JSON one only if the other is not there.
+/// Part of a core's budget that an index may take unpacked.
+const BUDGET_DIVISOR: u64 = 4;
+/// Memory of an unpacked index for each of its packed bytes, about.
+const UNPACKED_FACTOR: u64 = 10;
+/// Copies of a block's meta while an index is packed: one to pack, as a message, as JSON.
+const PACKED_COPIES: u64 = 4;
+
+/// Reads a tenant's index; the JSON one only if the other is not there. `memory` is charged for it.
 ///
 /// # Errors
-/// From the store, or it is damaged; `NotFound` if there is none.
-pub async fn read(backend: &Backend, tenant: &TenantId) -> io::Result<TenantIndex> {
+/// From the store, or it is damaged, or too large; `NotFound` if there is none.
+pub async fn read(
+    backend: &Backend,
+    tenant: &TenantId,
+    memory: &ListMemory,
+) -> io::Result<TenantIndex> {
     match get(backend, tenant, PROTOBUF_OBJECT).await {
-        Ok(packed) => unpack(packed, TenantIndex::from_protobuf).await,
+        Ok(packed) => unpack(packed, memory, TenantIndex::from_protobuf).await,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            unpack(get(backend, tenant, JSON_OBJECT).await?, TenantIndex::from_json).await
+            let packed = get(backend, tenant, JSON_OBJECT).await?;
+            unpack(packed, memory, TenantIndex::from_json).await
         }
         Err(error) => Err(error),
     }
@@ -39,13 +55,18 @@ async fn get(backend: &Backend, tenant: &TenantId, name: &str) -> io::Result<Byt
 
 async fn unpack(
     packed: Bytes,
+    memory: &ListMemory,
     decode: fn(&[u8], u64) -> Result<TenantIndex, IndexError>,
 ) -> io::Result<TenantIndex> {
-    let index = offload(move || decode(&packed, UNPACKED_BYTES_MAX)).await?;
+    let bytes_max = memory.limit().map_or(u64::MAX, |limit| limit / BUDGET_DIVISOR);
+    let bytes_max = bytes_max.min(UNPACKED_BYTES_MAX);
+    memory.grow((packed.len() as u64).saturating_mul(UNPACKED_FACTOR).min(bytes_max));
+    let index = offload(move || decode(&packed, bytes_max)).await?;
     index.map_err(|error| io::Error::new(ErrorKind::InvalidData, format!("tenant index: {error}")))
 }
 
-/// Writes a tenant's index in both forms; removes it if the tenant has no blocks.
+/// Writes a tenant's index in both forms; removes it if the tenant has no blocks. `memory` is
+/// charged meanwhile.
 ///
 /// # Errors
 /// From the store.
@@ -55,12 +76,16 @@ pub async fn write(
     live: &[Arc<BlockEntry>],
     compacted: &[Arc<CompactedBlock>],
     now_unix_nanos: u64,
+    memory: &mut Charge,
 ) -> io::Result<()> {
     let path = |name: &str| format!("{tenant}/{name}");
     if live.is_empty() && compacted.is_empty() {
         backend.delete_root_object(&path(PROTOBUF_OBJECT)).await?;
         return backend.delete_root_object(&path(JSON_OBJECT)).await;
     }
+    let metas = live.iter().chain(compacted.iter().map(|block| &block.entry));
+    let bytes: u64 = metas.map(|entry| entry.memory_bytes() as u64).sum();
+    memory.resize(bytes.saturating_mul(PACKED_COPIES));
     let (live, compacted) = (live.to_vec(), compacted.to_vec());
     let pack = move || {
         let since =
@@ -73,6 +98,9 @@ pub async fn write(
         Ok::<_, IndexError>((index.to_protobuf()?, index.to_json()?))
     };
     let (protobuf, json) = offload(pack).await?.map_err(io::Error::other)?;
+    memory.resize((protobuf.capacity() + json.capacity()) as u64);
     backend.write_root_object(&path(PROTOBUF_OBJECT), protobuf.into()).await?;
-    backend.write_root_object(&path(JSON_OBJECT), json.into()).await
+    backend.write_root_object(&path(JSON_OBJECT), json.into()).await?;
+    memory.resize(0);
+    Ok(())
 }

@@ -6,6 +6,7 @@
 //! index has the metas. Who does not write indexes believes them, and lists blocks only where they
 //! cannot be read.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::io::{self, ErrorKind};
@@ -20,6 +21,7 @@ use uuid::Uuid;
 
 use super::{Backend, indexes, object};
 use crate::block_list::{BlockEntry, BlockList, CompactedBlock};
+use crate::budget::Charge;
 use crate::settings::PollSettings;
 use crate::tenant::TenantId;
 
@@ -152,6 +154,32 @@ pub struct ListJob<'a> {
     pub settings: &'a PollSettings,
     /// When the listing began, nanoseconds since the Unix epoch.
     pub now_unix_nanos: u64,
+    /// What is charged for what is found, until it is on the list.
+    pub memory: &'a ListMemory,
+}
+
+/// The account of a listing; none outside of a server.
+#[derive(Debug, Default)]
+pub struct ListMemory(Option<RefCell<Charge>>);
+
+impl ListMemory {
+    /// Charged to a core, from `charge` on.
+    pub fn of(charge: Charge) -> Self {
+        Self(Some(RefCell::new(charge)))
+    }
+
+    /// Most that may be charged.
+    pub fn limit(&self) -> Option<u64> {
+        self.0.as_ref().map(|charge| charge.borrow().limit())
+    }
+
+    /// Charges more, whether it fits or not: without the list nothing can be answered.
+    pub fn grow(&self, bytes: u64) {
+        if let Some(charge) = &self.0 {
+            let held = charge.borrow().bytes();
+            charge.borrow_mut().resize(held.saturating_add(bytes));
+        }
+    }
 }
 
 impl ListJob<'_> {
@@ -216,7 +244,7 @@ impl ListJob<'_> {
 
     /// Takes a tenant's blocks from its index.
     async fn believe_index(&self, tenant: &TenantId, listing: &mut Listing) -> io::Result<()> {
-        let index = indexes::read(self.backend, tenant).await?;
+        let index = indexes::read(self.backend, tenant, self.memory).await?;
         let age_nanos = self.now_unix_nanos.saturating_sub(index.created_unix_nanos);
         let too_old = |max: Duration| u128::from(age_nanos) > max.as_nanos();
         if self.settings.index_age_max.is_some_and(too_old) {
@@ -267,7 +295,7 @@ impl ListJob<'_> {
     async fn known_of(&self, tenant: &TenantId, listing: &mut Listing) -> Known {
         let mut known = Known::of_list(self.known, tenant);
         if known.is_empty() && self.backend.store().is_some() {
-            match indexes::read(self.backend, tenant).await {
+            match indexes::read(self.backend, tenant, self.memory).await {
                 Ok(index) => known.add_index(tenant, index),
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => listing.index_errors.push((tenant.clone(), error.to_string())),
@@ -290,7 +318,12 @@ impl ListJob<'_> {
         let mut looked = stream::iter(found.into_iter().map(look)).buffered(at_once);
         while let Some((block_id, looked)) = looked.next().await {
             match looked {
-                Looked::Live(entry) => listing.blocks.push(entry),
+                Looked::Live(entry) => {
+                    if Arc::strong_count(&entry) == 1 {
+                        self.memory.grow(entry.memory_bytes() as u64);
+                    }
+                    listing.blocks.push(entry);
+                }
                 Looked::Compacted(block) => listing.compacted.push(block),
                 Looked::Skipped(why) => {
                     listing.skipped.push(SkippedBlock { tenant: tenant.clone(), block_id, why });

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use stringendo_ring::file::{AppendFile, BlockFile, whole};
 use uuid::Uuid;
 
+use super::leftovers::LeftObject;
 use super::listing::FoundBlock;
 use super::object;
 use crate::block_list::BlockEntry;
@@ -177,6 +178,42 @@ impl LocalBackend {
             found.push(block);
         }
         Ok(found)
+    }
+
+    /// Everything below a tenant's directory.
+    ///
+    /// # Errors
+    /// From the operating system.
+    pub async fn objects_of(&self, tenant: &TenantId) -> io::Result<Vec<LeftObject>> {
+        let found = whole::list_tree(&self.root.join(tenant.as_str())).await?;
+        let left = |file: whole::FileEntry| LeftObject {
+            name: file.name,
+            modified_unix_nanos: file.modified_unix_nanos,
+        };
+        Ok(found.into_iter().map(left).collect())
+    }
+
+    /// Deletes files below a tenant's directory, then directories that are empty.
+    ///
+    /// # Errors
+    /// From the operating system.
+    pub async fn delete_objects_of(
+        &self,
+        tenant: &TenantId,
+        objects: &[LeftObject],
+    ) -> io::Result<()> {
+        let root = self.root.join(tenant.as_str());
+        let (mut directories, files): (Vec<&str>, Vec<&str>) =
+            objects.iter().map(|object| object.name.as_str()).partition(|it| it.ends_with('/'));
+        for file in files {
+            whole::remove_file(&root.join(file)).await?;
+        }
+        // Those within others first.
+        directories.sort_unstable_by(|a, b| b.cmp(a));
+        for directory in directories {
+            whole::remove_empty_dir(&root.join(directory)).await?;
+        }
+        whole::remove_empty_dir(&root).await
     }
 
     /// Bytes that are free on the disk of the directory.

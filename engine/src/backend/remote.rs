@@ -11,6 +11,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use stringendo_store::{Listed, Store, Upload};
 use uuid::Uuid;
 
+use super::leftovers::LeftObject;
 use super::listing::{FoundBlock, META_BYTES_MAX};
 use super::object;
 use crate::block_list::BlockEntry;
@@ -215,6 +216,36 @@ impl ObjectBackend {
         let is_wanted = |name: &str| parts(name).is_some();
         let listed = self.store.list(tenant.as_str(), &borders, is_wanted).await?;
         Ok(found_blocks(&listed))
+    }
+
+    /// Everything that a tenant has.
+    ///
+    /// # Errors
+    /// From the store.
+    pub async fn objects_of(&self, tenant: &TenantId) -> io::Result<Vec<LeftObject>> {
+        let listed = self.store.list(tenant.as_str(), &[], |_| true).await?;
+        let left = |listed: Listed| LeftObject {
+            name: listed.name,
+            modified_unix_nanos: listed.modified_unix_nanos,
+        };
+        Ok(listed.into_iter().map(left).collect())
+    }
+
+    /// Deletes objects of a tenant.
+    ///
+    /// # Errors
+    /// From the store.
+    pub async fn delete_objects_of(
+        &self,
+        tenant: &TenantId,
+        objects: &[LeftObject],
+    ) -> io::Result<()> {
+        let remove = |object: &LeftObject| {
+            let key = format!("{tenant}/{}", object.name);
+            async move { self.store.delete(&key).await }
+        };
+        let removals = stream::iter(objects.iter().map(remove));
+        removals.buffer_unordered(REMOVALS_MAX).try_for_each(|()| async { Ok(()) }).await
     }
 
     /// Where the ranges of ids begin that are listed at the same time. Azure has no listings that

@@ -24,6 +24,7 @@ use super::plan::{Inputs, Rules, plan};
 use super::report;
 use crate::block_list::{BlockChange, BlockEntry};
 use crate::budget::Use;
+use crate::damaged_blocks::{Damage, DamageReport};
 use crate::message::Message;
 use crate::metrics::families as family;
 use crate::node::Node;
@@ -141,6 +142,7 @@ impl Conductor {
         !block.no_compact
             && !owes
             && !keeping.is_busy(&own)
+            && !self.node.shard().damaged.has(&own)
             && self.fresh.is_settled(block)
             && !self.failures.holds_back(&own, self.node.shard().now())
     }
@@ -288,6 +290,7 @@ impl Conductor {
     /// Whether it is tried again with the next plan.
     fn fail(&mut self, job: &CompactionJob, error: &JobError, keys: &[BlockKey]) -> bool {
         let now = self.node.shard().now();
+        self.note_damage(job, error);
         match (error.input(), error.memory_needed()) {
             (Some(block), _) => self.failures.add([(job.tenant.clone(), block)], now),
             (None, Some(bytes)) => {
@@ -298,6 +301,18 @@ impl Conductor {
             (None, None) => self.failures.add(keys.iter().cloned(), now),
         }
         false
+    }
+
+    /// Notes the input that could not be read, if that is why the job has failed.
+    fn note_damage(&self, job: &CompactionJob, error: &JobError) {
+        let is_gone = matches!(error, JobError::Gone(_));
+        let Some(block) = error.input().filter(|_| !is_gone) else { return };
+        let shard = self.node.shard();
+        if let Some(input) = job.inputs.iter().find(|input| input.meta.block_id == block) {
+            let labels = [job.tenant.as_str(), Damage::Corrupt.reason()];
+            shard.metrics.add(&family::DAMAGED_READS, &labels, 1.0);
+            shard.damaged.add(DamageReport::new(input, Damage::Corrupt, error), shard.now());
+        }
     }
 
     fn count_jobs(&self) {

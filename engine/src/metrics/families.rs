@@ -90,6 +90,12 @@ families! {
         "Errors met while polling the list of blocks.";
     BLOCKLIST_SKIPPED = "stringendo_blocklist_skipped_blocks_total", Kind::Counter,
         ["tenant", "reason"], "Blocks that are left out of the list, by reason, each counted once.";
+    DAMAGED_BLOCKS = "stringendo_damaged_blocks", Kind::Gauge, ["tenant", "reason"],
+        "Blocks that are known to be damaged.";
+    DAMAGED_READS = "stringendo_damaged_block_reads_total", Kind::Counter, ["tenant", "reason"],
+        "How often a query, or compaction, could not read a block since it is damaged.";
+    EMPTY_TENANTS_DELETED = "stringendo_empty_tenants_deleted_total", Kind::Counter, [],
+        "Tenants without blocks of which what was left was deleted.";
     BLOCKLIST_POLL_DURATION = "tempodb_blocklist_poll_duration_seconds",
         Kind::Histogram(SECONDS_BUCKETS), [], "Time to read the list of blocks.";
     BACKEND_BYTES = "tempodb_backend_bytes_total", Kind::Gauge, ["tenant", "status"],
@@ -175,6 +181,8 @@ families! {
         "Questions to caches outside the process.";
     CACHE_REQUEST_BYTES = "tempodb_cache_request_bytes_total", Kind::Counter, ["role", "outcome"],
         "Bytes that caches outside the process answered.";
+    CACHE_VALUES_WRONG = "stringendo_cache_wrong_values_total", Kind::Counter, ["role"],
+        "Values of caches outside the process that are not what was written, and not used.";
     MEMCACHE_DURATION = "tempo_memcache_request_duration_seconds",
         Kind::Histogram(CACHE_BUCKETS), ["method", "status_code", "name"],
         "Total time spent in seconds doing memcache requests.";

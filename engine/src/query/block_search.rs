@@ -17,6 +17,7 @@ use super::block_read::{self, BlockRead, Decoding};
 use super::block_sift::{self, Sifted};
 use super::bound::SearchBound;
 use super::collect::{Findings, FoundTrace, Newest, SearchCost};
+use super::damage;
 use super::echo::{self, SpanFacts};
 use super::elsewhere::{Elsewhere, Piece, Places};
 use super::memory::{AnswerMemory, Charged};
@@ -47,8 +48,8 @@ pub struct BlockSearchJob {
 /// Runs the job on this core.
 ///
 /// # Errors
-/// When a block could not be read, or there is no memory, or the query cannot be evaluated. Blocks
-/// that are gone meanwhile are skipped.
+/// When the store fails, or there is no memory, or the query cannot be evaluated. Blocks that are
+/// gone meanwhile are skipped; of damaged ones counts what can be read.
 pub async fn run(node: &Node, job: &BlockSearchJob) -> Result<Charged<Findings>, QueryError> {
     let shard = node.shard();
     let bound = Arc::clone(&job.bound);
@@ -71,8 +72,7 @@ pub async fn run(node: &Node, job: &BlockSearchJob) -> Result<Charged<Findings>,
         let Some(block) = job.blocks.next(shard.core, wants) else { break };
         match search.block(block).await {
             Ok(Read::Enough) => break,
-            Err(error) if error.is_gone() => search.cost.gone_blocks += 1,
-            Err(error) => return Err(error.of_block(block)),
+            Err(error) => search.miss(node, block, error).await?,
             Ok(_) => {}
         }
     }
@@ -123,6 +123,23 @@ enum Scanned {
 }
 
 impl BlockSearch<'_> {
+    /// A block could not be read, or not all of it: what was found in it stays.
+    async fn miss(
+        &mut self,
+        node: &Node,
+        block: &BlockEntry,
+        error: StoreError,
+    ) -> Result<(), QueryError> {
+        let missed = damage::missed(node, block, error).await?;
+        self.cost.miss(missed, block);
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let (start, end) = self.pending.times();
+        self.elsewhere.learn(start, end).await?;
+        self.settle(block).await
+    }
+
     async fn block(&mut self, block: &BlockEntry) -> Result<Read, StoreError> {
         if self.denial.denies(self.shard, block, &mut self.cost.reads).await {
             return Ok(Read::All);

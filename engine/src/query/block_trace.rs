@@ -11,6 +11,7 @@ use stringendo_proto::otlp::TracesData;
 
 use super::block_filters;
 use super::block_read::{self, BlockRead, Decoding};
+use super::damage;
 use super::memory::{AnswerMemory, Charged};
 use super::trace::{TraceCost, TracePieces};
 use super::trace_memory::memory_bytes;
@@ -18,22 +19,24 @@ use crate::block_list::BlockEntry;
 use crate::block_store::{OpenBlock, Reads, StoreError};
 use crate::error::QueryError;
 use crate::limits::FETCHES_MAX;
+use crate::node::Node;
 use crate::shard::Shard;
 
 /// Looks up the trace in each of `blocks`.
 ///
 /// # Errors
-/// When a block that may hold it could not be read, or there is no memory. Blocks that are gone
-/// meanwhile are skipped.
+/// When the store fails, or there is no memory. Blocks that are gone meanwhile or damaged are
+/// skipped.
 pub async fn pieces(
-    shard: &Shard,
+    node: &Node,
     blocks: &[Arc<BlockEntry>],
     id: &TraceId,
 ) -> Result<Charged<TracePieces>, QueryError> {
+    let shard = node.shard();
     let mut lookups = stream::iter(blocks)
         .map(|block| async move {
             let mut reads = Reads::default();
-            let piece = lookup(shard, block, id, &mut reads).await;
+            let piece = lookup(node, block, id, &mut reads).await;
             (block, piece, reads)
         })
         .buffered(FETCHES_MAX);
@@ -43,7 +46,7 @@ pub async fn pieces(
             inspected_bytes: reads.bytes,
             backend_reads: reads.count,
             backend_bytes: reads.bytes,
-            gone_blocks: u64::from(matches!(&piece, Err(error) if error.is_gone())),
+            ..TraceCost::default()
         });
         match piece {
             Ok(Some(piece)) => {
@@ -51,35 +54,44 @@ pub async fn pieces(
                 memory.absorb(piece.memory);
             }
             Ok(None) => {}
-            Err(error) if error.is_gone() => {}
-            Err(error) => return Err(error.of_block(block)),
+            Err(error) => value.cost.miss(damage::missed(node, block, error).await?, block),
         }
     }
     Ok(Charged { value, memory })
 }
 
-/// By the block's own filter, or else by the one that every block has.
+/// By the block's own filter, or else by the one that every block has. Without either of them the
+/// rows say it.
 async fn may_hold(
-    shard: &Shard,
+    node: &Node,
     block: &BlockEntry,
     id: &TraceId,
     reads: &mut Reads,
 ) -> Result<bool, StoreError> {
+    let shard = node.shard();
     if let Some(may_hold) = block_filters::may_hold_id(shard, block, id, reads).await {
         return Ok(may_hold);
     }
     let number = bloom::shard_of(id, block.meta.bloom_shards);
-    let filter = block_read::bloom(shard, block, number, reads).await?;
-    Ok(bloom::may_contain(&filter, id) != Some(false))
+    match block_read::bloom(shard, block, number, reads).await {
+        Ok(filter) => Ok(bloom::may_contain(&filter, id) != Some(false)),
+        Err(error) if error.is_gone() || error.damage().is_some() => {
+            // A block that is gone as a whole shows next.
+            damage::missed(node, block, error).await?;
+            Ok(true)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn lookup(
-    shard: &Shard,
+    node: &Node,
     block: &BlockEntry,
     id: &TraceId,
     reads: &mut Reads,
 ) -> Result<Option<Charged<TracesData>>, StoreError> {
-    if !may_hold(shard, block, id, reads).await? {
+    let shard = node.shard();
+    if !may_hold(node, block, id, reads).await? {
         return Ok(None);
     }
     let open = block_read::open(shard, block, reads).await?;

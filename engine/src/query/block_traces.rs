@@ -16,6 +16,7 @@ use stringendo_ring::yield_if_due;
 use super::allowance::{Allowance, Meter};
 use super::block_read::{self, BlockRead, Decoding};
 use super::block_trace::copy_out;
+use super::damage;
 use super::memory::{AnswerMemory, Charged};
 use super::trace::TraceCost;
 use crate::block_list::BlockEntry;
@@ -23,6 +24,7 @@ use crate::block_store::{OpenBlock, Reads, StoreError, bytes_of};
 use crate::budget::Use;
 use crate::error::QueryError;
 use crate::limits::PASS_BYTES_MAX;
+use crate::node::Node;
 use crate::shard::Shard;
 
 /// Traces to look up in some blocks.
@@ -61,8 +63,10 @@ pub enum Missing {
 /// Runs the job on this core.
 ///
 /// # Errors
-/// When a block could not be read. Blocks that are gone meanwhile are skipped.
-pub async fn run(shard: &Shard, job: &BlockTracesJob) -> Result<Charged<BlockTraces>, QueryError> {
+/// When the store fails. Blocks that are gone meanwhile are skipped; of damaged ones counts what
+/// can be read.
+pub async fn run(node: &Node, job: &BlockTracesJob) -> Result<Charged<BlockTraces>, QueryError> {
+    let shard: &Shard = node.shard();
     // Others want some, too, and a lone trace may take what there is.
     let quota_bytes = match job.ids.len() {
         1 => u64::MAX,
@@ -77,12 +81,10 @@ pub async fn run(shard: &Shard, job: &BlockTracesJob) -> Result<Charged<BlockTra
         found: BlockTraces::default(),
         memory: shard.answer_memory(),
     };
-    let mut gone_blocks = 0;
+    let mut missed = TraceCost::default();
     for (block, wanted) in &job.blocks {
-        match pass.block(block, wanted).await {
-            Err(error) if error.is_gone() => gone_blocks += 1,
-            Err(error) => return Err(error.of_block(block)),
-            Ok(_) => {}
+        if let Err(error) = pass.block(block, wanted).await {
+            missed.miss(damage::missed(node, block, error).await?, block);
         }
     }
     // For those who read after this part.
@@ -92,7 +94,7 @@ pub async fn run(shard: &Shard, job: &BlockTracesJob) -> Result<Charged<BlockTra
         inspected_bytes: reads.bytes,
         backend_reads: reads.count,
         backend_bytes: reads.bytes,
-        gone_blocks,
+        ..missed
     };
     Ok(Charged { value: found, memory })
 }

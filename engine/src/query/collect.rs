@@ -10,9 +10,11 @@ use uuid::Uuid;
 
 use super::block_sift::Sifted;
 use super::bound::SearchBound;
+use super::damage::{Damaged, Missed};
 use super::elsewhere::{LiveTimes, Piece};
 use super::memory::{AnswerMemory, Charged};
 use super::trace_memory::attributes_bytes;
+use crate::block_list::BlockEntry;
 use crate::block_store::Reads;
 use crate::error::QueryError;
 
@@ -123,6 +125,8 @@ pub struct SearchCost {
     pub not_whole: u64,
     /// Parts of blocks that could not be read, since the block was deleted meanwhile.
     pub gone_blocks: u64,
+    /// Blocks that could not be read as a whole, since they are damaged.
+    pub damaged: Damaged,
 }
 
 impl SearchCost {
@@ -139,11 +143,20 @@ impl SearchCost {
         self.cut_parts += other.cut_parts;
         self.not_whole += other.not_whole;
         self.gone_blocks += other.gone_blocks;
+        self.damaged.merge(&other.damaged);
+    }
+
+    /// Notes that a block could not be read.
+    pub fn miss(&mut self, missed: Missed, block: &BlockEntry) {
+        match missed {
+            Missed::Gone => self.gone_blocks += 1,
+            Missed::Damaged => self.damaged.add(block.meta.block_id),
+        }
     }
 
     /// Whether a part has looked at all that it was to look at.
     pub fn is_complete(&self) -> bool {
-        self.cut_parts == 0 && self.gone_blocks == 0
+        self.cut_parts == 0 && self.gone_blocks == 0 && self.damaged.is_empty()
     }
 
     /// Adds what finding the rows of a row group took that are worth reading.
@@ -171,10 +184,14 @@ impl SearchCost {
             ("readLimitReached", self.cut_parts),
             ("tracesNotWhole", self.not_whole),
             ("blocksGone", self.gone_blocks),
+            ("blocksDamaged", self.damaged.count()),
         ];
         let figures = figures.into_iter().filter(|(_, figure)| *figure > 0);
         let shown = |figure| i64::try_from(figure).unwrap_or(i64::MAX);
-        figures.map(|(name, figure)| (name.to_owned(), shown(figure))).collect()
+        let figures = figures.map(|(name, figure)| (name.to_owned(), shown(figure)));
+        // Answers have no other place for names.
+        let names = self.damaged.ids().iter().map(|id| (format!("blockDamaged:{id}"), 1));
+        figures.chain(names).collect()
     }
 }
 

@@ -14,6 +14,7 @@ use stringendo_ring::CoreId;
 use uuid::Uuid;
 
 use super::collect::SearchCost;
+use super::damage::Damaged;
 use super::trace::share;
 use crate::block_list::BlockEntry;
 use crate::error::QueryError;
@@ -62,6 +63,8 @@ pub struct Places {
     bounds_unix_nanos: (u64, u64),
     /// Blocks that may hold pieces of what is searched.
     blocks: Vec<Arc<BlockEntry>>,
+    /// Blocks that nobody can ask.
+    unlisted: Damaged,
     /// Version of the list that they are from.
     version: u64,
     live: Vec<LiveTimes>,
@@ -79,7 +82,13 @@ impl Places {
         let list = Arc::clone(&node.shard().blocks.borrow());
         let is_near = |block: &&Arc<BlockEntry>| near(block, bounds_unix_nanos);
         let blocks = list.of(tenant).iter().filter(is_near).cloned().collect();
-        Self { tenant: tenant.clone(), bounds_unix_nanos, blocks, version: list.version(), live }
+        let (version, unlisted) = (list.version(), *list.unlisted_of(tenant));
+        Self { tenant: tenant.clone(), bounds_unix_nanos, blocks, unlisted, version, live }
+    }
+
+    /// What an answer lacks that only looks at [`Places::blocks`]: blocks that are not listed.
+    pub fn lacking(&self) -> SearchCost {
+        SearchCost { damaged: self.unlisted, ..SearchCost::default() }
     }
 
     /// Blocks that may hold pieces of what is searched, newest first.
@@ -188,12 +197,12 @@ impl<'a> Elsewhere<'a> {
         let asked = shares.filter(|(_, share)| !share.is_empty()).map(|(core, share)| async move {
             let wanted = share.clone();
             let answer = node.ask(core, move |answer| Message::IdFilters(wanted, answer)).await;
-            let (filters, reads) = answer.ok_or(QueryError::Stopping)??;
-            Ok::<_, QueryError>((share, filters, reads))
+            Ok::<_, QueryError>((share, answer.ok_or(QueryError::Stopping)??))
         });
-        for (share, filters, reads) in try_join_all(asked).await? {
-            self.cost.reads.merge(reads);
-            for (block, filter) in share.iter().zip(filters) {
+        for (share, found) in try_join_all(asked).await? {
+            self.cost.reads.merge(found.reads);
+            self.cost.damaged.merge(&found.damaged);
+            for (block, filter) in share.iter().zip(found.filters) {
                 let at = self.places.blocks.iter().position(|known| Arc::ptr_eq(known, block));
                 if let Some(at) = at {
                     self.filters[at] = Some(filter);

@@ -10,37 +10,55 @@ use stringendo_ring::yield_if_due;
 
 use super::block_filters::BlockFilters;
 use super::block_read::{self, BlockRead, Decoding};
+use super::damage::{self, Damaged, Missed};
 use super::memory::AnswerMemory;
 use crate::block_list::BlockEntry;
 use crate::block_store::{OpenBlock, Reads, StoreError};
 use crate::error::QueryError;
+use crate::node::Node;
 use crate::shard::Shard;
 
-/// Filters of some blocks, in their order, and what reading them cost.
-pub type IdFilters = (Vec<Arc<IdFilter>>, Reads);
+/// Filters of some blocks, in their order.
+#[derive(Debug, Default)]
+pub struct IdFilters {
+    /// The filters.
+    pub filters: Vec<Arc<IdFilter>>,
+    /// What reading them cost.
+    pub reads: Reads,
+    /// Blocks whose ids cannot be told.
+    pub damaged: Damaged,
+}
 
-/// The filters of `blocks`, in the same order, and what reading them cost. A block that is gone
-/// holds nothing.
+/// The filters of `blocks`. A block that is gone holds nothing; of one whose ids cannot be told
+/// nothing is looked for either, since every trace might have a piece there.
 ///
 /// # Errors
-/// A block could not be read, or there is no memory. Must not be asked for by who holds memory to
+/// The store fails, or there is no memory. Must not be asked for by who holds memory to
 /// read with.
-pub async fn filters(shard: &Shard, blocks: &[Arc<BlockEntry>]) -> Result<IdFilters, QueryError> {
-    let (mut filters, mut reads) = (Vec::with_capacity(blocks.len()), Reads::default());
+pub async fn filters(node: &Node, blocks: &[Arc<BlockEntry>]) -> Result<IdFilters, QueryError> {
+    let shard = node.shard();
+    let mut found = IdFilters::default();
     for block in blocks {
         if let Some(filter) = shard.store.cached_id_filter(&block.cache_id()) {
-            filters.push(filter);
+            found.filters.push(filter);
             continue;
         }
-        let filter = match load(shard, block, &mut reads).await {
+        let filter = match load(shard, block, &mut found.reads).await {
             Ok(filter) => Arc::new(filter),
-            Err(error) if error.is_gone() => Arc::new(IdFilter::none()),
-            Err(error) => return Err(error.of_block(block)),
+            Err(error) => {
+                if damage::missed(node, block, error).await? == Missed::Damaged {
+                    found.damaged.add(block.meta.block_id);
+                    // It may be mended.
+                    found.filters.push(Arc::new(IdFilter::none()));
+                    continue;
+                }
+                Arc::new(IdFilter::none())
+            }
         };
         shard.store.keep_id_filter(block.cache_id(), Arc::clone(&filter));
-        filters.push(filter);
+        found.filters.push(filter);
     }
-    Ok((filters, reads))
+    Ok(found)
 }
 
 /// The filter that was written with the block, or else one that is made now.

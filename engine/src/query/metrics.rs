@@ -237,6 +237,7 @@ impl Node {
         progress: &MetricsProgress,
     ) -> Result<(), QueryError> {
         progress.add_blocks(&job.blocks);
+        progress.add_cost(&job.places.lacking());
         let waves = progress.waves(&job.request, &job.blocks);
         let shares: Vec<_> = waves.iter().map(|blocks| self.shares(blocks)).collect();
         progress.add_jobs(shares.iter().map(Vec::len).sum());

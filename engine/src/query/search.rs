@@ -72,6 +72,7 @@ impl Node {
             let (blocks, places) = self.blocks_for(tenant, request, &covers);
             drop(look);
             progress.add_blocks(&blocks);
+            progress.add_cost(&places.lacking());
             let allowance = Allowance::of(self);
             let job = BlockSearchJob {
                 blocks: Arc::new(Shares::of(&blocks, self.mesh().cores())),

@@ -217,7 +217,10 @@ impl Node {
         let bounds = (job.start_unix_nanos, job.end_unix_nanos);
         let places = Arc::new(Places::of(self, tenant, bounds, times));
         let blocks = tag_blocks(&places, job);
-        at_work.change(|gathered| gathered.cost.add_blocks(&blocks));
+        at_work.change(|gathered| {
+            gathered.cost.add_blocks(&blocks);
+            gathered.cost.add(&places.lacking());
+        });
         if !at_work.change(|gathered| gathered.is_enough()) {
             let (job, allowance) = (job.clone(), Arc::clone(&allowance));
             let job = BlockTagsJob { blocks, job, places, allowance };

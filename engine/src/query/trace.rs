@@ -14,6 +14,7 @@ use stringendo_ring::CoreId;
 use uuid::Uuid;
 
 use super::TraceRequest;
+use super::damage::{Damaged, Missed};
 use super::memory::Held;
 use crate::affinity::core_of;
 use crate::block_list::BlockEntry;
@@ -42,6 +43,10 @@ pub struct TraceCost {
     pub backend_bytes: u64,
     /// Blocks that were deleted before they could be read.
     pub gone_blocks: u64,
+    /// Blocks that may hold more of it, and are damaged.
+    pub damaged: Damaged,
+    /// Blocks that are there and not listed: nobody knows what they hold.
+    pub unlisted: Damaged,
 }
 
 impl TraceCost {
@@ -51,6 +56,16 @@ impl TraceCost {
         self.backend_reads += other.backend_reads;
         self.backend_bytes += other.backend_bytes;
         self.gone_blocks += other.gone_blocks;
+        self.damaged.merge(&other.damaged);
+        self.unlisted.merge(&other.unlisted);
+    }
+
+    /// Notes that a block could not be read.
+    pub fn miss(&mut self, missed: Missed, block: &BlockEntry) {
+        match missed {
+            Missed::Gone => self.gone_blocks += 1,
+            Missed::Damaged => self.damaged.add(block.meta.block_id),
+        }
     }
 }
 
@@ -106,6 +121,9 @@ impl Node {
     ) -> Result<(), QueryError> {
         let mut asked: HashSet<Uuid> = HashSet::new();
         let mut blocks = self.candidates(tenant, request);
+        if request.blocks.is_some() {
+            found.value.cost.unlisted = *self.shard().blocks.borrow().unlisted_of(tenant);
+        }
         loop {
             take_all(found, self.pieces_in(&blocks, request.trace_id).await)?;
             if found.value.cost.gone_blocks == 0 {

@@ -209,6 +209,7 @@ impl<'a> WholeReader<'a> {
             all_kept.merge(kept);
             self.cost.bytes += found.cost.inspected_bytes;
             self.cost.gone_blocks += found.cost.gone_blocks;
+            self.cost.damaged.merge(&found.cost.damaged);
             let (count, bytes) = (found.cost.backend_reads, found.cost.backend_bytes);
             self.cost.reads.merge(Reads { count, bytes, ..Reads::default() });
             for (number, piece) in found.pieces {

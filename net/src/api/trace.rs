@@ -26,6 +26,10 @@ impl Api {
         let asked = request(id, &call.params)?;
         let tenants = self.query_tenants(&call.headers)?;
         let Held { value: answer, kept: _kept } = self.find_trace(&asked, &tenants).await?;
+        // This version has no way to say that something is missing.
+        if let Some(message) = answer.cost.damaged.message() {
+            return Err(QueryError::Storage(message).into());
+        }
         let Some(trace) = answer.trace else {
             let mut answer = Response::new(Default::default());
             *answer.status_mut() = StatusCode::NOT_FOUND;
@@ -155,6 +159,9 @@ fn v2_response(answer: TraceAnswer, bytes_max: u64, mut missing: Vec<String>) ->
     if cost.gone_blocks > 0 {
         missing.push(format!("blocks that were deleted meanwhile: {}", cost.gone_blocks));
     }
+    let mut damaged = cost.damaged;
+    damaged.merge(&cost.unlisted);
+    missing.extend(damaged.message());
     if !missing.is_empty() {
         return partial(trace, cost, missing.join("; "));
     }

@@ -168,11 +168,52 @@ fn list_files(path: &Path, wanted: &[&str]) -> io::Result<Vec<FileEntry>> {
     let mut files = Vec::new();
     for name in wanted {
         let Some(metadata) = unless_missing(fs::metadata(path.join(name)))? else { continue };
-        let since = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let modified_unix_nanos = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
+        let modified_unix_nanos = modified_unix_nanos(&metadata)?;
         files.push(FileEntry { name: (*name).to_owned(), modified_unix_nanos });
     }
     Ok(files)
+}
+
+fn modified_unix_nanos(metadata: &fs::Metadata) -> io::Result<u64> {
+    let since = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// Everything below `path`, in no order, with paths relative to it; those of directories end with
+/// `/`. Empty if `path` does not exist; links are not followed.
+///
+/// # Errors
+/// From the operating system.
+pub async fn list_tree(path: &Path) -> io::Result<Vec<FileEntry>> {
+    aside("list directory", path, |path| {
+        let (mut found, mut waiting) = (Vec::new(), vec![(path.to_owned(), String::new())]);
+        while let Some((directory, prefix)) = waiting.pop() {
+            for (path, is_directory) in list_dir_now(&directory)? {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let end = if is_directory { "/" } else { "" };
+                let name = format!("{prefix}{name}{end}");
+                let modified_unix_nanos = modified_unix_nanos(&fs::symlink_metadata(&path)?)?;
+                if is_directory {
+                    waiting.push((path, name.clone()));
+                }
+                found.push(FileEntry { name, modified_unix_nanos });
+            }
+        }
+        Ok(found)
+    })
+    .await
+}
+
+/// Removes a directory if it is empty; a missing one, or one that is not empty, is no error.
+///
+/// # Errors
+/// From the operating system.
+pub async fn remove_empty_dir(path: &Path) -> io::Result<()> {
+    aside("remove directory", path, |path| match fs::remove_dir(path) {
+        Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),
+        outcome => unless_missing(outcome).map(drop),
+    })
+    .await
 }
 
 /// Sets the time of last writing to now.

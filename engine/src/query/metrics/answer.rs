@@ -91,6 +91,7 @@ fn partial(series: &mut Vec<Series>, series_max: usize, cost: SearchCost) -> (i3
         let blocks = cost.gone_blocks;
         reasons.push(format!("blocks that were deleted while they were read: {blocks}"));
     }
+    reasons.extend(cost.damaged.message());
     match reasons.is_empty() {
         true => (PartialStatus::Complete as i32, String::new()),
         false => (PartialStatus::Partial as i32, reasons.join("; ")),

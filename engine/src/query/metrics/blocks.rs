@@ -30,6 +30,7 @@ use crate::query::block_masks;
 use crate::query::block_read::{self, BlockRead, Decoding};
 use crate::query::block_sift::{self, Sifted};
 use crate::query::collect::SearchCost;
+use crate::query::damage;
 use crate::query::elsewhere::{Elsewhere, Piece, Places};
 use crate::query::memory::{AnswerMemory, Charged};
 use crate::query::split::piece_in;
@@ -53,8 +54,8 @@ pub struct BlockMetricsJob {
 /// Runs the job on this core.
 ///
 /// # Errors
-/// When a block could not be read, the query cannot be evaluated, or there is no memory. Blocks
-/// that are gone meanwhile are skipped.
+/// When the store fails, the query cannot be evaluated, or there is no memory. Blocks that are gone
+/// meanwhile are skipped; of damaged ones counts what can be read.
 pub async fn run(
     node: &Node,
     job: &BlockMetricsJob,
@@ -80,10 +81,9 @@ pub async fn run(
                 true => scan.compare(node.shard()).await,
                 false => scan.block(node.shard()).await,
             };
-            match outcome {
-                Err(error) if error.is_gone() => found.cost.gone_blocks += 1,
-                Err(error) => return Err(error.of_block(block)),
-                Ok(_) => {}
+            if let Err(error) = outcome {
+                let missed = damage::missed(node, block, error).await?;
+                found.cost.miss(missed, block);
             }
         }
     }

@@ -154,6 +154,11 @@ impl MetricsProgress {
         state.block_bytes += blocks.iter().map(|block| block.meta.size).sum::<u64>();
     }
 
+    /// Adds what is not part of any job's cost.
+    pub(super) fn add_cost(&self, cost: &SearchCost) {
+        self.state.borrow_mut().cost.add(cost);
+    }
+
     pub(super) fn job_done(&self, cost: &SearchCost) {
         let mut state = self.state.borrow_mut();
         state.cost.add(cost);

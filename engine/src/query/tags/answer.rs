@@ -34,9 +34,14 @@ impl TagsCost {
         self.jobs += jobs as u32;
     }
 
+    /// Adds a cost that is not of a part.
+    pub(super) fn add(&mut self, read: &SearchCost) {
+        self.read.add(read);
+    }
+
     /// Adds the cost of a core's part.
     pub(super) fn add_part(&mut self, read: &SearchCost) {
-        self.read.add(read);
+        self.add(read);
         self.jobs_done += u32::from(read.is_complete());
     }
 

@@ -16,6 +16,7 @@ use crate::node::Node;
 use crate::query::allowance::{Allowance, Meter};
 use crate::query::block_denial::Denial;
 use crate::query::collect::SearchCost;
+use crate::query::damage;
 use crate::query::elsewhere::{Elsewhere, LiveTimes, Places};
 use crate::query::memory::Charged;
 use crate::query::touch::needs_of_pieces;
@@ -134,7 +135,7 @@ pub async fn live(node: &Node, part: &LiveTagsJob) -> Result<Charged<TagsFound>,
 /// Looks at some blocks on the core that reads them.
 ///
 /// # Errors
-/// When a block could not be read, or there is no memory. Blocks that are gone meanwhile are
+/// When the store fails, or there is no memory. Blocks that are gone meanwhile or damaged are
 /// skipped.
 pub async fn blocks(node: &Node, part: &BlockTagsJob) -> Result<Charged<TagsFound>, QueryError> {
     let (shard, job) = (node.shard(), &part.job);
@@ -161,10 +162,9 @@ pub async fn blocks(node: &Node, part: &BlockTagsJob) -> Result<Charged<TagsFoun
             }
             None => blocks::add(shard, block, job, &mut gathered).await,
         };
-        match outcome {
-            Err(error) if error.is_gone() => gathered.read.gone_blocks += 1,
-            Err(error) => return Err(error.of_block(block)),
-            Ok(_) => {}
+        if let Err(error) = outcome {
+            let missed = damage::missed(node, block, error).await?;
+            gathered.read.miss(missed, block);
         }
     }
     gathered.read.add(others.elsewhere.cost());
