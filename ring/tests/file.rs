@@ -7,8 +7,9 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use common::{on_a_core, try_on_cores};
-use stringendo_ring::file::{BlockFile, DIRECT_IO_ALIGNMENT, WalFile, whole};
+use stringendo_ring::file::{AppendFile, BlockFile, DIRECT_IO_ALIGNMENT, WalFile, whole};
 use stringendo_ring::{Class, CoreContext, spawn};
 use tempfile::tempdir;
 
@@ -198,4 +199,33 @@ fn whole_files_and_directories_come_and_go() {
         assert_eq!(missing.kind(), ErrorKind::NotFound);
         assert!(missing.to_string().contains("meta.json"), "{missing}");
     });
+}
+
+#[test]
+fn a_file_is_what_was_appended_whatever_the_pieces_and_the_file_system() {
+    let bytes: Vec<u8> =
+        (0..5_000_000_u32).map(|number| (number.wrapping_mul(0x9e37_79b9) >> 24) as u8).collect();
+    let bytes = Bytes::from(bytes);
+    for directory in [on_disk(), tempfile::tempdir_in("/dev/shm").unwrap()] {
+        // Pages and whole gathered writes to the byte, and everything else.
+        for (length, piece) in [(0, 1), (1, 1), (4096, 96), (2 << 20, 1 << 20), (4_999_999, 70_001)]
+        {
+            let (path, data) = (directory.path().join("data"), bytes.slice(..length));
+            let expected = data.clone();
+            on_a_core(move || {
+                let (path, data) = (path.clone(), data.clone());
+                async move { appended(&path, &data, piece).await }
+            });
+            assert_eq!(std::fs::read(directory.path().join("data")).unwrap(), expected);
+        }
+    }
+}
+
+async fn appended(path: &Path, data: &Bytes, piece: usize) {
+    let mut file = AppendFile::create(path).await.unwrap();
+    for piece in data.chunks(piece) {
+        file.append(data.slice_ref(piece)).await.unwrap();
+    }
+    assert_eq!((file.len(), file.is_empty()), (data.len() as u64, data.is_empty()));
+    file.finish().await.unwrap();
 }

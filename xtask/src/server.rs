@@ -36,6 +36,8 @@ pub struct ServerOptions {
     pub block_age: Duration,
     /// `live_store.max_block_bytes`.
     pub block_bytes: u64,
+    /// Whether blocks are merged beside all else: often then, so that kills hit it.
+    pub compacts: bool,
     /// The one processor that it may use; all if none.
     pub cpu: Option<usize>,
 }
@@ -280,6 +282,7 @@ pub fn cpus() -> Result<Vec<usize>, XtaskError> {
 fn yaml(options: &ServerOptions, ports: Ports) -> String {
     let ServerOptions { cores, durability, segment_bytes, budget_bytes, block_bytes, .. } = options;
     let (data, age_ms) = (options.data.display(), options.block_age.as_millis());
+    let compaction_disabled = !options.compacts;
     let Ports { http, otlp_grpc, otlp_http, grpc } = ports;
     format!(
         "server:
@@ -298,6 +301,7 @@ live_store:
   max_block_duration: {age_ms}ms
   max_block_bytes: {block_bytes}
   flush_check_period: 100ms
+compactor: {{compaction: {{compaction_cycle: 500ms}}}}
 overrides:
   defaults:
     ingestion:
@@ -305,6 +309,7 @@ overrides:
       burst_size_bytes: 1000000000000
       max_traces_per_user: 1000000000
     global: {{max_bytes_per_trace: 0}}
+    compaction: {{compaction_disabled: {compaction_disabled}}}
 storage:
   trace:
     backend: local

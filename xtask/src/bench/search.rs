@@ -144,6 +144,8 @@ impl Bench {
             budget_bytes: 2048 * MIB,
             block_age: Duration::from_secs(3600),
             block_bytes: BLOCK_MIB * MIB,
+            // As many blocks as were written are what is searched.
+            compacts: false,
             cpu: None,
         };
         Self { binaries, options, spans, repeat: REPEATS, range_s: [0, 0], trace_ids: Vec::new() }

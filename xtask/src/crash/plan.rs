@@ -34,6 +34,7 @@ impl Plan {
             budget_bytes: 256 * MIB,
             block_age: Duration::from_millis(rng.pick(&[200, 500, 1000, 5000])),
             block_bytes: rng.pick(&[1, 4, 50]) * MIB,
+            compacts: true,
             cpu: None,
         };
         // Every trace of every round is read back by its id, so much load means a short round.

@@ -53,6 +53,7 @@ pub fn server_options(data: &Path) -> ServerOptions {
         budget_bytes: 128 << 20,
         block_age: Duration::from_secs(600),
         block_bytes: 1 << 30,
+        compacts: false,
         cpu: None,
     }
 }
