@@ -1,5 +1,6 @@
 //! `blocks list`: one line for each live block.
 
+use futures_util::stream::{self, StreamExt};
 use serde_json::json;
 use stringendo_engine::block_list::BlockEntry;
 
@@ -7,15 +8,33 @@ use super::open::{self, OpenBlock};
 use super::text::{Progress, print_table, size};
 use super::{Failed, Place};
 
+/// Blocks that are opened at a time: stores take a while for each.
+const OPENED_AT_ONCE: usize = 16;
+
 /// Prints the blocks; whether all could be looked at.
 pub async fn run(place: &Place, as_json: bool) -> Result<bool, Failed> {
     let found = open::find(place, None).await?;
     let (mut rows, mut progress) = (Vec::new(), Progress::new());
     let (mut bytes, mut traces, mut spans) = (0, 0, 0);
-    for (number, entry) in found.live.iter().enumerate() {
+    let mut problems = found.problems;
+    problems.iter_mut().for_each(|problem| problem.insert_str(0, "not listed: "));
+    let opened = found
+        .live
+        .iter()
+        .map(|entry| async move { (entry, OpenBlock::open_footer(place, entry).await) });
+    let mut opened = stream::iter(opened).buffered(OPENED_AT_ONCE);
+    let mut number = 0;
+    while let Some((entry, opened)) = opened.next().await {
+        number += 1;
         progress.at(|| format!("{number} of {} blocks", found.live.len()));
-        let opened = OpenBlock::open(place, entry).await;
-        let spans_of = opened.as_ref().ok().map(|block| block.reader.spans());
+        let spans_of = match opened {
+            Ok(block) => Some(block.reader.spans()),
+            Err(why) => {
+                let (tenant, id) = (&entry.tenant, &entry.meta.block_id);
+                problems.push(format!("not opened: {tenant}/{id}: {why}"));
+                None
+            }
+        };
         bytes += entry.meta.size;
         traces += entry.meta.total_objects;
         spans += spans_of.unwrap_or(0);
@@ -33,8 +52,8 @@ pub async fn run(place: &Place, as_json: bool) -> Result<bool, Failed> {
         let blocks = found.live.len();
         println!("{blocks} blocks, {}, {traces} traces, {spans} spans", size(bytes));
     }
-    found.problems.iter().for_each(|problem| eprintln!("not listed: {problem}"));
-    Ok(found.problems.is_empty())
+    problems.iter().for_each(|problem| eprintln!("{problem}"));
+    Ok(problems.is_empty())
 }
 
 fn as_row(entry: &BlockEntry, spans: Option<u64>) -> Vec<String> {

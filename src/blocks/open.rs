@@ -55,6 +55,11 @@ pub struct OpenBlock {
 impl OpenBlock {
     /// Opens a block, with the offset indexes of all its columns.
     pub async fn open(place: &Place, entry: &BlockEntry) -> Result<Self, Failed> {
+        Self::open_footer(place, entry).await?.with_page_indexes().await
+    }
+
+    /// Reads a block's footer alone.
+    pub async fn open_footer(place: &Place, entry: &BlockEntry) -> Result<Self, Failed> {
         let data = place.backend.open_data(entry).await.map_err(text)?;
         // The meta may lie: the file knows how long it is.
         let mut meta = entry.meta.clone();
@@ -68,7 +73,7 @@ impl OpenBlock {
                 Err(ReadError::NotFetched(longer)) => range = longer,
                 opened => {
                     let reader = opened.map_err(text)?.for_check(&fetched);
-                    return Self { reader, data }.with_page_indexes().await;
+                    return Ok(Self { reader, data });
                 }
             }
         }

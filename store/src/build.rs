@@ -12,22 +12,41 @@ use object_store::{BackoffConfig, ObjectStore, RetryConfig, StaticCredentialProv
 use crate::credentials;
 use crate::error::BuildError;
 use crate::http::Connector;
+use crate::renewal::{Renewal, Renewing};
 use crate::settings::{Addressing, Azure, Encryption, Gcs, Kind, Retry, S3, Settings};
 
 /// However often it is tried, a request ends after so long: whoever waits has given up, and a
 /// signature is valid for 15 minutes.
 const TRIES_MAX: std::time::Duration = std::time::Duration::from_secs(120);
 
+/// A client, and what renews its credentials, if they can be renewed.
+pub(crate) struct Built {
+    pub(crate) client: Arc<dyn ObjectStore>,
+    pub(crate) renewal: Option<Arc<dyn Renewal>>,
+}
+
 /// Makes the client.
-pub(crate) fn build(
-    settings: &Settings,
-    connector: Connector,
-) -> Result<Arc<dyn ObjectStore>, BuildError> {
-    Ok(match &settings.kind {
-        Kind::S3(s3) => Arc::new(self::s3(s3, settings, connector)?.build()?),
-        Kind::Gcs(gcs) => Arc::new(self::gcs(gcs, settings, connector)?.build()?),
-        Kind::Azure(azure) => Arc::new(self::azure(azure, settings, connector).build()?),
-    })
+pub(crate) fn build(settings: &Settings, connector: Connector) -> Result<Built, BuildError> {
+    match &settings.kind {
+        Kind::S3(s3) => {
+            let (builder, renewal) = self::s3(s3, settings, connector)?;
+            Ok(Built { client: Arc::new(builder.build()?), renewal })
+        }
+        Kind::Gcs(gcs) => self::gcs(gcs, settings, connector),
+        Kind::Azure(azure) => self::azure(azure, settings, connector),
+    }
+}
+
+/// Gives the builder of a store credentials that can be renewed: those that a store has that is
+/// built the same way.
+macro_rules! renewing {
+    ($builder:expr) => {{
+        let builder = $builder;
+        let fresh = builder.clone();
+        let renewing = Renewing::new(move || Ok(Arc::clone(fresh.clone().build()?.credentials())))?;
+        let client = builder.with_credentials(Arc::clone(&renewing) as _).build()?;
+        Ok(Built { client: Arc::new(client), renewal: Some(renewing) })
+    }};
 }
 
 pub(crate) fn retry_config(retry: &Retry) -> RetryConfig {
@@ -37,7 +56,11 @@ pub(crate) fn retry_config(retry: &Retry) -> RetryConfig {
     RetryConfig { backoff, max_retries, retry_timeout: TRIES_MAX }
 }
 
-fn s3(s3: &S3, settings: &Settings, connector: Connector) -> Result<AmazonS3Builder, BuildError> {
+fn s3(
+    s3: &S3,
+    settings: &Settings,
+    connector: Connector,
+) -> Result<(AmazonS3Builder, Option<Arc<dyn Renewal>>), BuildError> {
     let region = region(s3, settings);
     let (url, in_host) = s3_endpoint(s3, &region);
     let mut builder = AmazonS3Builder::new()
@@ -61,7 +84,7 @@ fn s3(s3: &S3, settings: &Settings, connector: Connector) -> Result<AmazonS3Buil
 }
 
 /// The region: as configured, as Amazon's endpoint says, as the environment says, or the oldest.
-fn region(s3: &S3, settings: &Settings) -> String {
+pub(crate) fn region(s3: &S3, settings: &Settings) -> String {
     let configured = Some(s3.region.as_str()).filter(|region| !region.is_empty());
     let variable = |name| settings.variable(name);
     configured
@@ -108,11 +131,7 @@ fn s3_endpoint(s3: &S3, region: &str) -> (String, bool) {
     (format!("{scheme}://{bucket}{host}"), in_host)
 }
 
-fn gcs(
-    gcs: &Gcs,
-    settings: &Settings,
-    connector: Connector,
-) -> Result<GoogleCloudStorageBuilder, BuildError> {
+fn gcs(gcs: &Gcs, settings: &Settings, connector: Connector) -> Result<Built, BuildError> {
     let mut builder = GoogleCloudStorageBuilder::new()
         .with_bucket_name(&gcs.bucket)
         .with_skip_signature(gcs.insecure)
@@ -125,10 +144,12 @@ fn gcs(
         // Some requests would ask for a token all the same.
         let nobody = GcpCredential { bearer: String::new() };
         builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(nobody)));
-    } else if let Some(path) = settings.variable("GOOGLE_APPLICATION_CREDENTIALS") {
+        return Ok(Built { client: Arc::new(builder.build()?), renewal: None });
+    }
+    if let Some(path) = settings.variable("GOOGLE_APPLICATION_CREDENTIALS") {
         builder = builder.with_application_credentials(path);
     }
-    Ok(builder)
+    renewing!(builder)
 }
 
 /// Clients that speak JSON name its path, too; this one speaks XML, which is at the root.
@@ -141,7 +162,7 @@ fn gcs_endpoint(endpoint: &str) -> Result<String, BuildError> {
     Err(BuildError::Setting(format!("gcs.endpoint: {endpoint:?} is no URL with http or https")))
 }
 
-fn azure(azure: &Azure, settings: &Settings, connector: Connector) -> MicrosoftAzureBuilder {
+fn azure(azure: &Azure, settings: &Settings, connector: Connector) -> Result<Built, BuildError> {
     let account = Some(azure.account.as_str()).filter(|name| !name.is_empty());
     let account = account.or_else(|| settings.variable("AZURE_STORAGE_ACCOUNT"));
     let account = account.unwrap_or_default();
@@ -168,8 +189,9 @@ fn azure(azure: &Azure, settings: &Settings, connector: Connector) -> MicrosoftA
         }
     } else if let Some(key) = key.or_else(|| settings.variable("AZURE_STORAGE_KEY")) {
         builder = builder.with_access_key(key);
+        return Ok(Built { client: Arc::new(builder.build()?), renewal: None });
     }
-    builder
+    renewing!(builder)
 }
 
 type SetAzure = fn(MicrosoftAzureBuilder, String) -> MicrosoftAzureBuilder;

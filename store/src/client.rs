@@ -10,11 +10,12 @@ use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, PutPayload};
 use stringendo_ring::aside::{aside, timeout};
 
-use crate::build::build;
+use crate::build::{Built, build};
 use crate::error::{BuildError, io_error, timed_out};
 use crate::hedge::hedged;
 use crate::http::Connector;
 use crate::labels::Labels;
+use crate::renewal::{Renewal, is_expired};
 use crate::requests::Requests;
 use crate::settings::{Hedging, Settings};
 use crate::upload::Upload;
@@ -37,6 +38,7 @@ pub(crate) struct Inner {
     pub(crate) part_bytes: usize,
     pub(crate) listings_at_once: usize,
     pub(crate) prefix: String,
+    renewal: Option<Arc<dyn Renewal>>,
     hedging: Option<Hedging>,
     requests: Arc<Requests>,
     name: &'static str,
@@ -50,8 +52,10 @@ impl Store {
     pub fn new(settings: &Settings) -> Result<Self, BuildError> {
         let requests = Arc::new(Requests::default());
         let connector = Connector::new(settings, Arc::clone(&requests))?;
+        let Built { client, renewal } = build(settings, connector)?;
         let inner = Inner {
-            client: build(settings, connector)?,
+            client,
+            renewal,
             labels: Labels::new(&settings.labels),
             part_bytes: settings.part_bytes,
             listings_at_once: settings.listings_at_once.max(1),
@@ -120,7 +124,8 @@ impl Store {
         let (store, path) = (self.clone(), self.path(key)?);
         self.run(format!("read {key}"), READ_MAX, async move {
             let Inner { client, hedging, requests, .. } = &*store.inner;
-            hedged(*hedging, requests, || get(&**client, &path, options.clone(), bytes_max)).await
+            let read = || get(&**client, &path, options.clone(), bytes_max);
+            store.inner.ask(|| hedged(*hedging, requests, read)).await
         })
         .await
     }
@@ -133,7 +138,8 @@ impl Store {
         let (store, path) = (self.clone(), self.path(key)?);
         self.run(format!("look at {key}"), READ_MAX, async move {
             let Inner { client, hedging, requests, .. } = &*store.inner;
-            hedged(*hedging, requests, || async { Ok(client.head(&path).await?.size) }).await
+            let look = || async { Ok(client.head(&path).await?.size) };
+            store.inner.ask(|| hedged(*hedging, requests, look)).await
         })
         .await
     }
@@ -151,8 +157,9 @@ impl Store {
         self.run(format!("write {key}"), WRITE_MAX, async move {
             let payload = PutPayload::from_iter(data);
             let size = payload.content_length() as u64;
-            let options = store.inner.labels.put();
-            let put = store.inner.client.put_opts(&path, payload, options).await?;
+            let Inner { client, labels, .. } = &*store.inner;
+            let put = || async { Ok(client.put_opts(&path, payload.clone(), labels.put()).await?) };
+            let put = store.inner.ask(put).await?;
             verify(&*store.inner.client, &path, size, put.e_tag.as_deref()).await
         })
         .await
@@ -173,7 +180,7 @@ impl Store {
     pub async fn delete(&self, key: &str) -> io::Result<()> {
         let (store, path) = (self.clone(), self.path(key)?);
         let deleted = self.run(format!("remove {key}"), WRITE_MAX, async move {
-            Ok(store.inner.client.delete(&path).await?)
+            store.inner.ask(|| async { Ok(store.inner.client.delete(&path).await?) }).await
         });
         match deleted.await {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -197,8 +204,36 @@ impl Store {
     ) -> io::Result<T> {
         match aside(timeout(time_max, Box::pin(operation))).await? {
             Some(Ok(value)) => Ok(value),
-            Some(Err(failure)) => Err(failure.named(&action)),
+            Some(Err(failure)) => {
+                // For whoever tries again.
+                self.inner.renew_after(&failure);
+                Err(failure.named(&action))
+            }
             None => Err(timed_out(&action)),
+        }
+    }
+}
+
+impl Inner {
+    /// Asks, and once more where credentials were refused that could be renewed.
+    pub(crate) async fn ask<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        ask: impl Fn() -> F,
+    ) -> Result<T, Failure> {
+        match ask().await {
+            Err(failure) if self.renew_after(&failure) => ask().await,
+            outcome => outcome,
+        }
+    }
+
+    /// Whether that was for want of good credentials, and there are others now.
+    fn renew_after(&self, failure: &Failure) -> bool {
+        match (failure, &self.renewal) {
+            (Failure::Client(error), Some(renewal)) if is_expired(error) => {
+                renewal.renew();
+                true
+            }
+            _ => false,
         }
     }
 }

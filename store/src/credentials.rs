@@ -3,18 +3,24 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use object_store::aws::{
     AmazonS3Builder, AmazonS3ConfigKey as Key, AwsCredential, AwsCredentialProvider,
 };
 use object_store::{CredentialProvider, RetryConfig};
+use stringendo_ring::Clock;
 
-use crate::build::retry_config;
+use crate::build::{region, retry_config};
 use crate::error::BuildError;
 use crate::http::Connector;
+use crate::renewal::{Renewal, Renewing};
 use crate::settings::{Retry, S3, Settings};
+
+/// A machine without a role is not asked for one again for so long.
+const NO_ROLE_REST: Duration = Duration::from_secs(300);
 
 /// Variables with keys and token: Amazon's, then MinIO's.
 const KEYS: [[&str; 3]; 4] = [
@@ -35,62 +41,74 @@ const ROLES: [(&str, Key); 7] = [
     ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", Key::ContainerAuthorizationTokenFile),
 ];
 
-/// Tells the client where credentials are.
+/// Tells the client where credentials are; what renews them, if they can be renewed.
 pub(crate) fn apply(
     s3: &S3,
     settings: &Settings,
     connector: Connector,
     builder: AmazonS3Builder,
-) -> Result<AmazonS3Builder, BuildError> {
-    if let Some(keys) = &s3.keys {
-        let builder = builder.with_access_key_id(&keys.id);
-        let builder = builder.with_secret_access_key(keys.secret.reveal());
-        return Ok(match &keys.token {
-            Some(token) => builder.with_token(token.reveal()),
-            None => builder,
-        });
-    }
-    for [id, secret, token] in KEYS {
-        let (Some(id), Some(secret)) = (settings.variable(id), settings.variable(secret)) else {
-            continue;
-        };
+) -> Result<(AmazonS3Builder, Option<Arc<dyn Renewal>>), BuildError> {
+    let of_environment = || {
+        KEYS.iter().find_map(|[id, secret, token]| {
+            let (id, secret) = (settings.variable(id)?, settings.variable(secret)?);
+            Some((id, secret, settings.variable(token)))
+        })
+    };
+    let of_file = s3.keys.as_ref().map(|keys| {
+        (keys.id.as_str(), keys.secret.reveal(), keys.token.as_ref().map(|token| token.reveal()))
+    });
+    if let Some((id, secret, token)) = of_file.or_else(of_environment) {
         let builder = builder.with_access_key_id(id).with_secret_access_key(secret);
-        return Ok(match settings.variable(token) {
-            Some(token) => builder.with_token(token),
-            None => builder,
-        });
+        return Ok((token.into_iter().fold(builder, AmazonS3Builder::with_token), None));
     }
-    let roles: Vec<_> =
-        ROLES.into_iter().filter_map(|(name, key)| Some((key, settings.variable(name)?))).collect();
-    let has_role = settings.variable(ROLES[0].0).is_some()
-        || roles.iter().any(|(key, _)| {
-            matches!(key, Key::ContainerCredentialsRelativeUri | Key::ContainerCredentialsFullUri)
-        });
-    let builder =
-        roles.into_iter().fold(builder, |builder, (key, value)| builder.with_config(key, value));
-    match shared_file(settings)? {
-        Some(file) if !has_role => {
-            let instance = instance_role(s3, settings, connector)?;
-            Ok(builder.with_credentials(Arc::new(InstanceThenFile { instance, file })))
-        }
-        _ => Ok(builder),
-    }
+    let (s3, settings) = (s3.clone(), settings.clone());
+    let renewing = Renewing::new(move || provider(&s3, &settings, &connector))?;
+    Ok((builder.with_credentials(Arc::clone(&renewing) as _), Some(renewing)))
 }
 
-/// The provider of the instance's role. It is tried once and not for long, since machines
-/// elsewhere have none.
+/// What gives credentials of a role, or those of a shared file.
+fn provider(
+    s3: &S3,
+    settings: &Settings,
+    connector: &Connector,
+) -> Result<AwsCredentialProvider, BuildError> {
+    let roles: Vec<_> =
+        ROLES.into_iter().filter_map(|(name, key)| Some((key, settings.variable(name)?))).collect();
+    let has = |wanted: &[Key]| wanted.iter().all(|key| roles.iter().any(|(known, _)| known == key));
+    let has_role = has(&[Key::WebIdentityTokenFile, Key::RoleArn])
+        || has(&[Key::ContainerCredentialsRelativeUri])
+        || has(&[Key::ContainerCredentialsFullUri, Key::ContainerAuthorizationTokenFile]);
+    if has_role {
+        let builder = AmazonS3Builder::new()
+            .with_bucket_name(&s3.bucket)
+            .with_region(region(s3, settings))
+            .with_retry(retry_config(&settings.retry))
+            .with_http_connector(connector.clone());
+        let builder =
+            roles.into_iter().fold(builder, |it, (key, value)| it.with_config(key, value));
+        return Ok(Arc::clone(builder.build()?.credentials()));
+    }
+    let file = shared_file(settings)?;
+    let tries = if file.is_some() { 1 } else { settings.retry.attempts_max };
+    let instance = instance_role(s3, settings, connector.clone(), tries)?;
+    Ok(match file {
+        Some(file) => Arc::new(InstanceThenFile { instance, file, failed: Mutex::default() }),
+        None => instance,
+    })
+}
+
+/// The provider of the instance's role. Where there is something else it is tried once, since
+/// machines elsewhere have none.
 fn instance_role(
     s3: &S3,
     settings: &Settings,
     connector: Connector,
+    tries: usize,
 ) -> Result<AwsCredentialProvider, BuildError> {
-    let once = RetryConfig {
-        max_retries: 0,
-        ..retry_config(&Retry { attempts_max: 1, ..settings.retry })
-    };
-    let builder = AmazonS3Builder::new().with_bucket_name(&s3.bucket).with_retry(once);
+    let retry: RetryConfig = retry_config(&Retry { attempts_max: tries, ..settings.retry });
+    let builder = AmazonS3Builder::new().with_bucket_name(&s3.bucket).with_retry(retry);
     let builder = match settings.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT") {
-        Some(endpoint) => builder.with_metadata_endpoint(endpoint),
+        Some(endpoint) => builder.with_metadata_endpoint(endpoint.trim_end_matches('/')),
         None => builder,
     };
     let client = builder.with_http_connector(connector).build()?;
@@ -101,6 +119,15 @@ fn instance_role(
 struct InstanceThenFile {
     instance: AwsCredentialProvider,
     file: Arc<AwsCredential>,
+    /// When the machine had no role.
+    failed: Mutex<Option<Duration>>,
+}
+
+impl InstanceThenFile {
+    fn may_have_role(&self, now: Duration) -> bool {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.is_none_or(|failed| now.saturating_sub(failed) >= NO_ROLE_REST)
+    }
 }
 
 #[async_trait]
@@ -108,7 +135,14 @@ impl CredentialProvider for InstanceThenFile {
     type Credential = AwsCredential;
 
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
-        Ok(self.instance.get_credential().await.unwrap_or_else(|_| Arc::clone(&self.file)))
+        if self.may_have_role(Clock::System.monotonic()) {
+            if let Ok(given) = self.instance.get_credential().await {
+                return Ok(given);
+            }
+            let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            *failed = Some(Clock::System.monotonic());
+        }
+        Ok(Arc::clone(&self.file))
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) fn io_error(action: &str, error: Error) -> io::Error {
 }
 
 /// The error with its causes, as far as it does not say them itself, on one line and not too long.
-fn text_of(error: &Error) -> String {
+pub(crate) fn text_of(error: &Error) -> String {
     const CHARS_MAX: usize = 500;
     let mut text = error.to_string();
     let mut source = error.source();

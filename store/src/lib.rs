@@ -21,6 +21,7 @@ mod hedge;
 mod http;
 mod labels;
 mod list;
+mod renewal;
 mod requests;
 pub mod settings;
 mod tls;

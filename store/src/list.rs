@@ -8,7 +8,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
-use crate::client::{Failure, Store};
+use crate::client::{Failure, Inner, Store};
 
 /// A listing of a tenant's objects with all its pages and tries.
 const LIST_MAX: Duration = Duration::from_secs(600);
@@ -32,7 +32,9 @@ impl Store {
     pub async fn list_names(&self, directory: &str) -> io::Result<Vec<String>> {
         let (store, path) = (self.clone(), self.directory(directory)?);
         self.run(format!("list names in {directory:?}"), LIST_MAX, async move {
-            let listed = store.inner.client.list_with_delimiter(path.as_ref()).await?;
+            let Inner { client, .. } = &*store.inner;
+            let list = || async { Ok(client.list_with_delimiter(path.as_ref()).await?) };
+            let listed = store.inner.ask(list).await?;
             let names = listed.common_prefixes.iter().filter_map(|prefix| prefix.filename());
             Ok(names.map(str::to_owned).collect())
         })
@@ -63,9 +65,11 @@ impl Store {
             let at_once = store.inner.listings_at_once;
             let parts = ranges.into_iter().map(|(start, end)| {
                 let range = KeyRange { directory: path.clone(), start, end };
-                let client = Arc::clone(&store.inner.client);
-                let wanted = Arc::clone(&wanted);
-                async move { list_range(&*client, range, &*wanted).await }
+                let (store, wanted) = (store.clone(), Arc::clone(&wanted));
+                async move {
+                    let list = || list_range(&*store.inner.client, range.clone(), &*wanted);
+                    store.inner.ask(list).await
+                }
             });
             let parts: Vec<Vec<Listed>> =
                 stream::iter(parts).buffered(at_once).try_collect().await?;
@@ -82,6 +86,7 @@ impl Store {
     }
 }
 
+#[derive(Clone)]
 struct KeyRange {
     directory: Path,
     start: Option<String>,

@@ -12,7 +12,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, PutPayload};
 
-use crate::client::{Store, WRITE_MAX, verify};
+use crate::client::{Inner, Store, WRITE_MAX, verify};
 
 /// Parts on their way at a time, of one object.
 const PARTS_IN_FLIGHT_MAX: usize = 2;
@@ -193,8 +193,10 @@ async fn begin(store: &Store, key: &str, path: &Path) -> io::Result<Box<dyn Mult
     let (inner, path) = (store.clone(), path.clone());
     store
         .run(format!("begin to write {key}"), WRITE_MAX, async move {
-            let options = inner.inner.labels.put_multipart();
-            Ok(inner.inner.client.put_multipart_opts(&path, options).await?)
+            let Inner { client, labels, .. } = &*inner.inner;
+            let begin =
+                || async { Ok(client.put_multipart_opts(&path, labels.put_multipart()).await?) };
+            inner.inner.ask(begin).await
         })
         .await
 }

@@ -7,7 +7,7 @@
 use std::io::{self, ErrorKind};
 
 use bytes::Bytes;
-use object_store::{GetOptions, ObjectStore, PutMode, PutPayload, UpdateVersion};
+use object_store::{GetOptions, ObjectStore, PutMode, PutOptions, PutPayload, UpdateVersion};
 
 use crate::client::{Failure, READ_MAX, Store, WRITE_MAX, whole};
 
@@ -36,7 +36,8 @@ impl Store {
         let (store, path) = (self.clone(), self.path(key)?);
         self.run(format!("read {key}"), READ_MAX, async move {
             let client = &store.inner.client;
-            let answer = client.get_opts(&path, GetOptions::default()).await?;
+            let get = || async { Ok(client.get_opts(&path, GetOptions::default()).await?) };
+            let answer = store.inner.ask(get).await?;
             let (e_tag, generation) = (answer.meta.e_tag.clone(), answer.meta.version.clone());
             Ok((whole(answer, bytes_max).await?, Version { e_tag, generation }))
         })
@@ -57,23 +58,26 @@ impl Store {
         let mode = self.mode(replaced);
         self.run(format!("write {key}"), WRITE_MAX, async move {
             let Self { inner } = &store;
-            let put = async |mode: PutMode| {
-                let options = object_store::PutOptions { mode, ..inner.labels.put() };
-                let payload = PutPayload::from_bytes(data.clone());
-                inner.client.put_opts(&path, payload, options).await
+            let put = async |mode: &PutMode| {
+                let put = || async {
+                    let options = PutOptions { mode: mode.clone(), ..inner.labels.put() };
+                    let payload = PutPayload::from_bytes(data.clone());
+                    Ok(inner.client.put_opts(&path, payload, options).await?)
+                };
+                inner.ask(put).await
             };
-            let outcome = match put(mode).await {
-                Err(error) if is_not_implemented(&error) => {
+            let outcome = match put(&mode).await {
+                Err(Failure::Client(error)) if is_not_implemented(&error) => {
                     tracing::warn!(
                         %error,
                         "the object store cannot compare and write in one step: two processes \
                          that write at the same moment overwrite each other"
                     );
-                    put(PutMode::Overwrite).await
+                    put(&PutMode::Overwrite).await
                 }
                 outcome => outcome,
             };
-            let written = outcome.map_err(Failure::from)?;
+            let written = outcome?;
             Ok(Version { e_tag: written.e_tag, generation: written.version })
         })
         .await

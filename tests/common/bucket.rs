@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use stringendo_teststores::{ACCESS_KEY, Proxy, Request, S3Server, SECRET_KEY};
 use tempfile::TempDir;
 
-use crate::common::Options;
+use crate::common::http::X_PROTOBUF;
+use crate::common::{Options, Server, spans};
 
 /// The server and the proxy; they end with this.
 pub struct Bucket {
@@ -42,6 +43,11 @@ impl Bucket {
         self.server.address()
     }
 
+    /// Its directory, which holds the bucket's.
+    pub fn root(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
     /// The directory of the bucket.
     pub fn path(&self) -> PathBuf {
         self.dir.path().join("traces")
@@ -64,20 +70,39 @@ impl Bucket {
 
 /// A block `s3` of the configuration, moved to the right.
 pub fn s3_yaml(address: SocketAddr, indent: usize) -> String {
+    let keys = format!("access_key: {ACCESS_KEY}\n  secret_key: {SECRET_KEY}\n  insecure: true");
+    s3_with(&address.to_string(), &keys, indent)
+}
+
+/// The same with these keys beside those of place and tries.
+pub fn s3_with(endpoint: &str, keys: &str, indent: usize) -> String {
     let lines = format!(
         "s3:
   bucket: traces
   prefix: some/prefix
-  endpoint: {address}
-  access_key: {ACCESS_KEY}
-  secret_key: {SECRET_KEY}
-  insecure: true
+  endpoint: {endpoint}
+  {keys}
   retry_max_attempts: 3
   retry_backoff_initial: 1ms
   retry_backoff_max: 5ms"
     );
     let lines: Vec<String> = lines.lines().map(|line| format!("{:indent$}{line}", "")).collect();
     lines.join("\n")
+}
+
+/// A server that keeps blocks in S3, with these keys; it has no home, where credentials may be.
+pub fn options_with(endpoint: &str, keys: &[&str]) -> Options {
+    let blocks = format!("backend: s3\n{}", s3_with(endpoint, &keys.join("\n  "), 4));
+    let environment = vec![("HOME".to_owned(), "/nonexistent".to_owned())];
+    Options { blocks: Some(blocks), environment, ..Options::default() }
+}
+
+/// Starts a server and lets it write a block.
+pub fn with_a_block(options: Options) -> Server {
+    let server = Server::start(options);
+    server.export(X_PROTOBUF, &spans::numbered(3)).ok();
+    server.flush();
+    server
 }
 
 /// Whether a request has this method, and this in its target.

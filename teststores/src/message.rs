@@ -76,6 +76,16 @@ impl Message {
         })
     }
 
+    /// Takes a header out, by its name in lower case.
+    pub(crate) fn remove_header(&mut self, name: &str) {
+        let head = String::from_utf8_lossy(&self.head).into_owned();
+        let is_it = |line: &&str| {
+            line.split_once(':').is_some_and(|(known, _)| known.eq_ignore_ascii_case(name))
+        };
+        let lines: Vec<&str> = head.split("\r\n").filter(|line| !is_it(line)).collect();
+        self.head = lines.join("\r\n").into_bytes();
+    }
+
     /// The head with another header line.
     pub(crate) fn head_with(&self, line: &str) -> Vec<u8> {
         let mut head = self.head[..self.head.len() - 2].to_vec();

@@ -2,13 +2,16 @@
 //! told to spoil.
 
 use std::collections::HashMap;
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
 use crate::message::{Message, Request};
+use crate::tls::Tls;
 
 /// What is done to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub enum Fault {
     Stale,
     /// The server does what it says; the client is told that it failed.
     FalseFailure,
+    /// The server does not see it; the client is told that its credentials have expired.
+    Expired,
 }
 
 type Matches = Box<dyn Fn(&Request) -> bool + Send>;
@@ -51,6 +56,28 @@ struct State {
 pub struct Proxy {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
+    tls: Option<Arc<ServerConfig>>,
+    keeps_authorization: bool,
+}
+
+/// A connection to a client.
+trait Client: Read + Write {
+    /// Ends it in both directions.
+    fn end(&mut self) -> io::Result<()>;
+}
+
+impl Client for TcpStream {
+    fn end(&mut self) -> io::Result<()> {
+        self.shutdown(std::net::Shutdown::Both)
+    }
+}
+
+impl Client for StreamOwned<ServerConnection, TcpStream> {
+    fn end(&mut self) -> io::Result<()> {
+        self.conn.send_close_notify();
+        self.flush()?;
+        self.sock.end()
+    }
 }
 
 impl Proxy {
@@ -60,15 +87,42 @@ impl Proxy {
     /// When it cannot listen.
     #[must_use]
     pub fn start(server: SocketAddr) -> Self {
+        Self::listening(server, None, true)
+    }
+
+    /// The same for clients that speak TLS.
+    ///
+    /// # Panics
+    /// When it cannot listen.
+    #[must_use]
+    pub fn with_tls(server: SocketAddr, tls: Tls) -> Self {
+        Self::listening(server, Some(tls.server_config()), true)
+    }
+
+    /// The same before a server that does not know the clients' kind of authorization, which it
+    /// does not see.
+    ///
+    /// # Panics
+    /// When it cannot listen.
+    #[must_use]
+    pub fn without_authorization(server: SocketAddr) -> Self {
+        Self::listening(server, None, false)
+    }
+
+    fn listening(
+        server: SocketAddr,
+        tls: Option<Arc<ServerConfig>>,
+        keeps_authorization: bool,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let proxy = Self { address, state: Arc::default() };
+        let proxy = Self { address, state: Arc::default(), tls, keeps_authorization };
         let accepting = proxy.clone();
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let proxy = accepting.clone();
                 // A client or server that goes away ends the connection, no more.
-                thread::spawn(move || drop(proxy.serve(client, server)));
+                thread::spawn(move || drop(proxy.accepted(client, server)));
             }
         });
         proxy
@@ -95,6 +149,12 @@ impl Proxy {
         self.state().rules.clear();
     }
 
+    /// All requests so far.
+    #[must_use]
+    pub fn seen(&self) -> Vec<Request> {
+        self.state().seen.clone()
+    }
+
     /// How many requests there were that match.
     #[must_use]
     pub fn count(&self, matches: impl Fn(&Request) -> bool) -> usize {
@@ -105,13 +165,27 @@ impl Proxy {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn serve(&self, mut client: TcpStream, server: SocketAddr) -> io::Result<()> {
-        let mut reader = BufReader::new(client.try_clone()?);
-        while let Some(message) = Message::read_request(&mut reader)? {
+    fn accepted(&self, client: TcpStream, server: SocketAddr) -> io::Result<()> {
+        match &self.tls {
+            None => self.serve(client, server),
+            Some(tls) => {
+                let connection =
+                    ServerConnection::new(Arc::clone(tls)).map_err(io::Error::other)?;
+                self.serve(StreamOwned::new(connection, client), server)
+            }
+        }
+    }
+
+    fn serve(&self, client: impl Client, server: SocketAddr) -> io::Result<()> {
+        let mut client = BufReader::new(client);
+        while let Some(mut message) = Message::read_request(&mut client)? {
             let fault = self.fault_for(message.request());
-            match self.answer(&message, fault, server, &mut client)? {
+            if !self.keeps_authorization {
+                message.remove_header("authorization");
+            }
+            match self.answer(&message, fault, server, client.get_mut())? {
                 Connection::Stays => {}
-                Connection::Ends => return client.shutdown(std::net::Shutdown::Both),
+                Connection::Ends => return client.get_mut().end(),
             }
         }
         Ok(())
@@ -134,10 +208,11 @@ impl Proxy {
         message: &Message,
         fault: Option<Fault>,
         server: SocketAddr,
-        client: &mut TcpStream,
+        client: &mut impl Client,
     ) -> io::Result<Connection> {
         match fault {
             Some(Fault::Status(status)) => reply(client, status, ""),
+            Some(Fault::Expired) => expired(client, message),
             Some(Fault::FalseSuccess) => reply(client, 200, "ETag: \"0123456789abcdef\"\r\n"),
             Some(Fault::Silence(duration)) => {
                 thread::sleep(duration);
@@ -174,7 +249,7 @@ impl Proxy {
         &self,
         message: &Message,
         server: SocketAddr,
-        client: &mut TcpStream,
+        client: &mut impl Client,
     ) -> io::Result<Connection> {
         let answer = exchange(message, server)?;
         let whole = [answer.head.as_slice(), &answer.body].concat();
@@ -200,7 +275,16 @@ fn exchange(message: &Message, server: SocketAddr) -> io::Result<Message> {
     Message::read_answer(&mut upstream)
 }
 
-fn reply(client: &mut TcpStream, status: u16, headers: &str) -> io::Result<Connection> {
+fn reply(client: &mut impl Client, status: u16, headers: &str) -> io::Result<Connection> {
     let answer = format!("HTTP/1.1 {status} Spoiled\r\n{headers}Content-Length: 0\r\n\r\n");
+    client.write_all(answer.as_bytes()).map(|()| Connection::Stays)
+}
+
+fn expired(client: &mut impl Client, message: &Message) -> io::Result<Connection> {
+    const BODY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>ExpiredToken</Code>\
+                        <Message>The provided token has expired.</Message></Error>";
+    let body = if message.request().method == "HEAD" { "" } else { BODY };
+    let length = body.len();
+    let answer = format!("HTTP/1.1 400 Bad Request\r\nContent-Length: {length}\r\n\r\n{body}");
     client.write_all(answer.as_bytes()).map(|()| Connection::Stays)
 }

@@ -7,6 +7,7 @@ use std::thread;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
+use s3s::host::SingleDomain;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
@@ -36,6 +37,22 @@ impl S3Server {
         if signed {
             service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         }
+        Self::serving(service)
+    }
+
+    /// The same for signed requests that name the bucket in their host: `bucket.domain`.
+    ///
+    /// # Panics
+    /// When it cannot start.
+    #[must_use]
+    pub fn with_domain(root: &Path, domain: &str) -> Self {
+        let mut service = S3ServiceBuilder::new(FileSystem::new(root).expect("a directory"));
+        service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        service.set_host(SingleDomain::new(domain).expect("a domain"));
+        Self::serving(service)
+    }
+
+    fn serving(service: S3ServiceBuilder) -> Self {
         let service = service.build();
         let listener = StdListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("a socket");
