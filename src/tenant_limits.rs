@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use stringendo_config::overrides_file::{self, ANY_TENANT, OverridesFile};
 use stringendo_config::settings as config;
 use stringendo_config::{Settings, settings};
@@ -68,7 +69,8 @@ fn read(
         return Err(format!("{bytes} bytes are more than {FILE_BYTES_MAX}"));
     }
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    if text == now.source {
+    let source_sha256 = format!("{:x}", Sha256::digest(&text));
+    if source_sha256 == now.source_sha256 {
         return Ok(None);
     }
     let env = |name: &str| std::env::var(name).ok();
@@ -78,7 +80,7 @@ fn read(
         tracing::warn!("{}: {warning}", path.display());
     }
     let limits = of_file(file, &overrides.defaults, distributor);
-    Ok(Some(Limits { defaults: Arc::clone(&now.defaults), source: text, ..limits }))
+    Ok(Some(Limits { defaults: Arc::clone(&now.defaults), source_sha256, ..limits }))
 }
 
 fn of_file(

@@ -95,12 +95,16 @@ fn filled(options: Options) -> Server {
     server.flush();
     server.restart();
     assert_equal_to_recorded(&server, "read from blocks");
+    wait_until_written(&server);
+    server.restart();
+    server
+}
+
+fn wait_until_written(server: &Server) {
     wait::until("values are written", || {
         let waiting = server.metric("tempo_cache_background_queue_length", &[]);
         (waiting == 0.0).then_some(())
     });
-    server.restart();
-    server
 }
 
 #[test]
@@ -147,19 +151,176 @@ fn caches_that_are_gone_cost_nothing_but_their_hits() {
     assert!(server.metric("tempo_memcache_request_duration_seconds_count", &failed) > 0.0);
 }
 
+/// Asks a Redis without TLS.
+fn redis_cli(port: u16, arguments: &[&str]) -> String {
+    let mut command = Command::new("redis-cli");
+    command.args(["-p", &port.to_string(), "--no-auth-warning"]).args(arguments);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 #[test]
 #[ignore = "needs redis-server: cargo xtask test"]
-fn a_cache_with_other_values_than_were_written_does_no_harm() {
+fn other_values_than_were_written_are_noticed_and_written_again() {
     let redis = CacheServer::redis();
     let port = redis.port;
-    let server = filled(options(&format!(
+    let mut server = filled(options(&format!(
         "redis: {{endpoint: '127.0.0.1:{port}', password: '{PASSWORD}', timeout: 10s}}"
     )));
-    let script = "for _, key in ipairs(redis.call('KEYS', '*')) do redis.call('SET', key, 'x') end \
-                  return #redis.call('KEYS', '*')";
-    let mut redis_cli = Command::new("redis-cli");
-    redis_cli.args(["-p", &port.to_string(), "-a", PASSWORD, "--no-auth-warning", "EVAL", script]);
-    let output = redis_cli.arg("0").output().unwrap();
-    assert!(String::from_utf8_lossy(&output.stdout).trim().parse::<u32>().unwrap() > 0);
-    assert_equal_to_recorded(&server, "with a poisoned cache");
+    let spoil = |how: &str| {
+        let script = format!(
+            "local keys = redis.call('KEYS', '*') for _, key in ipairs(keys) do local value = \
+             redis.call('GET', key) redis.call('SET', key, {how}) end return #keys"
+        );
+        let count = redis_cli(port, &["-a", PASSWORD, "EVAL", &script, "0"]);
+        assert!(count.trim().parse::<u32>().unwrap() > 0);
+    };
+    let wrong = |server: &Server| server.metric("stringendo_cache_wrong_values_total", &[]);
+    for how in ["'x'", "string.char((string.byte(value, 1) + 1) % 256) .. string.sub(value, 2)"] {
+        spoil(how);
+        server.restart();
+        assert_equal_to_recorded(&server, "with a poisoned cache");
+        assert!(wrong(&server) > 0.0, "{how}");
+        let remade = server.metric("stringendo_block_filters_absent_total", &[]);
+        assert_eq!(remade, 0.0, "filters were read from the store");
+        assert_eq!(server.metric("stringendo_damaged_block_reads_total", &[]), 0.0);
+        wait_until_written(&server);
+        server.restart();
+        assert_equal_to_recorded(&server, "with a mended cache");
+        assert_eq!(wrong(&server), 0.0, "{how}");
+        assert!(hits(&server) > 0.0, "{how}");
+    }
+}
+
+/// Files of a certificate authority of the test's own, and of a server and a client that it knows.
+struct Certificates(tempfile::TempDir);
+
+impl Certificates {
+    fn make() -> Self {
+        let files = Self(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
+        let names = "subjectAltName=IP:127.0.0.1,DNS:localhost";
+        files.openssl("req -x509 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.crt");
+        for who in ["server", "client"] {
+            let key = format!("{who}.key");
+            files.openssl(&format!("req -new -nodes -subj /CN={who} -keyout {key} -out {who}.csr"));
+            std::fs::write(files.0.path().join("names"), names).unwrap();
+            files.openssl(&format!(
+                "x509 -req -days 2 -CA ca.crt -CAkey ca.key -CAcreateserial -extfile names \
+                 -in {who}.csr -out {who}.crt"
+            ));
+        }
+        files
+    }
+
+    fn openssl(&self, arguments: &str) {
+        let mut command = Command::new("openssl");
+        command.args(arguments.split_whitespace()).current_dir(self.0.path());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{command:?}: {output:?}");
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+
+    /// A Redis that talks TLS alone, with clients that it knows.
+    fn redis(&self) -> CacheServer {
+        CacheServer::start(|port| {
+            let mut command = Command::new("redis-server");
+            command.args(["--port", "0", "--tls-port", &port.to_string(), "--save", ""]);
+            command.args(["--tls-ca-cert-file", &self.path("ca.crt")]);
+            command.args(["--tls-cert-file", &self.path("server.crt")]);
+            command.args(["--tls-key-file", &self.path("server.key")]);
+            command.args(["--dir", env!("CARGO_TARGET_TMPDIR"), "--bind", "127.0.0.1"]);
+            command
+        })
+    }
+
+    fn options(&self, port: u16, more: &str) -> Options {
+        let (certificate, key) = (self.path("client.crt"), self.path("client.key"));
+        options(&format!(
+            "redis: {{endpoint: '127.0.0.1:{port}', tls_enabled: true, timeout: 10s, \
+             tls_cert_path: {certificate}, tls_key_path: {key}, {more}}}"
+        ))
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server: cargo xtask test"]
+fn redis_over_tls_serves_those_who_know_each_other() {
+    let certificates = Certificates::make();
+    let redis = certificates.redis();
+    let knows = format!("tls_ca_path: {}", certificates.path("ca.crt"));
+    let mut server = filled(certificates.options(redis.port, &knows));
+    assert_equal_to_recorded(&server, "read through TLS");
+    assert!(hits(&server) > 0.0);
+    server.options = certificates.options(redis.port, "tls_insecure_skip_verify: true");
+    server.restart();
+    assert_equal_to_recorded(&server, "without looking at the certificate");
+    assert!(hits(&server) > 0.0);
+    // Without the authority the server is a stranger.
+    server.options = certificates.options(redis.port, "db: 0");
+    server.restart();
+    assert_equal_to_recorded(&server, "without the authority");
+    assert_eq!(hits(&server), 0.0);
+    assert!(server.log().contains("a cache fails"), "it says so");
+    server.options = certificates.options(redis.port, "tls_ca_path: /nowhere");
+    assert!(server.terminate().success());
+    server.spawn();
+    assert!(!server.wait_for_exit().success());
+    assert!(server.log().contains("/nowhere"), "a file that is missing is named");
+}
+
+/// Three nodes of a cluster.
+fn redis_cluster(dir: &std::path::Path) -> Vec<CacheServer> {
+    let node = |number: usize| {
+        CacheServer::start(|port| {
+            // Its second port is found as the first one is.
+            let bus = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+            let home = dir.join(number.to_string());
+            std::fs::create_dir(&home).unwrap();
+            let mut command = Command::new("redis-server");
+            command.args(["--port", &port.to_string(), "--cluster-port", &bus.to_string()]);
+            command.args(["--cluster-enabled", "yes", "--cluster-node-timeout", "60000"]);
+            command.args(["--bind", "127.0.0.1", "--save", "", "--dir"]).arg(home);
+            command
+        })
+    };
+    let nodes: Vec<CacheServer> = (0..3).map(node).collect();
+    let addresses: Vec<_> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+    let mut create = vec!["--cluster", "create"];
+    create.extend(addresses.iter().map(String::as_str));
+    create.push("--cluster-yes");
+    redis_cli(nodes[0].port, &create);
+    for node in &nodes {
+        wait::until("the cluster is whole", || {
+            let info = redis_cli(node.port, &["cluster", "info"]);
+            info.contains("cluster_state:ok").then_some(())
+        });
+    }
+    nodes
+}
+
+#[test]
+#[ignore = "needs redis-server: cargo xtask test"]
+fn the_nodes_of_a_redis_cluster_share_what_was_read() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let mut nodes = redis_cluster(dir.path());
+    // The others are found by those that are named.
+    let known: Vec<_> = nodes[..2].iter().map(|it| format!("127.0.0.1:{}", it.port)).collect();
+    let endpoint = known.join(",");
+    let server = filled(options(&format!("redis: {{endpoint: '{endpoint}', timeout: 10s}}")));
+    for node in &nodes {
+        let keys = redis_cli(node.port, &["dbsize"]);
+        assert!(keys.trim().parse::<u64>().unwrap() > 0, "every node has a share");
+    }
+    assert_equal_to_recorded(&server, "read through a cluster");
+    assert!(hits(&server) > 0.0);
+    drop(server);
+    nodes[2].kill();
+    let server = Server::start(options(&format!("redis: {{endpoint: '{endpoint}', timeout: 1s}}")));
+    send_over_http(&server);
+    server.flush();
+    assert_equal_to_recorded(&server, "with a node less");
 }

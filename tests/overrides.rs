@@ -58,6 +58,10 @@ fn entries_count_at_once_and_a_changed_file_soon_without_a_restart() {
     write(server.dir(), "");
     until_searched(&server, "b", 200);
     assert_eq!(reload_successful(&server), 1.0);
+    let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let of_nothing = [("sha256", hash)];
+    assert_eq!(server.metric("tempo_runtime_config_hash", &of_nothing), 1.0);
+    assert_eq!(server.metric("tempo_runtime_config_hash", &[]), 1.0, "of one file");
 }
 
 #[test]

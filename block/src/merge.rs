@@ -142,6 +142,8 @@ pub struct MergeCounts {
     pub traces_too_large: u64,
     /// Spans that were left out with them.
     pub spans_discarded: u64,
+    /// Spans that several inputs had, but for one of each.
+    pub spans_repeated: u64,
     /// Traces that were not wanted ([`Merge::without`]), those in several inputs counted several
     /// times.
     pub traces_left_out: u64,
@@ -322,6 +324,7 @@ impl Merge {
         self.counts.traces_combined += u64::from(holders.len() > 1);
         self.counts.traces_too_large += u64::from(combined.is_too_large);
         self.counts.spans_discarded += combined.spans_discarded;
+        self.counts.spans_repeated += combined.spans_repeated;
         holders.iter().for_each(|holder| self.inputs[*holder].pass_row());
         Ok(())
     }

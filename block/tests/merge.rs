@@ -265,7 +265,12 @@ fn a_block_of_tempo_merged_with_ours_of_the_same_traces_has_every_span_once() {
         let blocks = [theirs, ours];
         let merged = merge_all(&blocks, merge_options());
         assert_eq!(merged.counts.traces_combined, 208);
-        check(&merged.block, &all_of(&blocks));
+        let pieces = all_of(&blocks);
+        let scopes = pieces.values().flatten().flat_map(|piece| &piece.resource_spans);
+        let scopes = scopes.flat_map(|resource| &resource.scope_spans);
+        let read: usize = scopes.map(|scope| scope.spans.len()).sum();
+        assert_eq!(merged.counts.spans_repeated, read as u64 - merged.counts.spans);
+        check(&merged.block, &pieces);
     }
 }
 

@@ -351,7 +351,9 @@ fn refresh_block_gauges(shard: &Shard) {
     let list = Arc::clone(&shard.blocks.borrow());
     for (tenant, blocks) in list.tenants() {
         let length = blocks.len() as f64;
-        shard.metrics.set(&family::BLOCKLIST_LENGTH, &[tenant.as_str()], length);
+        for gauge in [&family::BLOCKLIST_LENGTH, &family::BLOCKLIST_LENGTH_ALIAS] {
+            shard.metrics.set(gauge, &[tenant.as_str()], length);
+        }
         let compacted = list.compacted_of(tenant).iter().map(|block| &block.entry);
         for (status, sizes) in [("live", sizes(blocks.iter())), ("compacted", sizes(compacted))] {
             let labels = [tenant.as_str(), status];

@@ -119,8 +119,9 @@ pub struct Limits {
     pub user: HashMap<TenantId, Arc<UserLimits>>,
     /// What follows for those tenants ([`Limits::with_user`]).
     pub merged: HashMap<TenantId, Arc<TenantLimits>>,
-    /// The file that says so; tells whether a reload brings anything new.
-    pub source: String,
+    /// SHA-256 of the file that says so, in hexadecimal digits, or nothing: tells whether a reload
+    /// brings anything new.
+    pub source_sha256: String,
     /// Grows with every snapshot.
     pub version: u64,
 }
@@ -160,6 +161,10 @@ impl Limits {
     /// Shows them as gauges. Entries that have gone show nothing any more.
     pub fn show(&self, metrics: &Metrics) {
         metrics.clear(&family::LIMITS_OVERRIDES);
+        metrics.clear(&family::RUNTIME_CONFIG_HASH);
+        if !self.source_sha256.is_empty() {
+            metrics.set(&family::RUNTIME_CONFIG_HASH, &[&self.source_sha256], 1.0);
+        }
         for (name, value) in &self.defaults.gauges {
             metrics.set(&family::LIMITS_DEFAULTS, &[name], *value);
         }

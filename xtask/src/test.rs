@@ -25,9 +25,9 @@ use summary::Summary;
 /// Where tests find an interpreter with the packages of `tests/python/requirements.txt`.
 const PYTHON_VARIABLE: &str = "STRINGENDO_TEST_PYTHON";
 /// Caches outside the process, which tests start for themselves.
-const CACHES: [&str; 3] = ["memcached", "redis-server", "redis-cli"];
-const CACHES_ADVICE: &str = "tests need memcached and Redis; \
-                             on Debian and Ubuntu: apt-get install memcached redis-server";
+const CACHES: [&str; 4] = ["memcached", "redis-server", "redis-cli", "openssl"];
+const CACHES_ADVICE: &str = "tests need memcached, Redis and openssl; on Debian and Ubuntu: \
+                             apt-get install memcached redis-server openssl";
 /// Tests of this name write a fixture for good; they are ignored for another reason than Python.
 const FIXTURE_WRITER: &str = "write_the_fixture";
 
@@ -46,7 +46,7 @@ pub fn command() -> clap::Command {
 pub fn run(matches: &ArgMatches) -> Result<(), XtaskError> {
     let arguments: Vec<&String> = matches.get_many("filter").unwrap_or_default().collect();
     let python = python::provide()?;
-    packages::provide(&CACHES, &["memcached", "redis-server"], CACHES_ADVICE)?;
+    packages::provide(&CACHES, &["memcached", "redis-server", "openssl"], CACHES_ADVICE)?;
     let blocks = tools::target().join("tmp/blocks");
     tools::remove_dir(&blocks)?;
     let mut summary = Summary::default();

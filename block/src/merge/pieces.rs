@@ -26,6 +26,8 @@ pub(super) struct Combined {
     pub(super) is_too_large: bool,
     /// Spans of the other pieces.
     pub(super) spans_discarded: u64,
+    /// Spans that several pieces had.
+    pub(super) spans_repeated: u64,
 }
 
 /// Reads the next row of each of these inputs, and combines them. Beyond `bytes_max` (0: none) only
@@ -59,11 +61,13 @@ pub(super) fn read(
     }
     let id = holders.first().and_then(|first| inputs[*first].next_id());
     let id = id.unwrap_or(TraceId([0; 16]));
+    let spans: u64 = pieces.iter().map(span_count).sum();
     let trace = if pieces.len() == 1 { pieces.remove(0) } else { combine(pieces) };
     let (bytes, parts) = lay_out(&trace);
+    let spans_repeated = spans.saturating_sub(parts.len() as u64);
     drop(trace);
     budget.give_back(taken);
-    Ok(Combined { id, bytes, parts, is_too_large, spans_discarded })
+    Ok(Combined { id, bytes, parts, is_too_large, spans_discarded, spans_repeated })
 }
 
 fn spans_of(input: &Input) -> u64 {
@@ -72,8 +76,12 @@ fn spans_of(input: &Input) -> u64 {
 
 /// Gives how many spans are gone.
 fn discard_all_but_first(pieces: &mut Vec<TracesData>) -> u64 {
-    let gone = pieces.drain(1..).flat_map(|piece| piece.resource_spans);
-    gone.flat_map(|resource| resource.scope_spans).map(|scope| scope.spans.len() as u64).sum()
+    pieces.drain(1..).map(|piece| span_count(&piece)).sum()
+}
+
+fn span_count(piece: &TracesData) -> u64 {
+    let scopes = piece.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+    scopes.map(|scope| scope.spans.len() as u64).sum()
 }
 
 /// The bodies of a trace's messages one after the other, and where those of each span are.

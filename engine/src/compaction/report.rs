@@ -28,6 +28,10 @@ pub fn done(node: &Node, job: &CompactionJob, compacted: &Compacted) {
     metrics.observe(&family::JOB_DURATION, &[COMPACTION], took);
     metrics.add(&family::JOBS_COMPLETED, &[job.tenant.as_str(), COMPACTION], 1.0);
     metrics.add(&family::WORKER_JOBS, &[], 1.0);
+    let factor = [&*meta.replication_factor.to_string()];
+    for counter in [&family::COMPACTION_DEDUPED, &family::COMPACTION_DEDUPED_ALIAS] {
+        metrics.add(counter, &factor, counts.spans_repeated as f64);
+    }
     if counts.spans_discarded > 0 {
         let labels = ["trace_too_large_to_compact", job.tenant.as_str()];
         metrics.add(&family::DISCARDED_SPANS, &labels, counts.spans_discarded as f64);

@@ -86,6 +86,8 @@ families! {
         "The total number of damaged parts met while the log was replayed.";
     BLOCKLIST_LENGTH = "tempodb_blocklist_length", Kind::Gauge, ["tenant"],
         "Number of blocks per tenant.";
+    BLOCKLIST_LENGTH_ALIAS = "tempo_compactor_blocks_total", Kind::Gauge, ["tenant"],
+        "Number of blocks per tenant (name of users' documents).";
     BLOCKLIST_POLL_ERRORS = "tempodb_blocklist_poll_errors_total", Kind::Counter, ["tenant"],
         "Errors met while polling the list of blocks.";
     BLOCKLIST_SKIPPED = "stringendo_blocklist_skipped_blocks_total", Kind::Counter,
@@ -112,6 +114,10 @@ families! {
         "Total number of bytes written to backend during compaction.";
     COMPACTION_COMBINED = "tempodb_compaction_objects_combined_total", Kind::Counter, ["level"],
         "Total number of objects (traces) combined during compaction.";
+    COMPACTION_DEDUPED = "tempodb_compaction_spans_deduped_total", Kind::Counter,
+        ["replication_factor"], "Spans that several inputs had, but for one of each.";
+    COMPACTION_DEDUPED_ALIAS = "tempodb_compaction_spans_combined_total", Kind::Counter,
+        ["replication_factor"], "The same by its older name.";
     COMPACTION_ERRORS = "tempodb_compaction_errors_total", Kind::Counter, [],
         "Total number of errors occurring during compaction.";
     COMPACTION_FAILURES = "stringendo_compaction_failures_total", Kind::Counter, ["reason"],
@@ -197,6 +203,8 @@ families! {
         "Total count of dropped write backs to cache.";
     RELOAD_SUCCESSFUL = "tempo_runtime_config_last_reload_successful", Kind::Gauge, [],
         "Whether the last reload of the overrides file was successful.";
+    RUNTIME_CONFIG_HASH = "tempo_runtime_config_hash", Kind::Gauge, ["sha256"],
+        "Hash of the overrides file that limits come from.";
     USER_LIMITS_RELOAD_FAILED =
         "tempo_overrides_user_configurable_overrides_reload_failed_total", Kind::Counter, [],
         "How often reading the user-configurable overrides again failed.";
