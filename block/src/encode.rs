@@ -160,6 +160,8 @@ pub struct BlockEncoder {
     row_group_rows: u64,
     row_group_estimate: u64,
     row_group_memory_max: usize,
+    /// Of the memory at the last page, what is held for the row group.
+    row_group_memory: usize,
     page_read_bytes: u64,
     page_read_bytes_max: u64,
     /// Memory held when the last page was written.
@@ -198,6 +200,7 @@ impl BlockEncoder {
             row_group_rows: 0,
             row_group_estimate: 0,
             row_group_memory_max: ROW_GROUP_MEMORY_MAX,
+            row_group_memory: 0,
             page_read_bytes: 0,
             page_read_bytes_max: PAGE_READ_BYTES_MAX,
             memory_at_page: 0,
@@ -205,6 +208,14 @@ impl BlockEncoder {
             ends_row_group: false,
             options,
         }
+    }
+
+    /// Writes a page as soon as spans of so many bytes have gathered. Whoever reads all columns row
+    /// after row, as merging does, holds a page of each.
+    #[must_use]
+    pub fn with_pages_of(mut self, bytes_max: u64) -> Self {
+        self.page_read_bytes_max = self.page_read_bytes_max.min(bytes_max.max(1));
+        self
     }
 
     /// Adds a trace: all its spans, in any order. Duplicates by (span id, kind) are dropped, the
@@ -251,9 +262,8 @@ impl BlockEncoder {
     }
 
     fn begin_writing_if_due(&mut self) {
-        let held = self.memory_at_page.saturating_sub(self.file.memory_bytes());
         let is_group_full = self.row_group_estimate > self.options.row_group_bytes
-            || held > self.row_group_memory_max;
+            || self.row_group_memory > self.row_group_memory_max;
         let is_page_full = self.columns.spans >= PAGE_SPANS_MAX
             || self.page_read_bytes >= self.page_read_bytes_max;
         if is_group_full || is_page_full {
@@ -332,6 +342,8 @@ impl BlockEncoder {
         let columns = columns + keys;
         let rest = lists.memory_bytes() + self.scratch.memory_bytes() + self.bloom.memory_bytes();
         let notes = self.notes.memory_bytes();
+        // What is known of the whole block does not get less when a row group ends.
+        self.row_group_memory = columns + self.shredder.memory_bytes();
         columns + rest + notes + self.shredder.memory_bytes() + self.file.memory_bytes()
     }
 

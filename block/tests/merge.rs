@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use common::merging::{merge_all, merge_options, try_merge, try_merge_without};
 use common::random::{ByIdAndKind, batch, flatten};
-use common::{corpus, data_dir, encode, options, read_trace, traces_of, write_block};
+use common::{
+    corpus, data_dir, encode, encode_in_pages_of, options, read_trace, traces_of, write_block,
+};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -397,6 +399,24 @@ fn memory_stays_below_its_bound_for_blocks_that_are_larger() {
     assert_eq!(merged.block.meta.total_objects, BLOCKS * TRACES);
     let read: u64 = blocks.iter().map(|block| block.meta.size).sum();
     assert!(merged.fetched < read + (1 << 20), "nothing is read twice");
+}
+
+#[test]
+fn little_memory_makes_small_row_groups_and_not_one_of_every_page() {
+    const TRACES: u64 = 1500;
+    let blocks: Vec<_> = (0..2)
+        .map(|block| {
+            let mut options = options(Vec::new());
+            options.block_id = uuid::Uuid::from_u128(u128::from(block) + 1);
+            encode_in_pages_of(1 << 20, &[long_messages(block, TRACES)], options)
+        })
+        .collect();
+    let mut options = merge_options();
+    options.memory_bytes_max = 14 << 20;
+    let merged = merge_all(&blocks, options);
+    assert!(merged.memory < 16 << 20, "{}", merged.memory);
+    let (bytes, row_groups) = (merged.block.meta.size, merged.block.meta.total_records);
+    assert!(bytes / u64::from(row_groups) > 1 << 20, "{bytes} bytes in {row_groups} row groups");
 }
 
 #[test]

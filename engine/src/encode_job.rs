@@ -33,6 +33,11 @@ use crate::tenant::TenantId;
 /// Traces whose spans are found together: each waits for memory once a span, all at the same time.
 const TRACES_AT_ONCE: usize = 16;
 
+/// Part of the memory of merging that a page is made of. Two blocks are merged in memory of which
+/// 3/8 are for pages: one of each column and block, decoded, which is twice as large as spans are
+/// sent.
+const PAGES_IN_MERGE_MEMORY: u64 = 16;
+
 /// Encodes sealed segments, oldest first, until the end of the process.
 pub async fn run(node: Node) {
     let shard = Rc::clone(node.shard());
@@ -176,7 +181,9 @@ impl EncodeJob<'_> {
     ) -> Result<FinishedBlock, EncodeError> {
         let mut ids: Vec<TraceId> = self.index.trace_ids().copied().collect();
         ids.sort_unstable();
-        let mut encoder = BlockEncoder::new(self.options(tenant, block_id, ids.len()));
+        let merging = self.shard.budget.limit_for(Use::Compact);
+        let mut encoder = BlockEncoder::new(self.options(tenant, block_id, ids.len()))
+            .with_pages_of(merging / PAGES_IN_MERGE_MEMORY);
         let mut parts = vec![Vec::new(); TRACES_AT_ONCE];
         for some in ids.chunks(TRACES_AT_ONCE) {
             self.gather(some, &mut parts);

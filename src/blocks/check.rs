@@ -15,8 +15,9 @@ use super::show::FILTERS_BYTES_MAX;
 use super::text::Progress;
 use super::{Failed, Place};
 
-/// Traces that are read together.
+/// Traces that are read together, and bytes of them, about.
 const ROWS: u64 = 512;
+const ROWS_BYTES: u64 = 8 << 20;
 /// Largest index object that is read.
 const INDEX_BYTES_MAX: u64 = 64 << 20;
 
@@ -149,11 +150,13 @@ impl Check<'_> {
         progress: &mut Progress,
     ) -> Result<u64, Failed> {
         let all = block.reader.rows(row_group).map_err(super::text)?;
+        let bytes: u64 = block.reader.column_sizes(row_group).iter().map(|size| size.bytes).sum();
+        let at_once = (all.saturating_mul(ROWS_BYTES) / bytes.max(1)).clamp(1, ROWS);
         let mut spans = 0;
-        for first in (0..all).step_by(ROWS as usize) {
+        for first in (0..all).step_by(at_once as usize) {
             progress
                 .at(|| format!("{}: trace {first} of {all}, row group {row_group}", self.title));
-            let rows: Vec<u64> = (first..all.min(first + ROWS)).collect();
+            let rows: Vec<u64> = (first..all.min(first + at_once)).collect();
             let content = stringendo_block::RowContent::ALL;
             let ranges = block.reader.pass_ranges(row_group, &content, &rows);
             let fetched = block.fetch(ranges.map_err(super::text)?).await?;

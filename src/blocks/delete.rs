@@ -5,6 +5,7 @@
 
 use stringendo_block::merge::{Merge, MergeError, MergeOptions, MergeStep, MergedBlock};
 use stringendo_block::{RowContent, bloom, check};
+use stringendo_engine::backend::listing::META_BYTES_MAX;
 use stringendo_engine::backend::{BLOOM_BYTES_MAX, DataUpload, object};
 use stringendo_engine::block_list::BlockEntry;
 use stringendo_proto::TraceId;
@@ -15,8 +16,9 @@ use super::open::{self, OpenBlock};
 use super::text::Progress;
 use super::{Failed, Place, text};
 
-/// Memory that a rewrite begins with; it may turn out to need more.
-const MEMORY_BYTES: u64 = 256 << 20;
+/// Memory that a rewrite begins with, as that of merging on a core with the default budget; it may
+/// turn out to need more.
+const MEMORY_BYTES: u64 = 96 << 20;
 /// Memory that a rewrite may take.
 const MEMORY_BYTES_MAX: u64 = 4 << 30;
 
@@ -167,9 +169,15 @@ async fn rewrite(
                 return Ok(None);
             }
             Ok(merged) => {
-                upload.finish().await.map_err(text)?;
-                publish(place, entry, merged).await?;
-                return Ok(Some(id));
+                let finished = upload.finish().await.map_err(text);
+                let published = match finished {
+                    Ok(()) => publish(place, entry, merged).await,
+                    error => error,
+                };
+                return match published {
+                    Ok(()) => Ok(Some(id)),
+                    Err(why) => Err(remove_unpublished(place, entry, &id, why).await),
+                };
             }
             Err(Stopped::Memory(bytes)) if bytes <= MEMORY_BYTES_MAX => {
                 give_up(place, entry, &id, upload).await;
@@ -204,6 +212,23 @@ async fn give_up(place: &Place, entry: &BlockEntry, id: &Uuid, upload: DataUploa
     upload.abort().await;
     if let Err(error) = place.backend.delete_block(&entry.tenant, id).await {
         eprintln!("{}/{id}: what was begun could not be removed: {error}", entry.tenant);
+    }
+}
+
+/// Removes a block that could not be published, unless it was after all; tells `why` it could not,
+/// and what is left.
+async fn remove_unpublished(place: &Place, entry: &BlockEntry, id: &Uuid, why: Failed) -> Failed {
+    let (backend, tenant) = (&place.backend, &entry.tenant);
+    let removed = match backend.read_object(tenant, id, object::META, META_BYTES_MAX).await {
+        Ok(_) => return format!("{why}; and yet {tenant}/{id} is there now: run this again"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            backend.delete_block(tenant, id).await
+        }
+        Err(error) => Err(error),
+    };
+    match removed {
+        Ok(()) => why,
+        Err(error) => format!("{why}; parts of {tenant}/{id} may be left ({error})"),
     }
 }
 

@@ -57,6 +57,8 @@ pub(super) struct Input {
     meta: BlockMeta,
     stage: Stage,
     reader: Option<Opened>,
+    /// Memory of the reader: it is asked for at every step, and has much to count.
+    reader_bytes: usize,
     fetched: Fetched,
     /// Ranges that were asked for.
     asked: Vec<Range<u64>>,
@@ -101,6 +103,7 @@ impl Input {
             meta,
             stage: Stage::Footer,
             reader: None,
+            reader_bytes: 0,
             fetched: Fetched::default(),
             asked: Vec::new(),
             fetched_bytes: 0,
@@ -133,8 +136,7 @@ impl Input {
 
     /// Bytes of memory held, decoded pages aside.
     pub(super) fn memory_bytes(&self) -> usize {
-        let reader = self.reader.as_ref().map_or(0, |opened| opened.reader.memory_bytes());
-        reader + self.fetched_bytes as usize + self.ids.capacity() * size_of::<u128>()
+        self.reader_bytes + self.fetched_bytes as usize + self.ids.capacity() * size_of::<u128>()
     }
 
     /// Does a part of what is to be done before rows can be taken.
@@ -198,6 +200,7 @@ impl Input {
         let at = |name: &str| leaves.iter().position(|leaf| leaf.name == name).unwrap_or(0);
         let (id_leaf, span_leaf) = (at("TraceID"), at("rs.ss.Spans.Kind"));
         let whole = reader.whole_rows();
+        self.reader_bytes = reader.memory_bytes();
         self.reader = Some(Opened { reader, columns, leaf_of, whole, id_leaf, span_leaf });
         self.asked.clear();
         self.stage = Stage::RowGroup;
@@ -220,6 +223,7 @@ impl Input {
         let Opened { reader, .. } = opened;
         let reader = reader.with_page_index(self.row_group, &self.fetched);
         let index = reader.page_index_ranges(self.row_group);
+        self.reader_bytes = reader.memory_bytes();
         self.reader = Some(Opened { reader, ..opened });
         if !index.is_empty() && self.asked != index {
             return Ok(self.ask(index));

@@ -71,7 +71,16 @@ pub fn options(dedicated_columns: Vec<DedicatedColumn>) -> EncodeOptions {
 
 /// One block of all traces in `chunks`.
 pub fn encode(chunks: &[Bytes], options: EncodeOptions) -> FinishedBlock {
-    let mut encoder = BlockEncoder::new(options);
+    encode_in_pages_of(u64::MAX, chunks, options)
+}
+
+/// The same with pages of spans of so many bytes at most.
+pub fn encode_in_pages_of(
+    page_bytes_max: u64,
+    chunks: &[Bytes],
+    options: EncodeOptions,
+) -> FinishedBlock {
+    let mut encoder = BlockEncoder::new(options).with_pages_of(page_bytes_max);
     for (id, spans) in traces_of(chunks) {
         encoder.add_trace(chunks, &id, &spans).unwrap();
     }
