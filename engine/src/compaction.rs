@@ -18,6 +18,7 @@ mod failures;
 pub mod fresh;
 mod intents;
 pub mod job;
+pub mod keeper;
 pub mod keeping;
 mod memory;
 pub mod plan;

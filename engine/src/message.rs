@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::block_list::{BlockChange, BlockEntry, BlockList};
 use crate::compaction::fresh::LiveNow;
-use crate::compaction::job::{Compacted, CompactionJob, JobError};
+use crate::compaction::job::{Compacted, CompactionJob, FailedJob};
 use crate::damaged_blocks::DamageReport;
 use crate::error::{IngestError, QueryError};
 use crate::metrics::Series;
@@ -78,7 +78,7 @@ pub enum Message {
     /// From core 0: the limits of tenants from now on.
     SetLimits(Arc<Limits>, Answer<()>),
     /// Merge some blocks.
-    Compact(CompactionJob, Answer<Result<Compacted, JobError>>),
+    Compact(CompactionJob, Answer<Result<Compacted, FailedJob>>),
     /// Which segments are live, and who may still hold to what it has seen live.
     LiveNow(Answer<LiveNow>),
     /// Seal, encode and flush what is live now, then answer.

@@ -63,6 +63,9 @@ impl Retention {
             self.node.shard().now() + settings.interval.min(self.node.settings().blocklist_poll);
         loop {
             sleep(cycle.min(settings.interval).max(PAUSE_MIN)).await;
+            if !self.node.shard().keeping.tenure.lasts(self.node.shard().now()) {
+                continue;
+            }
             if self.node.shard().now() >= next {
                 self.pass().await;
                 next = self.node.shard().now() + settings.interval;

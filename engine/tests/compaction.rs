@@ -277,3 +277,28 @@ fn a_directory_that_vanishes_loses_nothing_and_merging_goes_on_when_it_is_back()
         }
     });
 }
+
+#[test]
+fn blocks_that_another_process_has_merged_meanwhile_are_left_to_it() {
+    let dir = Arc::new(tempfile::tempdir().expect("a directory"));
+    with_engine(1, quiet(dir.path()), move |node| {
+        let dir = Arc::clone(&dir);
+        async move {
+            bring_pieces(&node).await;
+            let blocks = listed(&node);
+            // As Tempo's compactor does; of what it has made of it nothing is known here yet.
+            for block in &blocks[..2] {
+                let block = tenant_dir(dir.path()).join(block.to_string());
+                let marked = block.join("meta.compacted.json");
+                std::fs::rename(block.join("meta.json"), marked).expect("renamed");
+            }
+            compact(&node).await;
+            assert_eq!(counted(&node, &family::COMPACTION_ERRORS).await, 0.0);
+            assert!(counted(&node, &family::JOBS_DROPPED).await > 0.0);
+            // Inputs are deleted by nobody but the one who has merged them, and nothing is doubled.
+            let dirs = std::fs::read_dir(tenant_dir(dir.path())).expect("blocks").count();
+            assert_eq!(dirs, blocks.len());
+            assert_eq!(answered(&node).await, sent());
+        }
+    });
+}

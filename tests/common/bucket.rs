@@ -2,8 +2,9 @@
 //! tests that need it link a server.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use stringendo_teststores::{ACCESS_KEY, Proxy, Request, S3Server, SECRET_KEY};
 use tempfile::TempDir;
@@ -62,10 +63,31 @@ impl Bucket {
 
     /// The tenant's objects with this name.
     pub fn objects(&self, name: &str) -> Vec<PathBuf> {
+        let blocks = self.blocks().into_keys();
+        blocks.map(|block| block.join(name)).filter(|path| path.exists()).collect()
+    }
+
+    /// The tenant's blocks, whole or not, and the names of their objects.
+    pub fn blocks(&self) -> BTreeMap<PathBuf, Vec<String>> {
         let tenant = self.path().join("some/prefix/single-tenant");
         let blocks = std::fs::read_dir(tenant).into_iter().flatten().flatten();
-        blocks.map(|block| block.path().join(name)).filter(|path| path.exists()).collect()
+        let blocks = blocks.map(|block| block.path()).filter(|path| path.is_dir());
+        let with_objects = blocks.map(|block| (names(&block), block));
+        // The server of the tests leaves directories of objects that are gone.
+        let whole = with_objects.filter(|(objects, _)| !objects.is_empty());
+        whole.map(|(objects, block)| (block, objects)).collect()
     }
+
+    /// Names of what the server of the tests keeps of unfinished uploads.
+    pub fn unfinished_uploads(&self) -> Vec<String> {
+        names(self.dir.path()).into_iter().filter(|name| name.starts_with(".upload_id-")).collect()
+    }
+}
+
+/// Nothing if it has gone meanwhile.
+fn names(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
 /// A block `s3` of the configuration, moved to the right.

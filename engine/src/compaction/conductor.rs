@@ -12,13 +12,15 @@ use std::time::Duration;
 
 use futures_util::future::{FutureExt, LocalBoxFuture, pending};
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use stringendo_block::BlockMeta;
 use stringendo_ring::{CoreId, timeout, yield_if_due};
 use uuid::Uuid;
 
 use super::failures::Failures;
 use super::fresh::Fresh;
 use super::intents::Intents;
-use super::job::{Compacted, CompactionJob, JobError};
+use super::job::{self, Compacted, CompactionJob, FailedJob, JobError};
+use super::keeper::Keeper;
 use super::keeping::BlockKey;
 use super::plan::{Inputs, Rules, plan};
 use super::report;
@@ -37,7 +39,7 @@ const CYCLE_MIN: Duration = Duration::from_millis(100);
 struct Ended {
     core: CoreId,
     job: CompactionJob,
-    outcome: Option<Result<Compacted, JobError>>,
+    outcome: Option<Result<Compacted, FailedJob>>,
 }
 
 /// What is planned for a tenant.
@@ -52,33 +54,41 @@ struct Backlog {
 pub struct Conductor {
     node: Node,
     intents: Intents,
+    keeper: Keeper,
     fresh: Fresh,
     failures: Failures,
     backlog: Vec<Backlog>,
     running: FuturesUnordered<LocalBoxFuture<'static, Ended>>,
     busy_cores: Vec<CoreId>,
+    /// Jobs that have ended, and it is not known what became of their outputs.
+    in_doubt: Vec<CompactionJob>,
+    /// Notes of an earlier process are still to be looked at.
+    has_old_notes: bool,
 }
 
 impl Conductor {
     /// For core 0.
     pub fn new(node: Node) -> Self {
         let intents = Intents::new(&node.settings().wal_path);
+        let keeper = Keeper::new(node.clone());
         Self {
             node,
             intents,
+            keeper,
             fresh: Fresh::default(),
             failures: Failures::default(),
             backlog: Vec::new(),
             running: FuturesUnordered::new(),
             busy_cores: Vec::new(),
+            in_doubt: Vec::new(),
+            has_old_notes: true,
         }
     }
 
     /// Makes up for what an earlier process has left. Then plans as often as configured, and works
     /// off what was planned, until the end of the process.
     pub async fn run(mut self) {
-        self.intents.clean_up(&self.node).await;
-        self.node.shard().keeping.pay_marks(&self.node).await;
+        self.settle_what_is_left().await;
         loop {
             let next = self.node.shard().now() + self.node.settings().compaction.cycle;
             self.work_until(next).await;
@@ -99,8 +109,12 @@ impl Conductor {
     /// Plans for all tenants anew. Jobs under way go on.
     async fn plan(&mut self) {
         let shard = std::rc::Rc::clone(self.node.shard());
-        shard.keeping.pay_marks(&self.node).await;
+        self.settle_what_is_left().await;
         self.backlog.clear();
+        if !self.keeper.keeps().await {
+            self.count_nothing();
+            return;
+        }
         if !self.fresh.learn(&self.node).await {
             return;
         }
@@ -113,6 +127,36 @@ impl Conductor {
             yield_if_due().await;
         }
         self.count_jobs();
+    }
+
+    /// Marks, removes and finds out what could not be before.
+    async fn settle_what_is_left(&mut self) {
+        if self.has_old_notes {
+            self.has_old_notes = !self.intents.clean_up(&self.node).await;
+        }
+        for job in std::mem::take(&mut self.in_doubt) {
+            match job::settle(&self.node, &job).await {
+                Ok(published) => {
+                    if let Some(meta) = published {
+                        report::published_after_all(&job);
+                        self.replace(&job, meta).await;
+                    }
+                    self.let_go(&job).await;
+                }
+                Err(error) => {
+                    report::in_doubt(&job, &error);
+                    self.in_doubt.push(job);
+                }
+            }
+        }
+        self.node.shard().keeping.pay_marks(&self.node).await;
+    }
+
+    /// Nothing of a job is left half done.
+    async fn let_go(&self, job: &CompactionJob) {
+        self.intents.remove(&job.output).await;
+        let blocks = with_output(job, &keys(&job.tenant, &job.inputs));
+        self.node.shard().keeping.release(&blocks);
     }
 
     fn plan_tenant(&self, tenant: &TenantId, blocks: &[Arc<BlockEntry>]) -> Backlog {
@@ -227,6 +271,7 @@ impl Conductor {
             inputs,
             output: Uuid::new_v4(),
             bytes_per_second: settings.bytes_per_second.div_ceil(most as u64),
+            tenure: self.node.shard().keeping.tenure.clone(),
             memory_bytes_min: self.failures.memory_needed(&keys),
         };
         // Before the note is there: who cleans up must not take it for one of an earlier process.
@@ -240,8 +285,7 @@ impl Conductor {
             return;
         }
         self.busy_cores.push(core);
-        let labels = [job.tenant.as_str(), report::COMPACTION];
-        self.node.counters().add(&family::JOBS_CREATED, &labels, 1.0);
+        report::begun(&self.node, &job);
         let (node, asked) = (self.node.clone(), job.clone());
         self.running.push(
             async move {
@@ -262,20 +306,25 @@ impl Conductor {
             Some(Ok(compacted)) => {
                 report::done(&self.node, &job, &compacted);
                 self.failures.forgive(&keys);
-                self.replace(&job, compacted, &keys).await;
+                self.replace(&job, compacted.meta).await;
             }
-            Some(Err(error)) => {
+            Some(Err(FailedJob { error, in_doubt })) => {
                 let again_at_once = self.fail(&job, &error, &keys);
                 report::failed(&self.node, &job, &error, again_at_once);
+                if in_doubt {
+                    // Until it is known, nobody touches its inputs.
+                    self.in_doubt.push(job);
+                    return;
+                }
             }
         }
-        self.intents.remove(&job.output).await;
-        self.node.shard().keeping.release(&with_output(&job, &keys));
+        self.let_go(&job).await;
     }
 
     /// The new block takes the place of its inputs.
-    async fn replace(&self, job: &CompactionJob, compacted: Compacted, keys: &[BlockKey]) {
-        let entry = Arc::new(BlockEntry::new(job.tenant.clone(), compacted.meta));
+    async fn replace(&self, job: &CompactionJob, meta: BlockMeta) {
+        let entry = Arc::new(BlockEntry::new(job.tenant.clone(), meta));
+        let keys = keys(&job.tenant, &job.inputs);
         let now = self.node.clock().unix_nanos();
         let gone = keys.iter().map(|(tenant, id)| BlockChange::Compacted(tenant.clone(), *id, now));
         let changes: Vec<_> = std::iter::once(BlockChange::Added(entry)).chain(gone).collect();
@@ -313,6 +362,13 @@ impl Conductor {
             shard.metrics.add(&family::DAMAGED_READS, &labels, 1.0);
             shard.damaged.add(DamageReport::new(input, Damage::Corrupt, error), shard.now());
         }
+    }
+
+    /// Another server has the work.
+    fn count_nothing(&self) {
+        let list = Arc::clone(&self.node.shard().blocks.borrow());
+        list.tenants().for_each(|(tenant, _)| report::outstanding(&self.node, tenant, 0));
+        self.count_jobs();
     }
 
     fn count_jobs(&self) {

@@ -52,24 +52,27 @@ impl Intents {
     }
 
     /// Removes what jobs of an earlier process have written and not published. Published blocks
-    /// stay: the list knows what they take the place of.
-    pub async fn clean_up(&self, node: &Node) {
+    /// stay: the list knows what they take the place of. Whether all was looked at.
+    pub async fn clean_up(&self, node: &Node) -> bool {
         let notes = match whole::list_dir(&self.dir).await {
             Ok(notes) => notes,
             Err(error) => {
                 tracing::warn!(%error, "notes of compaction jobs could not be listed");
-                return;
+                return false;
             }
         };
+        let mut all = true;
         for (path, _) in notes {
             if let Err(error) = clean(node, &path).await {
-                // It stays for the next start.
+                // It stays until the next plan.
+                all = false;
                 tracing::warn!(
                     %error, note = %path.display(),
                     "what a compaction job has left could not be removed"
                 );
             }
         }
+        all
     }
 }
 

@@ -18,7 +18,9 @@ use stringendo_block::merge::{
 use stringendo_ring::{sleep, yield_if_due};
 use uuid::Uuid;
 
+use super::keeper::Tenure;
 use super::memory::{self, NoMemory};
+use super::report;
 use crate::affinity::core_of;
 use crate::backend::listing::META_BYTES_MAX;
 use crate::backend::{Backend, BlockData, DataUpload, object};
@@ -40,6 +42,8 @@ pub struct CompactionJob {
     pub output: Uuid,
     /// Bytes that it may read per second; 0 = no limit.
     pub bytes_per_second: u64,
+    /// As long as it lasts, the output may be published.
+    pub tenure: Tenure,
     /// Bytes of memory, if an earlier try has told how many it needs.
     pub memory_bytes_min: u64,
 }
@@ -64,6 +68,9 @@ pub enum JobError {
     /// An input has not as many bytes as its meta says.
     #[error("block {0}: data.parquet is cut short")]
     Cut(Uuid),
+    /// Another server merges the blocks now.
+    #[error("another server keeps the bucket now")]
+    NotKeeper,
     /// A query needs the memory.
     #[error("a query needs the memory")]
     GaveWay,
@@ -84,6 +91,7 @@ impl JobError {
         match self {
             Self::Gone(_) => "gone",
             Self::GaveWay => "gave_way",
+            Self::NotKeeper => "not_keeper",
             Self::Io(error) if error.kind() == ErrorKind::StorageFull => "disk_full",
             Self::Io(_) => "backend",
             Self::Cut(_) | Self::Merge(MergeError::Input { .. }) => "unreadable_block",
@@ -94,7 +102,7 @@ impl JobError {
 
     /// Whether nothing is wrong: the job is to be forgotten, or done later.
     pub fn is_harmless(&self) -> bool {
-        matches!(self, Self::Gone(_) | Self::GaveWay)
+        matches!(self, Self::Gone(_) | Self::GaveWay | Self::NotKeeper)
     }
 
     /// Memory that it needs, if that is what is missing.
@@ -117,34 +125,69 @@ impl JobError {
     }
 }
 
+/// A job that came to nothing.
+#[derive(Debug)]
+pub struct FailedJob {
+    /// Why.
+    pub error: JobError,
+    /// Whether objects of its output may be there, even `meta.json`: [`settle`] finds out.
+    pub in_doubt: bool,
+}
+
+impl FailedJob {
+    fn without_output(error: impl Into<JobError>) -> Self {
+        Self { error: error.into(), in_doubt: false }
+    }
+}
+
 /// Does a job.
 ///
 /// # Errors
-/// See [`JobError`]. What was written is removed, as far as the backend lets it be.
-pub async fn run(node: &Node, job: &CompactionJob) -> Result<Compacted, JobError> {
+/// See [`FailedJob`]. What was written is removed, unless it may have been published, or the
+/// backend does not let it be.
+pub async fn run(node: &Node, job: &CompactionJob) -> Result<Compacted, FailedJob> {
     let shard = node.shard();
     let begun = shard.now();
     let backend = shard.store.backend();
-    check_live(backend, job).await?;
-    let charge = memory::wait_for(shard, job.inputs.len(), job.memory_bytes_min).await?;
+    check_live(backend, job).await.map_err(FailedJob::without_output)?;
+    let charge = memory::wait_for(shard, job.inputs.len(), job.memory_bytes_min).await;
+    let charge = charge.map_err(FailedJob::without_output)?;
     // What waits to be sent cannot be refused any more; it is counted.
     let _sending = shard.budget.charge(Use::Compact, backend.upload_memory_bytes());
     let work = Work { node, job, charge };
-    match work.write().await {
-        Ok(merged) => {
-            keep_id_filter(node, &merged).await;
-            let took = shard.now().saturating_sub(begun);
-            Ok(Compacted { meta: merged.meta, counts: merged.counts, took })
-        }
+    let merged = match work.write().await {
+        Ok(merged) => merged,
         Err(error) => {
-            if let Err(error) = backend.delete_block(&job.tenant, &job.output).await {
-                tracing::warn!(
-                    tenant = %job.tenant, block = %job.output, %error,
-                    "what a job has written could not be removed; a restart will"
-                );
-            }
-            Err(error)
+            let removed = backend.delete_block(&job.tenant, &job.output).await;
+            let told = |error: &io::Error| report::in_doubt(job, error);
+            let in_doubt = removed.inspect_err(told).is_err();
+            return Err(FailedJob { error, in_doubt });
         }
+    };
+    // A store may do what it says it could not do, and late. Others may have seen the new block,
+    // and marked its inputs: it must not be removed as long as it may be live.
+    if let Err(error) = backend.publish(&merged.meta).await {
+        report::in_doubt(job, &error);
+        return Err(FailedJob { error: error.into(), in_doubt: true });
+    }
+    keep_id_filter(node, &merged).await;
+    let took = shard.now().saturating_sub(begun);
+    Ok(Compacted { meta: merged.meta, counts: merged.counts, took })
+}
+
+/// Finds out what became of the output of a job that ended in doubt: its meta, if it is there and
+/// has taken the place of the inputs; else nothing is left of it.
+///
+/// # Errors
+/// From the backend; it is as unknown as before.
+pub async fn settle(node: &Node, job: &CompactionJob) -> io::Result<Option<BlockMeta>> {
+    let (backend, tenant, id) = (node.shard().store.backend(), &job.tenant, &job.output);
+    match backend.read_object(tenant, id, object::META, META_BYTES_MAX).await {
+        Ok(json) => BlockMeta::parse(&json).map(Some).map_err(io::Error::other),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            backend.delete_block(tenant, id).await.map(|()| None)
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -181,7 +224,7 @@ impl Work<'_> {
         match self.merge(&inputs, &mut upload).await {
             Ok(merged) => {
                 upload.finish().await?;
-                self.publish(merged).await
+                self.finish(merged).await
             }
             Err(error) => {
                 upload.abort().await;
@@ -268,9 +311,9 @@ impl Work<'_> {
         }
     }
 
-    /// Writes what belongs to the block beside its rows, `meta.json` last, unless an input is not
-    /// live any more.
-    async fn publish(&self, mut merged: MergedBlock) -> Result<MergedBlock, JobError> {
+    /// Writes what belongs to the block beside its rows, unless an input is not live any more. Only
+    /// `meta.json` is missing then.
+    async fn finish(&self, mut merged: MergedBlock) -> Result<MergedBlock, JobError> {
         let (backend, tenant, id) = (self.backend(), &self.job.tenant, &self.job.output);
         for (number, bloom) in merged.blooms.iter().enumerate() {
             let name = object::bloom(number as u32);
@@ -279,8 +322,10 @@ impl Work<'_> {
         backend.write_object(tenant, id, object::INDEX, merged.index.clone()).await?;
         backend.write_object(tenant, id, object::FILTERS, merged.filters.clone()).await?;
         check_live(backend, self.job).await?;
+        if !self.job.tenure.lasts(self.node.shard().now()) {
+            return Err(JobError::NotKeeper);
+        }
         merged.meta.inputs = self.job.inputs.iter().map(|input| input.meta.block_id).collect();
-        backend.publish(&merged.meta).await?;
         Ok(merged)
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use uuid::Uuid;
 
+use super::keeper::Tenure;
 use crate::metrics::families as family;
 use crate::node::Node;
 use crate::tenant::TenantId;
@@ -16,6 +17,8 @@ pub type BlockKey = (TenantId, Uuid);
 /// Blocks that are not to be touched now.
 #[derive(Default)]
 pub struct Keeping {
+    /// Whether this process may merge and delete at all.
+    pub tenure: Tenure,
     /// Inputs and outputs of jobs under way.
     busy: RefCell<HashSet<BlockKey>>,
     /// Superseded on the list, and not yet marked in the backend.

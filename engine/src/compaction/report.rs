@@ -10,6 +10,13 @@ pub const COMPACTION: &str = "compaction";
 /// Label of jobs that mark and delete.
 pub const RETENTION: &str = "retention";
 
+/// A job has begun.
+pub fn begun(node: &Node, job: &CompactionJob) {
+    let tenant = job.tenant.as_str();
+    node.counters().add(&family::JOBS_CREATED, &[tenant, COMPACTION], 1.0);
+    node.counters().add(&family::COMPACTION_JOBS_CREATED, &[tenant], 1.0);
+}
+
 /// A block was published.
 pub fn done(node: &Node, job: &CompactionJob, compacted: &Compacted) {
     let (meta, counts, metrics) = (&compacted.meta, &compacted.counts, node.counters());
@@ -62,6 +69,23 @@ pub fn failed(node: &Node, job: &CompactionJob, error: &JobError, again_at_once:
     tracing::error!(
         tenant = %job.tenant, ?inputs, reason, %error,
         "blocks could not be merged; they stay as they are, and will be tried again"
+    );
+}
+
+/// It is not known what became of a job's output. Its inputs wait until it is.
+pub fn in_doubt(job: &CompactionJob, error: &std::io::Error) {
+    tracing::warn!(
+        tenant = %job.tenant, block = %job.output, %error,
+        "whether a merged block was published, or what was written of it removed, is not known; \
+         will ask again"
+    );
+}
+
+/// A job has failed, and yet its output is there: the store did what it said it could not do.
+pub fn published_after_all(job: &CompactionJob) {
+    tracing::info!(
+        tenant = %job.tenant, block = %job.output, inputs = job.inputs.len(),
+        "a merged block was published although the store said that it was not"
     );
 }
 

@@ -122,6 +122,8 @@ families! {
         "Total number of errors occurring during compaction.";
     COMPACTION_FAILURES = "stringendo_compaction_failures_total", Kind::Counter, ["reason"],
         "Jobs of compaction that came to nothing, by reason.";
+    COMPACTION_KEEPER = "stringendo_compaction_keeper", Kind::Gauge, [],
+        "Whether this server merges and deletes blocks; of those with one bucket, one does.";
     COMPACTION_OUTSTANDING = "tempodb_compaction_outstanding_blocks", Kind::Gauge, ["tenant"],
         "Number of blocks remaining to be compacted before next maintenance cycle";
     COMPACTION_OUTSTANDING_ALIAS = "tempo_compactor_outstanding_blocks", Kind::Gauge, ["tenant"],
@@ -144,6 +146,8 @@ families! {
         "Total number of blocks deleted.";
     JOBS_CREATED = "tempo_backend_scheduler_jobs_created_total", Kind::Counter,
         ["tenant", "job_type"], "Total number of jobs created.";
+    COMPACTION_JOBS_CREATED = "tempo_backend_scheduler_compaction_jobs_created_total",
+        Kind::Counter, ["tenant"], "Total number of compaction jobs created.";
     JOBS_COMPLETED = "tempo_backend_scheduler_jobs_completed_total", Kind::Counter,
         ["tenant", "job_type"], "Total number of jobs completed successfully.";
     JOBS_FAILED = "tempo_backend_scheduler_jobs_failed_total", Kind::Counter,
