@@ -211,6 +211,57 @@ fn a_reader_keeps_its_list_while_the_index_cannot_be_read() {
     assert!(has(&reader, 1));
 }
 
+#[test]
+fn the_age_of_an_index_that_cannot_be_written_grows() {
+    let bucket = Bucket::new();
+    let proxy = Proxy::start(bucket.server.address());
+    let server = Server::start(options_at(proxy.address(), ""));
+    indexed(&bucket, || write_block(&server, 1));
+    proxy.spoil(usize::MAX, Fault::Status(503), |request| {
+        request.method == "PUT" && request.target.contains("index.")
+    });
+    let errors = || server.metric("tempodb_blocklist_tenant_index_errors_total", &[]);
+    wait::until("an index was not written", || (errors() > 2.0).then_some(()));
+    assert!(server.metric("tempodb_blocklist_tenant_index_age_seconds", &[]) > 0.5);
+}
+
+#[test]
+fn damaged_objects_in_a_bucket_make_answers_partial_and_a_store_that_is_away_makes_errors() {
+    let bucket = Bucket::new();
+    let proxy = Proxy::start(bucket.server.address());
+    let mut server = Server::start(options_at(proxy.address(), ""));
+    write_block(&server, 1);
+    write_block(&server, 2);
+    let tenant = std::fs::read_dir(bucket.path("single-tenant")).unwrap();
+    let data = tenant.map(|block| block.unwrap().path().join("data.parquet"));
+    let data = data.into_iter().find(|path| path.exists()).unwrap();
+    let block = data.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+    let sound = std::fs::read(&data).unwrap();
+    let damages: [(&str, &dyn Fn()); 4] = [
+        ("cut", &|| std::fs::write(&data, &sound[..sound.len() / 3]).unwrap()),
+        ("empty", &|| std::fs::write(&data, "").unwrap()),
+        ("foreign", &|| std::fs::write(&data, vec![7; sound.len()]).unwrap()),
+        ("gone", &|| std::fs::remove_file(&data).unwrap()),
+    ];
+    for (what, damage) in damages {
+        damage();
+        server.restart();
+        let answer = server.get("/api/search?q=%7B%7D").ok().json();
+        let named = &answer["metrics"]["additionalMetrics"][format!("blockDamaged:{block}")];
+        assert!(!named.is_null(), "{what}: {answer}");
+        assert_eq!(answer["traces"].as_array().unwrap().len(), 1, "{what}");
+        assert!(server.metric("stringendo_damaged_block_reads_total", &[]) > 0.0);
+        std::fs::write(&data, &sound).unwrap();
+        assert_eq!(server.search(&[("q", "{}")]).len(), 2, "{what}: mended");
+    }
+    server.restart();
+    proxy.spoil(usize::MAX, Fault::Status(503), |request| request.target.contains("data.parquet"));
+    assert_eq!(server.get("/api/search?q=%7B%7D").status, 500);
+    assert_eq!(server.metric("stringendo_damaged_block_reads_total", &[]), 0.0);
+    proxy.heal();
+    assert_eq!(server.search(&[("q", "{}")]).len(), 2);
+}
+
 /// Pieces of a block that was never finished, of a tenant.
 fn leave_pieces(tenant: &Path) {
     let block = tenant.join("00000000-0000-4000-8000-000000000007");

@@ -170,6 +170,10 @@ impl BlockList {
         for block in &listing.skipped {
             found.entry(&block.tenant).or_default().unlisted.add(block.block_id);
         }
+        // Of a tenant that could not be listed nothing new is known.
+        for (tenant, _) in &listing.errors {
+            found.entry(tenant).or_default().unlisted.merge(self.unlisted_of(tenant));
+        }
         for block in &listing.compacted {
             found.entry(&block.entry.tenant).or_default().compacted.push(block);
         }

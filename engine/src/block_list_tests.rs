@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{BlockChange, BlockEntry, BlockList, CompactedBlock};
 use crate::backend::Listing;
+use crate::backend::listing::{SkippedBlock, Unreadable};
 use crate::tenant::TenantId;
 
 fn tenant(id: &str) -> TenantId {
@@ -126,4 +127,20 @@ fn lists_are_the_same_if_they_name_the_same_blocks() {
     assert!(!one.same_blocks(&list(&[("a", 1), ("b", 3)])));
     assert!(!one.same_blocks(&list(&[("a", 1)])));
     assert!(!merge(&one).same_blocks(&one));
+}
+
+#[test]
+fn what_is_not_listed_is_told_until_it_is_listed_or_gone() {
+    let (tenant, id) = (tenant("a"), Uuid::from_u128(7));
+    let why = Unreadable::Meta("damaged".to_owned());
+    let skipped = vec![SkippedBlock { tenant: tenant.clone(), block_id: id, why }];
+    let empty = BlockList::default();
+    let list = empty.polled(&empty, &Listing { skipped, ..Listing::default() });
+    assert_eq!(list.unlisted_of(&tenant).ids(), [id]);
+    assert!(!list.same_blocks(&empty));
+    let errors = vec![(tenant.clone(), "away".to_owned())];
+    let list = list.polled(&list, &Listing { errors, ..Listing::default() });
+    assert_eq!(list.unlisted_of(&tenant).ids(), [id], "nobody could look");
+    let list = list.polled(&list, &Listing::default());
+    assert!(list.unlisted_of(&tenant).is_empty());
 }

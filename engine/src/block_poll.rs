@@ -4,7 +4,7 @@
 //! Blocks that cannot be served are left out, so that they do not make every query fail. Each is
 //! logged and counted once, as long as it stays there.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -36,12 +36,16 @@ pub struct BlockPoll {
     skipped: HashSet<(TenantId, Uuid)>,
     /// Tenants that it listed, whose indexes are to be written.
     listed: Vec<TenantId>,
+    /// When the tenant indexes were made that were read or written last, nanoseconds since the Unix
+    /// epoch.
+    indexes_made: HashMap<TenantId, u64>,
 }
 
 impl BlockPoll {
     /// For core 0.
     pub fn new(node: Node) -> Self {
-        Self { node, skipped: HashSet::new(), listed: Vec::new() }
+        let (skipped, listed, indexes_made) = Default::default();
+        Self { node, skipped, listed, indexes_made }
     }
 
     /// Reads the list now. Blocks that were added meanwhile are kept, and so are listed blocks
@@ -176,6 +180,7 @@ impl BlockPoll {
             if self.node.settings().poll.writes_index {
                 self.write_indexes().await;
             }
+            self.show_index_ages();
             sleep(self.node.settings().blocklist_poll.max(PAUSE_MIN)).await;
             if let Err(error) = self.poll().await {
                 tracing::error!(%error, "the list of blocks could not be read");
@@ -202,13 +207,24 @@ impl BlockPoll {
             let label = [tenant.as_str()];
             shard.metrics.set(&family::TENANT_INDEX_BUILDER, &label, 1.0);
             match written {
-                Ok(()) => shard.metrics.set(&family::TENANT_INDEX_AGE, &label, 0.0),
+                Ok(()) => drop(self.indexes_made.insert(tenant, now)),
                 Err(error) => {
                     tracing::warn!(%tenant, %error, "a tenant index could not be written");
                     shard.metrics.add(&family::TENANT_INDEX_ERRORS, &label, 1.0);
+                    // One of which nothing is known is at least so old.
+                    self.indexes_made.entry(tenant).or_insert(now);
                 }
             }
             yield_if_due().await;
+        }
+    }
+
+    /// They grow while indexes cannot be read or written.
+    fn show_index_ages(&self) {
+        let now = self.node.clock().unix_nanos();
+        for (tenant, made_unix_nanos) in &self.indexes_made {
+            let age = now.saturating_sub(*made_unix_nanos) as f64 / 1e9;
+            self.node.counters().set(&family::TENANT_INDEX_AGE, &[tenant.as_str()], age);
         }
     }
 
@@ -222,14 +238,14 @@ impl BlockPoll {
             let metrics = self.node.counters();
             metrics.add(&family::TENANT_INDEX_ERRORS, &[tenant.as_str()], 1.0);
         }
-        let now = self.node.clock().unix_nanos();
         for (tenant, created_unix_nanos) in &listing.indexes {
-            let (label, metrics) = ([tenant.as_str()], self.node.counters());
-            let age = now.saturating_sub(*created_unix_nanos) as f64 / 1e9;
-            metrics.set(&family::TENANT_INDEX_AGE, &label, age);
-            metrics.set(&family::TENANT_INDEX_BUILDER, &label, 0.0);
+            self.indexes_made.insert(tenant.clone(), *created_unix_nanos);
+            self.node.counters().set(&family::TENANT_INDEX_BUILDER, &[tenant.as_str()], 0.0);
         }
-        let mut skipped = HashSet::with_capacity(listing.skipped.len());
+        // Of tenants that could not be listed nothing new is known.
+        let is_unseen = |tenant: &TenantId| listing.errors.iter().any(|(it, _)| it == tenant);
+        let unseen = self.skipped.iter().filter(|(tenant, _)| is_unseen(tenant));
+        let mut skipped: HashSet<_> = unseen.cloned().collect();
         for block in &listing.skipped {
             if matches!(block.why, Unreadable::Meta(_)) {
                 count_error(&self.node, &block.tenant);

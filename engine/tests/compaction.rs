@@ -198,6 +198,7 @@ fn a_damaged_block_is_reported_and_left_alone_and_the_others_are_merged() {
             let after = listed(&node);
             assert!(after.contains(&damaged) && after.len() == 2, "{after:?}");
             assert!(has(dir.path(), damaged, "meta.json"));
+            assert_eq!(counted(&node, &family::DAMAGED_BLOCKS).await, 1.0);
             let objects = std::fs::read_dir(tenant_dir(dir.path())).expect("blocks").count();
             assert_eq!(objects, blocks.len() + 1, "nothing half written is left");
         }

@@ -167,7 +167,7 @@ families! {
     TENANT_INDEX_BUILDER = "tempodb_blocklist_tenant_index_builder", Kind::Gauge, ["tenant"],
         "Whether this process writes the tenant index.";
     TENANT_INDEX_AGE = "tempodb_blocklist_tenant_index_age_seconds", Kind::Gauge, ["tenant"],
-        "Age of the tenant index when it was last read or written.";
+        "Age of the tenant index that was last read or written, as of the last poll.";
     BACKEND_REQUESTS = "tempodb_backend_request_duration_seconds",
         Kind::Histogram(&stringendo_store::BOUNDS_SECONDS), ["operation", "status_code"],
         "Time until an object store answers a request.";
