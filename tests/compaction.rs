@@ -44,6 +44,12 @@ fn wait_until_merged(server: &Server) {
     });
 }
 
+/// Rounds of load and kills; `STRINGENDO_COMPACTION_ROUNDS` says otherwise.
+fn rounds() -> u64 {
+    let rounds = std::env::var("STRINGENDO_COMPACTION_ROUNDS").ok();
+    rounds.map_or(3, |text| text.parse().expect("a number"))
+}
+
 /// Pauses between kills: from before the first plan to after the first jobs.
 fn kill_after(number: u64) -> Duration {
     // Any numbers do, as long as they are spread.
@@ -54,7 +60,7 @@ fn kill_after(number: u64) -> Duration {
 fn blocks_that_are_merged_again_and_again_under_kills_keep_every_span_once() {
     let mut server = Server::start(eager(2));
     let mut ledgers = Vec::new();
-    for round in 0..3 {
+    for round in 0..rounds() {
         ledgers.push(send(&server, &format!("round-{round}"), Duration::from_millis(1500)));
         for kill in 0..4 {
             wait::pause(kill_after(round * 4 + kill));
@@ -80,6 +86,8 @@ fn blocks_that_are_merged_again_and_again_under_kills_keep_every_span_once() {
         let notes = std::fs::read_dir(server.dir().join("wal/compaction")).expect("notes");
         (notes.count() == 0 && half_written(&server).is_none()).then_some(())
     });
+    let merges = server.log().matches("message=\"blocks merged\"").count();
+    println!("{} kills, {merges} merges", rounds() * 4);
 }
 
 /// A directory of a block that has neither meta, or both.

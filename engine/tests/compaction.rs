@@ -10,14 +10,17 @@ use common::keeping::{
     BASE_NANOS, answered, bring_pieces, compact, counted, has, listed, quiet, sent, tenant_dir,
     traces,
 };
-use common::{spread, with_engine};
+use common::{everywhere, spread, with_engine};
 use futures_util::future::join;
 use stringendo_engine::block_poll::BlockPoll;
 use stringendo_engine::compaction::conductor::Conductor;
 use stringendo_engine::metrics::families as family;
 use stringendo_engine::query::metrics::{MetricsProgress, MetricsRequest};
 use stringendo_engine::settings::CompactionSettings;
-use stringendo_engine::{EngineSettings, Node, TenantId};
+use stringendo_engine::{EngineSettings, Limits, Node, TenantId, TenantLimits};
+use stringendo_oracle::otlp;
+use stringendo_oracle::rows::{Span, Trace};
+use stringendo_proto::TraceId;
 use stringendo_traceql::metrics::{RangeLimits, TimeAxis, compile_metrics};
 use uuid::Uuid;
 
@@ -301,5 +304,46 @@ fn blocks_that_another_process_has_merged_meanwhile_are_left_to_it() {
             assert_eq!(dirs, blocks.len());
             assert_eq!(answered(&node).await, sent());
         }
+    });
+}
+
+/// A trace of one span with a long message.
+fn one_long_span(trace: u8, span: u64) -> Trace {
+    let span = Span {
+        id: span,
+        message: "x".repeat(600),
+        start_unix_nanos: BASE_NANOS,
+        duration_nanos: 1,
+        ..Span::default()
+    };
+    Trace::new([trace; 16], vec![span])
+}
+
+#[test]
+fn of_a_trace_whose_pieces_are_too_large_together_one_stays_and_the_others_are_counted() {
+    let dir = Arc::new(tempfile::tempdir().expect("a directory"));
+    with_engine(1, quiet(dir.path()), move |node| async move {
+        const WHOLE: u8 = 9;
+        let tenant = TenantId::single();
+        for number in 1..=3 {
+            let own = one_long_span(number, u64::from(number));
+            let piece = one_long_span(WHOLE, u64::from(number));
+            node.ingest(&tenant, otlp::request(&[own, piece])).await.expect("accepted");
+            node.flush(None).await;
+        }
+        let mut limits = Limits::default();
+        let own = TenantLimits { trace_bytes_max: 1000, ..TenantLimits::default() };
+        limits.tenants.insert(tenant.clone(), Arc::new(own));
+        node.shard().limits.replace(Arc::new(limits));
+        compact(&node).await;
+        assert_eq!(listed(&node).len(), 1);
+        for (trace, spans) in [(1, 1), (2, 1), (3, 1), (WHOLE, 1)] {
+            let request = everywhere(TraceId([trace; 16]));
+            let answer = node.trace(&tenant, &request).await.expect("an answer").value;
+            let resources = answer.trace.expect("a trace").resource_spans;
+            let scopes = resources.iter().flat_map(|resource| &resource.scope_spans);
+            assert_eq!(scopes.map(|scope| scope.spans.len()).sum::<usize>(), spans);
+        }
+        assert_eq!(counted(&node, &family::DISCARDED_SPANS).await, 2.0);
     });
 }
