@@ -7,7 +7,7 @@ mod common;
 
 use bytes::Bytes;
 use common::{corpus, encode, options, traces_of};
-use stringendo_block::filters::directory::{Packed, Probe};
+use stringendo_block::filters::directory::{FIRST_BYTES, Packed, Probe};
 use stringendo_block::filters::{Assembly, Directory, Gathered, KeyHash, Place, listing};
 use stringendo_block::meta::{DedicatedColumn, default_dedicated_columns};
 use stringendo_block::tags::{
@@ -187,7 +187,35 @@ fn every_trace_id_may_be_there() {
     }
 }
 
+#[test]
+fn shards_over_ids_are_whole_in_the_front_of_an_ordinary_object() {
+    for block in blocks() {
+        let Filters { object, directory } = Filters::of(&block);
+        let front = object.slice(..object.len().min(FIRST_BYTES as usize));
+        let found: Vec<_> = directory.ids_shards_in(&front).collect();
+        let ids = directory.ids_range().unwrap();
+        assert_eq!(
+            found.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>(),
+            ids.end - ids.start
+        );
+        assert!(
+            found.iter().all(|(part, bytes)| object
+                .slice(part.range().start as usize..)
+                .starts_with(bytes))
+        );
+        // What is cut off or damaged is left out.
+        let cut = front.slice(..ids.end as usize - 1);
+        assert!(directory.ids_shards_in(&cut).count() < found.len());
+        let mut damaged = front.to_vec();
+        damaged[ids.start as usize] ^= 1;
+        assert_eq!(directory.ids_shards_in(&damaged.into()).count(), found.len() - 1);
+    }
+}
+
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/filters-v1.bin");
+/// As it was written when pages over keys and values came first.
+const FIXTURE_IDS_LATER: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/filters-v1-ids-later.bin");
 const FIXTURE_BLOCK: uuid::Uuid = uuid::Uuid::from_u128(0x0102_0304_0506_4708_890a_0b0c_0d0e_0f10);
 
 /// A little of everything.
@@ -221,7 +249,16 @@ fn the_format_is_that_of_version_1() {
 
 #[test]
 fn an_object_of_version_1_is_read() {
-    let object = Bytes::from(std::fs::read(FIXTURE).unwrap());
+    read_object(FIXTURE);
+}
+
+#[test]
+fn an_object_with_its_parts_in_another_order_is_read() {
+    read_object(FIXTURE_IDS_LATER);
+}
+
+fn read_object(path: &str) {
+    let object = Bytes::from(std::fs::read(path).unwrap());
     let filters =
         Filters { object: &object, directory: Directory::decode(&object, &FIXTURE_BLOCK).unwrap() };
     let key = KeyHash::of(Place::Span, b"k");

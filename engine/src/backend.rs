@@ -17,7 +17,7 @@ use stringendo_store::{Store, Upload};
 use uuid::Uuid;
 
 use crate::block_list::{BlockEntry, BlockList};
-use crate::limits::{FETCH_GAP_BYTES, FETCH_GAP_BYTES_REMOTE};
+use crate::limits::{FETCH_GAP_BYTES_LOCAL, FETCH_GAP_BYTES_REMOTE};
 use crate::settings::{BackendSettings, PollSettings};
 use crate::tenant::TenantId;
 
@@ -100,7 +100,7 @@ impl Backend {
     /// Ranges closer together than this are fetched in one read.
     pub fn fetch_gap_bytes(&self) -> u64 {
         match self {
-            Self::Local(_) => FETCH_GAP_BYTES,
+            Self::Local(_) => FETCH_GAP_BYTES_LOCAL,
             Self::Object(_) => FETCH_GAP_BYTES_REMOTE,
         }
     }

@@ -217,7 +217,10 @@ impl BlockStore {
         // It holds two copies of what the list knows of the block.
         let bytes = reader.memory_bytes() + size_of::<OpenBlock>() + 2 * block.memory_bytes();
         let dictionaries = self.dictionaries.of(block.cache_id());
-        let fetch_gap_bytes = self.backend.fetch_gap_bytes();
+        let mut fetch_gap_bytes = self.backend.fetch_gap_bytes();
+        if self.outer.has(CacheRole::ParquetPage) {
+            fetch_gap_bytes = fetch_gap_bytes.max(FETCH_GAP_BYTES);
+        }
         let open = Rc::new(OpenBlock { reader, data, dictionaries, fetch_gap_bytes });
         self.keep((block.cache_id(), None), Cached::Open(Rc::clone(&open)), bytes);
         Ok(open)
@@ -348,6 +351,17 @@ impl CachedData {
         let wanted = Wanted { role, block: &self.block, object: object::DATA, part };
         self.outer.or_read(wanted, self.data.read_at(range)).await
     }
+
+    /// Ranges of pages, which ascend, with some reads in flight.
+    async fn read_pages(&self, ranges: &[Range<u64>]) -> io::Result<Vec<Found>> {
+        const ROLE: CacheRole = CacheRole::ParquetPage;
+        if self.outer.has(ROLE) {
+            let read = |range: &Range<u64>| self.read_at(ROLE, range.clone());
+            return stream::iter(ranges.iter().map(read)).buffered(FETCHES_MAX).try_collect().await;
+        }
+        let parts = self.data.read_ranges(ranges).await?;
+        Ok(parts.into_iter().map(|bytes| Found { bytes, is_cached: false }).collect())
+    }
 }
 
 impl OpenBlock {
@@ -379,9 +393,7 @@ impl OpenBlock {
         reads: &mut Reads,
     ) -> Result<Fetched, StoreError> {
         debug_assert!(bytes_of(ranges) <= memory.bytes(), "fetched without memory");
-        let read = |range: &Range<u64>| self.data.read_at(CacheRole::ParquetPage, range.clone());
-        let parts = ranges.iter().map(read);
-        let parts: Vec<Found> = stream::iter(parts).buffered(FETCHES_MAX).try_collect().await?;
+        let parts = self.data.read_pages(ranges).await?;
         let known: Rc<dyn KnownDictionaries> = known.clone();
         let mut fetched = Fetched::default().with_dictionaries(known);
         for (range, found) in ranges.iter().zip(parts) {

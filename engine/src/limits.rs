@@ -86,8 +86,13 @@ pub const TAG_SUMMARY_BYTES: usize = 32 << 20;
 /// Texts of one summary at most, in bytes, if the answer has no limit. What is beyond is not found.
 pub const TAG_VALUES_BYTES_MAX: usize = 8 << 20;
 
-/// Ranges of a block closer together than this are fetched in one read.
+/// Ranges of a block closer together than this are fetched in one read, where reads go through a
+/// cache outside.
 pub const FETCH_GAP_BYTES: u64 = 64 << 10;
+
+/// The same where reads are of a file: copying more than this takes longer than another call. What
+/// is not cached is asked of the disk in larger pieces ([`stringendo_ring::file::BlockFile`]).
+pub const FETCH_GAP_BYTES_LOCAL: u64 = 16 << 10;
 
 /// The same where a read has the latency of an object store: what 20 ms of its bandwidth bring.
 pub const FETCH_GAP_BYTES_REMOTE: u64 = 512 << 10;

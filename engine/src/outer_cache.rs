@@ -222,6 +222,11 @@ impl OuterCaches {
         Ok(Found { bytes, is_cached: false })
     }
 
+    /// Whether parts of this role may be in a cache.
+    pub fn has(&self, role: CacheRole) -> bool {
+        self.by_role[role as usize].is_some()
+    }
+
     /// The cache to ask, and with which key.
     fn place_of(&self, wanted: &Wanted<'_>) -> Option<(usize, String)> {
         let number = self.by_role[wanted.role as usize]?;

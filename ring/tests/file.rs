@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use common::{on_a_core, try_on_cores};
+use rustix::fs::{Advice, fadvise};
 use stringendo_ring::file::{AppendFile, BlockFile, DIRECT_IO_ALIGNMENT, WalFile, whole};
 use stringendo_ring::{Class, CoreContext, spawn};
 use tempfile::tempdir;
@@ -171,6 +172,43 @@ fn ranges_of_a_block_are_read_many_at_a_time() {
             assert!(read[..] == bytes[start..bytes.len().min(start + count)]);
         }
         assert!(file.read_at(5_000_000..6_000_000).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn ranges_of_a_file_are_read_together_in_their_order() {
+    on_a_core(|| async {
+        let directory = tempdir().unwrap();
+        let path = directory.path().join("data.parquet");
+        let bytes: Vec<u8> = (0..5_000_000u32).map(|i| (i ^ (i >> 8) ^ (i >> 16)) as u8).collect();
+        whole::write_durable(&path, bytes.clone()).await.unwrap();
+        let file = BlockFile::open(&path).await.unwrap();
+        let (near, far) =
+            ((0..200).map(|i| i * 3000..i * 3000 + 2000), std::iter::once(900_000..2_900_000));
+        let last = [
+            2_900_000..2_900_000,
+            2_950_000..2_950_001,
+            4_999_990..6_000_000,
+            7_000_000..7_000_009,
+        ];
+        let ranges: Vec<_> = near.chain(far).chain(last).collect();
+        // From the disk, as far as the system lets go of it, and from the cache.
+        fadvise(std::fs::File::open(&path).unwrap(), 0, None, Advice::DontNeed).unwrap();
+        for _ in 0..2 {
+            let read = file.read_ranges(&ranges).await.unwrap();
+            assert_eq!(read.len(), ranges.len());
+            for (range, read) in ranges.iter().zip(read) {
+                let end = bytes.len().min(range.end as usize);
+                let start = end.min(range.start as usize);
+                assert!(read == bytes[start..end], "{range:?}");
+            }
+        }
+        assert!(file.read_ranges(&[]).await.unwrap().is_empty());
+        let part = whole::read_range(&path, 4_999_999..5_000_007).await.unwrap();
+        assert_eq!(part, bytes[4_999_999..]);
+        assert!(whole::read_range(&path, 5_000_007..5_000_009).await.unwrap().is_empty());
+        let missing = whole::read_range(&directory.path().join("none"), 0..1).await.unwrap_err();
+        assert_eq!(missing.kind(), ErrorKind::NotFound);
     });
 }
 

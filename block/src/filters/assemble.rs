@@ -18,10 +18,11 @@ const STEP_ENTRIES: usize = 1 << 16;
 
 /// What is done next.
 enum Stage {
+    /// A shard over ids: they come first, so that those of an ordinary block are read along with
+    /// the directory.
+    Ids(usize),
     /// Spreading the entries of keys: place and number of the next key.
     Keys(usize, usize),
-    /// A shard over ids.
-    Ids(usize),
     Names,
     /// A chunk of values: place and number of the next key, in order.
     Values(usize, usize),
@@ -53,7 +54,7 @@ impl Assembly {
         fuse::spread(&std::mem::take(&mut gathered.ids), &mut ids);
         Self {
             block_id,
-            stage: Stage::Keys(0, 0),
+            stage: Stage::Ids(0),
             entries: SplitFilter::for_entries(entries),
             ids,
             order: Vec::new(),
@@ -66,8 +67,8 @@ impl Assembly {
     /// Does some work; `Some` when all is done.
     pub fn step(&mut self) -> Option<Bytes> {
         self.stage = match self.stage {
-            Stage::Keys(place, number) => self.keys(place, number),
             Stage::Ids(shard) => self.ids_shard(shard),
+            Stage::Keys(place, number) => self.keys(place, number),
             Stage::Names => self.names(),
             Stage::Values(place, number) => self.values(place, number),
             Stage::Done => return Some(self.finish()),
@@ -111,11 +112,11 @@ impl Assembly {
         self.directory.left_out.sort_unstable();
         if self.gathered.has_other_keys || self.directory.left_out.len() > LEFT_OUT_MAX {
             self.directory.left_out.clear();
-            return Stage::Ids(0);
+            return Stage::Names;
         }
         let entries = std::mem::take(&mut self.entries);
         self.directory.entries = entries.pages().map(|page| self.add(page)).collect();
-        Stage::Ids(0)
+        Stage::Names
     }
 
     fn add(&mut self, bytes: &[u8]) -> Part {
@@ -131,7 +132,7 @@ impl Assembly {
     }
 
     fn ids_shard(&mut self, shard: usize) -> Stage {
-        let Some(ids) = self.ids.get_mut(shard) else { return Stage::Names };
+        let Some(ids) = self.ids.get_mut(shard) else { return Stage::Keys(0, 0) };
         let filter = fuse::build(std::mem::take(ids));
         let part = self.add(&filter);
         self.directory.ids.push(part);

@@ -259,6 +259,17 @@ impl Directory {
         self.ids.get(number).copied()
     }
 
+    /// Those shards of the filter over trace ids that are whole in the front of the object, with
+    /// their bytes. Damaged ones are left out.
+    pub fn ids_shards_in(&self, front: &Bytes) -> impl Iterator<Item = (Part, Bytes)> {
+        self.ids.iter().filter_map(|part| {
+            let range = part.range().start as usize..part.range().end as usize;
+            let bytes = front.get(range)?;
+            // A copy: the front is not kept.
+            Some((*part, part.check(Bytes::copy_from_slice(bytes)).ok()?))
+        })
+    }
+
     /// Where the filter over trace ids is, if it is there.
     pub fn ids_range(&self) -> Option<Range<u64>> {
         Some(self.ids.first()?.range().start..self.ids.last()?.range().end)

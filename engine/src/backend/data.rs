@@ -4,10 +4,12 @@ use std::io;
 use std::ops::Range;
 
 use bytes::Bytes;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use stringendo_ring::file::{AppendFile, BlockFile};
 use stringendo_store::Upload;
 
 use super::remote::ObjectData;
+use crate::limits::FETCHES_MAX;
 
 /// A block's rows, open for reading. Any number of reads may be in flight.
 pub enum BlockData {
@@ -39,6 +41,20 @@ impl BlockData {
         match self {
             Self::Local(file) => file.read_at(range).await,
             Self::Object(object) => Box::pin(object.read_at(range)).await,
+        }
+    }
+
+    /// The bytes of each of these ranges, which ascend, with some reads in flight.
+    ///
+    /// # Errors
+    /// As [`BlockData::read_at`].
+    pub async fn read_ranges(&self, ranges: &[Range<u64>]) -> io::Result<Vec<Bytes>> {
+        match self {
+            Self::Local(file) => file.read_ranges(ranges).await,
+            Self::Object(object) => {
+                let reads = ranges.iter().map(|range| object.read_at(range.clone()));
+                Box::pin(stream::iter(reads).buffered(FETCHES_MAX).try_collect()).await
+            }
         }
     }
 }

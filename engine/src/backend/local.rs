@@ -70,7 +70,7 @@ impl LocalBackend {
         name: &str,
         range: Range<u64>,
     ) -> io::Result<Bytes> {
-        BlockFile::open(&self.dir(tenant, block_id).join(name)).await?.read_at(range).await
+        whole::read_range(&self.dir(tenant, block_id).join(name), range).await
     }
 
     /// Writes an object of a block, whole or not at all, and makes it durable.

@@ -54,7 +54,12 @@ impl<'a> BlockFilters<'a> {
             Some(Known::Missing) => return None,
             Some(Known::Stored(directory)) => directory,
             None => match read_directory(shard, block, reads).await {
-                Ok(directory) => shard.store.keep_filters(id, directory),
+                Ok((directory, front)) => {
+                    for (part, bytes) in directory.ids_shards_in(&front) {
+                        shard.store.keep_filter_part(id, part, bytes);
+                    }
+                    shard.store.keep_filters(id, directory)
+                }
                 Err(reason) => {
                     give_up(shard, block, &reason);
                     return None;
@@ -189,18 +194,19 @@ pub async fn may_hold_id(
     filters.may_hold_id(id_filter::entry(id), reads).await
 }
 
+/// Also gives the front of the object, in which it is.
 async fn read_directory(
     shard: &Shard,
     block: &BlockEntry,
     reads: &mut Reads,
-) -> Result<Directory, Unread> {
+) -> Result<(Directory, Bytes), Unread> {
     let id = &block.meta.block_id;
     let mut front = read(shard, block, 0..FIRST_BYTES, FIRST_BYTES, reads).await?;
     let bytes = Directory::bytes(&front, id)?;
     if bytes > front.len() as u64 {
         front = read(shard, block, 0..bytes, bytes * 2, reads).await?;
     }
-    Ok(Directory::decode(&front, id)?)
+    Ok((Directory::decode(&front, id)?, front))
 }
 
 /// Reads a range; its memory is charged for the time of reading, what is kept is charged by the

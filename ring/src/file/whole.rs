@@ -2,13 +2,17 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
+use std::ops::Range;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, statvfs, utimensat};
+use rustix::fs::{
+    Advice, AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, fadvise, statvfs, utimensat,
+};
 
+use super::block::read_all;
 use super::{aside, parent_of, sync_dir_now};
 
 /// Reads a file of at most `bytes_max` bytes.
@@ -29,6 +33,26 @@ fn read_now(path: &Path, bytes_max: u64) -> io::Result<Bytes> {
         return Err(io::Error::new(ErrorKind::InvalidData, text));
     }
     Ok(Bytes::from(bytes))
+}
+
+/// Reads a range of a file, and no more of it from the disk; shorter only at its end.
+///
+/// # Errors
+/// From the operating system.
+pub async fn read_range(path: &Path, range: Range<u64>) -> io::Result<Bytes> {
+    aside("read", path, move |path| {
+        let file = File::open(path)?;
+        // Else the system reads on behind the beginning of a file. Advice: nothing depends on it.
+        let _ = fadvise(&file, 0, None, Advice::Random);
+        let end = range.end.min(file.metadata()?.len());
+        let start = range.start.min(end);
+        let count = usize::try_from(end - start).map_err(io::Error::other)?;
+        let mut bytes = vec![0; count];
+        let read = read_all(&file, start, &mut bytes)?;
+        bytes.truncate(read);
+        Ok(Bytes::from(bytes))
+    })
+    .await
 }
 
 /// Writes a new file and syncs it, replacing what was there. The directory must exist; it is not
