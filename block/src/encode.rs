@@ -14,7 +14,7 @@ pub(crate) mod column;
 mod columns;
 mod compress;
 mod dedicated;
-mod delta;
+pub(crate) mod delta;
 pub(crate) mod dictionary;
 mod file;
 mod guesses;

@@ -8,6 +8,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use common::{corpus, encode, options};
+use parquet::basic::PageType;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use prost::Message as _;
 use stringendo_block::meta::default_dedicated_columns;
 use stringendo_block::{BlockReader, Fetched, FinishedBlock, Names, RowContent};
@@ -55,12 +57,12 @@ impl Numbers {
         let keys = ["http.url", "http.status_code", "service.name", "session.id", "n", "level"];
         let first = self.below(6) as usize;
         let count = self.below(5) as usize;
-        let own = keys.iter().cycle().skip(first).take(count);
-        own.map(|key| KeyValue {
-            key: (*key).into(),
-            value: Some(AnyValue { value: self.value() }),
-        })
-        .collect()
+        let own = keys.iter().cycle().skip(first).take(count).map(|key| Bytes::from(*key));
+        // Some have so many that lists of attributes have more pages than spans.
+        let many = if self.below(12) == 0 { 40 } else { 0 };
+        let all = own.chain((0..many).map(|number| format!("more {number}").into()));
+        let mut with_value = |key| KeyValue { key, value: Some(AnyValue { value: self.value() }) };
+        all.map(&mut with_value).collect()
     }
 
     fn id(&mut self, length: usize) -> Bytes {
@@ -166,6 +168,26 @@ fn rows_are_the_same_however_many_are_wanted() {
     for row in (0..rows).step_by(41).chain([rows - 1]) {
         assert!(pass(&block, &RowContent::ALL, &[row]) == expected(&[row]), "row {row}");
     }
+}
+
+/// Data pages of a column.
+fn pages(block: &FinishedBlock, path: &str) -> usize {
+    let reader = SerializedFileReader::new(block.data.clone()).unwrap();
+    let group = reader.get_row_group(0).unwrap();
+    let columns = group.metadata().columns();
+    let column = columns.iter().position(|column| column.column_path().string() == path).unwrap();
+    let pages = group.get_column_page_reader(column).unwrap().map(Result::unwrap);
+    pages.filter(|page| page.page_type() == PageType::DATA_PAGE).count()
+}
+
+#[test]
+fn attributes_are_in_shorter_pages_than_spans() {
+    let block = block();
+    let [spans, keys, ints] =
+        ["rs.ss.Spans.SpanID", "rs.ss.Spans.Attrs.Key", "rs.ss.Spans.Attrs.ValueInt"]
+            .map(|path| pages(&block, path));
+    assert!(keys > spans, "{keys} pages of attributes, {spans} of spans");
+    assert_eq!(keys, ints);
 }
 
 #[test]

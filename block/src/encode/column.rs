@@ -181,7 +181,8 @@ impl<V: Values> Column<V> {
 pub(crate) trait AnyColumn {
     /// Number of the leaf.
     fn leaf(&self) -> usize;
-    /// Writes the gathered values as a page, and forgets them.
+    /// Writes the gathered values as a page, or as several in a list of many entries, and forgets
+    /// them.
     ///
     /// # Errors
     /// From compression, or a page beyond 2 GiB.
@@ -213,15 +214,17 @@ impl<V: Values> AnyColumn for Column<V> {
     }
 
     fn write_page(&mut self, lists: &mut Lists, scratch: &mut Scratch) -> Result<(), EncodeError> {
-        let rows = lists.rows as u64;
-        let levels = lists.encoded(self.list, &self.placement)?;
         self.values.settle();
-        let bounds = self.values.bounds();
-        scratch.values.clear();
-        let encoded = self.values.encode(&mut scratch.values);
-        let nulls = levels.entries.saturating_sub(self.values.len()) as u64;
-        let page = PageBody { levels, nulls, rows, bounds, kind: &self.kind, encoded };
-        page.write(&mut self.chunk, scratch)?;
+        for part in 0..lists.parts(self.list) {
+            let values = lists.values_in(self.list, &self.placement, part);
+            let levels = lists.encoded(self.list, &self.placement, part)?;
+            let bounds = self.values.bounds(values.clone());
+            scratch.values.clear();
+            let nulls = levels.entries.saturating_sub(values.len()) as u64;
+            let encoded = self.values.encode(values, &mut scratch.values);
+            let page = PageBody { levels, nulls, bounds, kind: &self.kind, encoded };
+            page.write(&mut self.chunk, scratch)?;
+        }
         self.clear_page();
         Ok(())
     }
@@ -279,7 +282,6 @@ impl<V: Values> AnyColumn for Column<V> {
 struct PageBody<'p> {
     levels: PageLevels<'p>,
     nulls: u64,
-    rows: u64,
     bounds: Option<Bounds>,
     kind: &'p Leaf,
     encoded: Encoded,
@@ -313,7 +315,7 @@ impl PageBody<'_> {
             encoded: self.encoded,
         });
         chunk.entries += self.levels.entries as u64;
-        chunk.rows += self.rows;
+        chunk.rows += self.levels.rows as u64;
         chunk.uncompressed_bytes += (header_bytes + all) as u64;
         Ok(())
     }

@@ -3,6 +3,8 @@
 //! Shredding only counts children; levels exist once per list and page, shared by all columns of
 //! the list. See [`Lists`] for the lists of the tree.
 
+use std::ops::Range;
+
 use super::EncodeError;
 use super::compress::{Frames, LEVEL_OF_LEVELS};
 use super::rle;
@@ -65,6 +67,42 @@ pub struct Levels {
     entries: Vec<u32>,
 }
 
+/// Levels of some rows, one after the other.
+#[derive(Clone, Copy)]
+struct Slice<'l> {
+    rep: &'l [u8],
+    def: &'l [u8],
+    /// Level of an element that exists.
+    max: u8,
+    /// Which entry each existing element is, counted from the beginning of the page.
+    entries: &'l [u32],
+    first_entry: u32,
+    first_element: u32,
+}
+
+impl Slice<'_> {
+    /// Where the entry of an element is in the slice.
+    #[inline]
+    fn entry(&self, element: u32) -> usize {
+        (self.entries[(element - self.first_element) as usize] - self.first_entry) as usize
+    }
+}
+
+/// Rows that a column writes as one page. Lists of attributes have so many entries for the rows
+/// that are gathered that a page of all of them would be long to decode for a trace.
+#[derive(Clone, Debug, Default)]
+struct Part {
+    rows: usize,
+    entries: Range<usize>,
+    elements: Range<u32>,
+}
+
+/// Entries of a page at most, about: a page ends with a row. Measured with
+/// `benches/src/bin/block_scan.rs`, per span and per trace by id: all in one page 70.8 bytes,
+/// 1.7 ms; 65,536 → 71.7, 1.1 ms; 32,768 → 72.9, 0.8 ms; 16,384 → 74.4, 0.7 ms;
+/// 8,192 → 79.1, 0.5 ms. Scans of all pages take as long, those that want few rows less.
+const PART_ENTRIES: usize = 32 << 10;
+
 impl List {
     /// All but the rows, parents first.
     pub const NESTED: [Self; TREE.len()] = {
@@ -93,6 +131,37 @@ impl Levels {
         self.def.clear();
         self.entries.clear();
         self.max = max;
+    }
+
+    fn slice(&self, part: &Part) -> Slice<'_> {
+        Slice {
+            rep: &self.rep[part.entries.clone()],
+            def: &self.def[part.entries.clone()],
+            max: self.max,
+            entries: &self.entries[part.elements.start as usize..part.elements.end as usize],
+            first_entry: part.entries.start as u32,
+            first_element: part.elements.start,
+        }
+    }
+
+    /// Cuts the rows into parts of about the same size.
+    fn cut(&self, rows: usize, parts: &mut Vec<Part>) {
+        parts.clear();
+        let all = self.rep.len();
+        let step = all.div_ceil(all.div_ceil(PART_ENTRIES).max(1));
+        let (mut first, mut element) = (0, 0);
+        while first < all {
+            // Each begins with a row.
+            let behind = self.rep.get(first + step..).unwrap_or_default();
+            let end = memchr::memchr(0, behind).map_or(all, |row| first + step + row);
+            let elements = self.entries.partition_point(|entry| (*entry as usize) < end) as u32;
+            let rows = match (first, end) {
+                (0, end) if end == all => rows,
+                _ => memchr::memchr_iter(0, &self.rep[first..end]).count(),
+            };
+            parts.push(Part { rows, entries: first..end, elements: element..elements });
+            (first, element) = (end, elements);
+        }
     }
 
     fn push(&mut self, rep: u8, def: u8) {
@@ -164,6 +233,8 @@ pub struct PageLevels<'l> {
     pub def: &'l LevelFrame,
     /// How many of each.
     pub entries: usize,
+    /// How many rows.
+    pub rows: usize,
 }
 
 impl PageLevels<'_> {
@@ -173,7 +244,7 @@ impl PageLevels<'_> {
     }
 }
 
-/// Encoded levels of a list.
+/// Encoded levels of a part of a list.
 #[derive(Default)]
 struct Shared {
     rep: LevelFrame,
@@ -212,7 +283,9 @@ pub struct Lists {
     pub rows: usize,
     counts: [Vec<u32>; 12],
     levels: [Levels; 12],
-    shared: [Shared; 12],
+    parts: [Vec<Part>; 12],
+    /// For each part; there may be more from the page before.
+    shared: [Vec<Shared>; 12],
     /// Scratch for a column of its own shape.
     own: Levels,
     /// Scratch for its definition levels, were each value the only one of its element.
@@ -243,14 +316,30 @@ impl Lists {
         self.levels[0].rep.resize(self.rows, 0);
         self.levels[0].def.resize(self.rows, 0);
         self.levels[0].entries.extend(0..self.rows as u32);
+        self.share(List::Rows)?;
         for (list, parent, max) in TREE {
             let (before, from) = self.levels.split_at_mut(list as usize);
             let levels = &mut from[0];
             levels.derive(&before[parent as usize], &self.counts[list as usize]);
             debug_assert_eq!(levels.max, max);
-            let shared = &mut self.shared[list as usize];
-            shared.rep.encode(&levels.rep, max, &mut self.tools)?;
-            shared.def.encode(&levels.def, max, &mut self.tools)?;
+            self.share(list)?;
+        }
+        Ok(())
+    }
+
+    /// Encodes what all columns of a list share.
+    fn share(&mut self, list: List) -> Result<(), EncodeError> {
+        let (list, tools) = (list as usize, &mut self.tools);
+        let (levels, parts, shared) =
+            (&self.levels[list], &mut self.parts[list], &mut self.shared[list]);
+        levels.cut(self.rows, parts);
+        if shared.len() < parts.len() {
+            shared.resize_with(parts.len(), Shared::default);
+        }
+        for (part, shared) in parts.iter().zip(shared) {
+            let slice = levels.slice(part);
+            shared.rep.encode(slice.rep, slice.max, tools)?;
+            shared.def.encode(slice.def, slice.max, tools)?;
             shared.is_deeper_ready = false;
         }
         Ok(())
@@ -262,7 +351,24 @@ impl Lists {
         self.counts.iter_mut().for_each(Vec::clear);
     }
 
-    /// The encoded levels of a column in `list`.
+    /// How many pages a column in `list` writes for the rows gathered.
+    pub fn parts(&self, list: List) -> usize {
+        self.parts[list as usize].len()
+    }
+
+    /// Which values of a column in `list` are in a part.
+    pub fn values_in(&self, list: List, placement: &Placement, part: usize) -> Range<usize> {
+        let Range { start, end } = self.parts[list as usize][part].elements;
+        match placement {
+            Placement::Required => start as usize..end as usize,
+            Placement::Optional(elements) | Placement::Repeated(elements) => {
+                let before = |of: u32| elements.partition_point(|element| *element < of);
+                before(start)..before(end)
+            }
+        }
+    }
+
+    /// The encoded levels of a part of a column in `list`.
     ///
     /// # Errors
     /// From compression.
@@ -270,42 +376,39 @@ impl Lists {
         &mut self,
         list: List,
         placement: &Placement,
+        part: usize,
     ) -> Result<PageLevels<'_>, EncodeError> {
-        let parent = &self.levels[list as usize];
+        let values = self.values_in(list, placement, part);
+        let at = &self.parts[list as usize][part];
+        let (parent, rows) = (self.levels[list as usize].slice(at), at.rows);
         let entries = parent.rep.len();
         let (max, tools) = (parent.max + 1, &mut self.tools);
-        let shared = &mut self.shared[list as usize];
-        match placement {
-            Placement::Required => Ok(PageLevels { rep: &shared.rep, def: &shared.def, entries }),
-            Placement::Optional(elements) if elements.is_empty() => {
-                shared.prepare_deeper(parent, tools)?;
-                // The repetition levels of a deeper list may take more bits.
-                Ok(PageLevels { rep: &shared.rep, def: shared.deeper().1, entries })
+        let shared = &mut self.shared[list as usize][part];
+        let elements = match placement {
+            Placement::Required => {
+                return Ok(PageLevels { rep: &shared.rep, def: &shared.def, entries, rows });
             }
-            Placement::Optional(elements) => {
-                option(parent, elements, &mut self.own.def);
-                self.own_def.encode(&self.own.def, max, tools)?;
-                Ok(PageLevels { rep: &shared.rep, def: &self.own_def, entries })
-            }
-            Placement::Repeated(elements) => {
-                let several = has_neighbours(elements);
-                if several {
-                    repeat(parent, elements, &mut self.single, &mut self.own);
-                    self.own_rep.encode(&self.own.rep, max, tools)?;
-                    self.own_def.encode(&self.own.def, max, tools)?;
-                    let entries = self.own.rep.len();
-                    return Ok(PageLevels { rep: &self.own_rep, def: &self.own_def, entries });
-                }
-                shared.prepare_deeper(parent, tools)?;
-                let (rep, def) = shared.deeper();
-                if elements.is_empty() {
-                    return Ok(PageLevels { rep, def, entries });
-                }
-                option(parent, elements, &mut self.own.def);
-                self.own_def.encode(&self.own.def, max, tools)?;
-                Ok(PageLevels { rep, def: &self.own_def, entries })
-            }
+            Placement::Optional(elements) | Placement::Repeated(elements) => &elements[values],
+        };
+        if matches!(placement, Placement::Repeated(_)) && has_neighbours(elements) {
+            repeat(&parent, elements, &mut self.single, &mut self.own);
+            self.own_rep.encode(&self.own.rep, max, tools)?;
+            self.own_def.encode(&self.own.def, max, tools)?;
+            let entries = self.own.rep.len();
+            return Ok(PageLevels { rep: &self.own_rep, def: &self.own_def, entries, rows });
         }
+        let is_repeated = matches!(placement, Placement::Repeated(_));
+        if is_repeated || elements.is_empty() {
+            shared.prepare_deeper(&parent, tools)?;
+        }
+        // The repetition levels of a deeper list may take more bits.
+        let rep = if is_repeated { shared.deeper().0 } else { &shared.rep };
+        if elements.is_empty() {
+            return Ok(PageLevels { rep, def: shared.deeper().1, entries, rows });
+        }
+        option(&parent, elements, &mut self.own.def);
+        self.own_def.encode(&self.own.def, max, tools)?;
+        Ok(PageLevels { rep, def: &self.own_def, entries, rows })
     }
 
     /// Bytes of memory held.
@@ -321,15 +424,15 @@ impl Lists {
 
 impl Shared {
     /// Encodes what [`Shared::deeper`] gives, unless that was done for this page.
-    fn prepare_deeper(&mut self, levels: &Levels, tools: &mut Tools) -> Result<(), EncodeError> {
+    fn prepare_deeper(&mut self, levels: &Slice<'_>, tools: &mut Tools) -> Result<(), EncodeError> {
         let max = levels.max + 1;
         let is_same = rle::bits_for(max.into()) == rle::bits_for(levels.max.into());
         if is_same || self.is_deeper_ready {
             return Ok(());
         }
         let (rep, def) = &mut **self.deeper.get_or_insert_default();
-        rep.encode(&levels.rep, max, tools)?;
-        def.encode(&levels.def, max, tools)?;
+        rep.encode(levels.rep, max, tools)?;
+        def.encode(levels.def, max, tools)?;
         self.is_deeper_ready = true;
         Ok(())
     }
@@ -352,13 +455,13 @@ fn has_neighbours(elements: &[u32]) -> bool {
 
 /// Levels of a repeated leaf whose values belong to `elements` of the parent list, some of them to
 /// the same.
-fn repeat(parent: &Levels, elements: &[u32], scratch: &mut Vec<u8>, out: &mut Levels) {
+fn repeat(parent: &Slice<'_>, elements: &[u32], scratch: &mut Vec<u8>, out: &mut Levels) {
     option(parent, elements, scratch);
     out.clear(parent.max + 1);
     let (mut done, next) = (0, elements.get(1..).unwrap_or_default());
     for (&element, _) in elements.iter().zip(next).filter(|(element, next)| element == next) {
         // All up to and with the element, then one entry more for it.
-        let behind = parent.entries[element as usize] as usize + 1;
+        let behind = parent.entry(element) + 1;
         let from = std::mem::replace(&mut done, behind);
         out.rep.extend_from_slice(&parent.rep[from..behind]);
         out.def.extend_from_slice(&scratch[from..behind]);
@@ -370,11 +473,11 @@ fn repeat(parent: &Levels, elements: &[u32], scratch: &mut Vec<u8>, out: &mut Le
 
 /// Definition levels of a leaf with at most one value per element, which `elements` of the parent
 /// list have. Repetition levels are the parent's.
-fn option(parent: &Levels, elements: &[u32], def: &mut Vec<u8>) {
+fn option(parent: &Slice<'_>, elements: &[u32], def: &mut Vec<u8>) {
     def.clear();
-    def.extend_from_slice(&parent.def);
+    def.extend_from_slice(parent.def);
     for &element in elements {
-        def[parent.entries[element as usize] as usize] = parent.max + 1;
+        def[parent.entry(element)] = parent.max + 1;
     }
 }
 

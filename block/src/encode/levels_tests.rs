@@ -9,6 +9,14 @@ fn rows(count: usize) -> Levels {
     }
 }
 
+/// All of its rows.
+fn all(levels: &Levels) -> Part {
+    let mut parts = Vec::new();
+    levels.cut(3, &mut parts);
+    assert_eq!(parts.len(), 1);
+    parts.remove(0)
+}
+
 #[test]
 fn empty_lists_leave_their_parents_level() {
     let (mut outer, mut inner) = (Levels::default(), Levels::default());
@@ -26,10 +34,10 @@ fn empty_lists_leave_their_parents_level() {
 fn values_of_a_repeated_leaf_belong_to_their_elements() {
     let (mut list, mut leaf) = (Levels::default(), Levels::default());
     list.derive(&rows(3), &[2, 0, 1]);
-    repeat(&list, &[1, 1, 2], &mut Vec::new(), &mut leaf);
+    repeat(&list.slice(&all(&list)), &[1, 1, 2], &mut Vec::new(), &mut leaf);
     assert_eq!(leaf.rep, [0, 1, 2, 0, 0]);
     assert_eq!(leaf.def, [1, 2, 2, 0, 2]);
-    repeat(&list, &[0, 0, 0, 2, 2], &mut Vec::new(), &mut leaf);
+    repeat(&list.slice(&all(&list)), &[0, 0, 0, 2, 2], &mut Vec::new(), &mut leaf);
     assert_eq!(leaf.rep, [0, 2, 2, 1, 0, 0, 2]);
     assert_eq!(leaf.def, [2, 2, 2, 1, 0, 2, 2]);
 }
@@ -38,6 +46,6 @@ fn values_of_a_repeated_leaf_belong_to_their_elements() {
 fn values_of_an_optional_leaf_only_raise_the_definition() {
     let (mut list, mut def) = (Levels::default(), Vec::new());
     list.derive(&rows(3), &[2, 0, 1]);
-    option(&list, &[1], &mut def);
+    option(&list.slice(&all(&list)), &[1], &mut def);
     assert_eq!(def, [1, 2, 0, 1]);
 }

@@ -173,21 +173,22 @@ impl Values for NumberValues {
         true
     }
 
-    fn encode(&self, out: &mut Vec<u8>) -> Encoded {
+    fn encode(&self, range: Range<usize>, out: &mut Vec<u8>) -> Encoded {
         if self.is_plain {
-            out.extend(self.numbers.iter().flat_map(|bits| bits.to_le_bytes()));
+            out.extend(self.numbers[range].iter().flat_map(|bits| bits.to_le_bytes()));
             return Encoded::Plain;
         }
         let width = rle::width_of_codes(self.known.len());
         out.push(width);
-        rle::encode(&self.codes, width, out);
+        rle::encode(&self.codes[range], width, out);
         Encoded::AsPlanned
     }
 
-    fn bounds(&mut self) -> Option<Bounds> {
+    fn bounds(&mut self, range: Range<usize>) -> Option<Bounds> {
+        let numbers = self.numbers[range].iter();
         match self.is_double {
-            true => Bounds::of_doubles(self.numbers.iter().map(|bits| f64::from_bits(*bits))),
-            false => Bounds::of_ints(self.numbers.iter().map(|bits| *bits as i64)),
+            true => Bounds::of_doubles(numbers.map(|bits| f64::from_bits(*bits))),
+            false => Bounds::of_ints(numbers.map(|bits| *bits as i64)),
         }
     }
 

@@ -4,7 +4,7 @@ fn page(values: &mut NumberValues, numbers: impl Iterator<Item = u64>) -> (Encod
     numbers.for_each(|number| values.push(number));
     values.settle();
     let mut out = Vec::new();
-    let encoded = values.encode(&mut out);
+    let encoded = values.encode(0..values.len(), &mut out);
     values.end_page();
     (encoded, out)
 }
@@ -35,11 +35,11 @@ fn bounds_are_those_of_the_pages_numbers() {
     let mut values = NumberValues::ints();
     page(&mut values, [100].into_iter());
     [3, -5i64 as u64].into_iter().for_each(|number| values.push(number));
-    let bounds = values.bounds().unwrap();
+    let bounds = values.bounds(0..values.len()).unwrap();
     assert_eq!((bounds.min, bounds.max), ((-5i64).to_le_bytes().into(), 3i64.to_le_bytes().into()));
     let mut values = NumberValues::doubles();
     [2.0, f64::NAN, 0.0].into_iter().for_each(|number: f64| values.push(number.to_bits()));
-    let bounds = values.bounds().unwrap();
+    let bounds = values.bounds(0..values.len()).unwrap();
     assert_eq!(
         (bounds.min, bounds.max),
         ((-0.0f64).to_le_bytes().into(), 2f64.to_le_bytes().into())

@@ -108,11 +108,11 @@ pub(crate) trait Values {
     /// Adds decoded values of another block; `codes` says what became of the codes of their
     /// dictionary. False if they are of another type.
     fn append(&mut self, from: &Source<'_>, range: Range<usize>, codes: &mut CodeMap) -> bool;
-    /// Appends the page's value section.
-    fn encode(&self, out: &mut Vec<u8>) -> Encoded;
-    /// Smallest and greatest, or what bounds them; `None` without values, or where they have no
-    /// order.
-    fn bounds(&mut self) -> Option<Bounds>;
+    /// Appends the value section of a page with some of them.
+    fn encode(&self, range: Range<usize>, out: &mut Vec<u8>) -> Encoded;
+    /// Smallest and greatest of some, or what bounds them; `None` without values, or where they
+    /// have no order.
+    fn bounds(&mut self, range: Range<usize>) -> Option<Bounds>;
     /// Drops the page's values from `len` on.
     fn truncate(&mut self, len: usize);
     /// Forgets the page's values: it is written.
@@ -175,17 +175,17 @@ impl Values for DictValues {
         true
     }
 
-    fn encode(&self, out: &mut Vec<u8>) -> Encoded {
+    fn encode(&self, range: Range<usize>, out: &mut Vec<u8>) -> Encoded {
         let width = rle::width_of_codes(self.dictionary.len());
         out.push(width);
-        rle::encode(&self.codes, width, out);
+        rle::encode(&self.codes[range], width, out);
         Encoded::AsPlanned
     }
 
     /// Of all strings so far: a page's own would cost a look at every value, and readers ask the
     /// dictionary.
-    fn bounds(&mut self) -> Option<Bounds> {
-        let (min, max) = self.dictionary.bounds().filter(|_| !self.codes.is_empty())?;
+    fn bounds(&mut self, range: Range<usize>) -> Option<Bounds> {
+        let (min, max) = self.dictionary.bounds().filter(|_| !range.is_empty())?;
         Some(Bounds { min: min.to_vec(), max: max.to_vec() })
     }
 
@@ -254,23 +254,25 @@ impl Values for BytesValues {
         true
     }
 
-    fn encode(&self, out: &mut Vec<u8>) -> Encoded {
-        delta::encode_bytes(&self.lengths, &self.data, out);
+    fn encode(&self, range: Range<usize>, out: &mut Vec<u8>) -> Encoded {
+        let (lengths, data) = self.of(range);
+        delta::encode_bytes(lengths, data, out);
         Encoded::AsPlanned
     }
 
-    fn bounds(&mut self) -> Option<Bounds> {
-        if self.unbounded || self.lengths.is_empty() {
+    fn bounds(&mut self, range: Range<usize>) -> Option<Bounds> {
+        let (lengths, data) = self.of(range);
+        if self.unbounded || lengths.is_empty() {
             return None;
         }
-        if self.data.is_empty() {
+        if data.is_empty() {
             return Some(Bounds { min: Vec::new(), max: Vec::new() });
         }
-        if self.lengths.iter().fold(0, |all, length| all | length) == ID_BYTES as i32 {
-            return self.bounds_of_ids();
+        if lengths.iter().fold(0, |all, length| all | length) == ID_BYTES as i32 {
+            return bounds_of_ids(lengths, data);
         }
-        let mut rest = self.data.as_slice();
-        let mut strings = self.lengths.iter().map(|&length| {
+        let mut rest = data;
+        let mut strings = lengths.iter().map(|&length| {
             let (value, behind) = rest.split_at(length as usize);
             rest = behind;
             (prefix(value), value)
@@ -297,14 +299,26 @@ impl Values for BytesValues {
 const ID_BYTES: usize = 8;
 
 impl BytesValues {
-    /// Of ids of spans, some of which may be missing.
-    fn bounds_of_ids(&self) -> Option<Bounds> {
-        let ids = self.data.as_chunks::<ID_BYTES>().0;
-        let (min, max) = range(ids.iter().map(|id| u64::from_be_bytes(*id)))?;
-        let min =
-            if ids.len() < self.lengths.len() { Vec::new() } else { min.to_be_bytes().into() };
-        Some(Bounds { min, max: max.to_be_bytes().into() })
+    /// Lengths and bytes of some strings.
+    fn of(&self, range: Range<usize>) -> (&[i32], &[u8]) {
+        if range == (0..self.lengths.len()) {
+            return (&self.lengths, &self.data);
+        }
+        let bytes = |range: Range<usize>| -> usize {
+            self.lengths[range].iter().map(|&length| length as usize).sum()
+        };
+        let start = bytes(0..range.start);
+        let end = start + bytes(range.clone());
+        (&self.lengths[range], &self.data[start..end])
     }
+}
+
+/// Of ids of spans, some of which may be missing.
+fn bounds_of_ids(lengths: &[i32], data: &[u8]) -> Option<Bounds> {
+    let ids = data.as_chunks::<ID_BYTES>().0;
+    let (min, max) = range(ids.iter().map(|id| u64::from_be_bytes(*id)))?;
+    let min = if ids.len() < lengths.len() { Vec::new() } else { min.to_be_bytes().into() };
+    Some(Bounds { min, max: max.to_be_bytes().into() })
 }
 
 /// The first 8 bytes as a number that orders as they do; shorter strings are padded with zeros.
@@ -351,21 +365,23 @@ macro_rules! int_values {
                 true
             }
 
-            fn encode(&self, out: &mut Vec<u8>) -> Encoded {
+            fn encode(&self, range: Range<usize>, out: &mut Vec<u8>) -> Encoded {
+                let values = &self.values[range];
                 if self.plain {
-                    out.extend(self.values.iter().flat_map(|value| value.to_le_bytes()));
+                    out.extend(values.iter().flat_map(|value| value.to_le_bytes()));
                 } else {
-                    delta::encode(&self.values, out);
+                    delta::encode(values, out);
                 }
                 Encoded::AsPlanned
             }
 
-            fn bounds(&mut self) -> Option<Bounds> {
+            fn bounds(&mut self, within: Range<usize>) -> Option<Bounds> {
+                let values = &self.values[within];
                 if self.unsigned {
-                    let unsigned = self.values.iter().map(|&value| value as $unsigned);
+                    let unsigned = values.iter().map(|&value| value as $unsigned);
                     Bounds::of(range(unsigned), <$unsigned>::to_le_bytes)
                 } else {
-                    Bounds::of(range(self.values.iter().copied()), <$signed>::to_le_bytes)
+                    Bounds::of(range(values.iter().copied()), <$signed>::to_le_bytes)
                 }
             }
 
@@ -403,15 +419,15 @@ impl Values for BoolValues {
         true
     }
 
-    fn encode(&self, out: &mut Vec<u8>) -> Encoded {
+    fn encode(&self, range: Range<usize>, out: &mut Vec<u8>) -> Encoded {
         let pack =
             |bits: &[bool]| bits.iter().rev().fold(0u8, |byte, &bit| byte << 1 | u8::from(bit));
-        out.extend(self.0.chunks(8).map(pack));
+        out.extend(self.0[range].chunks(8).map(pack));
         Encoded::AsPlanned
     }
 
-    fn bounds(&mut self) -> Option<Bounds> {
-        Bounds::of(range(self.0.iter().copied()), |bit| [u8::from(bit)])
+    fn bounds(&mut self, within: Range<usize>) -> Option<Bounds> {
+        Bounds::of(range(self.0[within].iter().copied()), |bit| [u8::from(bit)])
     }
 
     fn truncate(&mut self, len: usize) {

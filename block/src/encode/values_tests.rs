@@ -4,7 +4,7 @@ fn bounds_of(strings: &[&str]) -> Option<(String, String)> {
     let mut values = BytesValues::default();
     strings.iter().for_each(|text| values.push(text.as_bytes()));
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    values.bounds().map(|bounds| (text(bounds.min), text(bounds.max)))
+    values.bounds(0..values.len()).map(|bounds| (text(bounds.min), text(bounds.max)))
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn bounds_of_ids_are_those_of_their_bytes() {
 fn unsigned_bounds_are_compared_without_sign() {
     let mut values = IntValues::<i64>::new(LeafType::U64, LeafEncoding::DeltaPacked);
     [1, -1, 5].into_iter().for_each(|value| values.push(value));
-    let bounds = values.bounds().unwrap();
+    let bounds = values.bounds(0..values.len()).unwrap();
     assert_eq!((bounds.min, bounds.max), (vec![1, 0, 0, 0, 0, 0, 0, 0], vec![0xff; 8]));
 }
 
@@ -38,9 +38,9 @@ fn bounds_of_codes_are_those_of_all_strings_so_far() {
         values.push(text.as_bytes());
     });
     values.truncate(0);
-    assert_eq!(values.bounds(), None);
+    assert_eq!(values.bounds(0..values.len()), None);
     values.push(b"b");
-    let bounds = values.bounds().unwrap();
+    let bounds = values.bounds(0..values.len()).unwrap();
     assert_eq!((bounds.min, bounds.max), (b"b".to_vec(), b"z".to_vec()));
 }
 
@@ -65,6 +65,6 @@ fn not_a_number_has_no_bounds_and_zeros_include_each_other() {
 fn booleans_are_a_bit_each() {
     let mut out = Vec::new();
     let bits = [true, false, false, true, false, false, false, false, true];
-    BoolValues(bits.to_vec()).encode(&mut out);
+    BoolValues(bits.to_vec()).encode(0..bits.len(), &mut out);
     assert_eq!(out, [0b1001, 1]);
 }

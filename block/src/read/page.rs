@@ -380,9 +380,12 @@ pub(crate) fn decode_some_rows(
     known: &mut KnownWindows,
 ) -> Result<Page, BadPage> {
     let raw = open_page(column, header, body)?;
-    let window = known.levels(column, (&raw.parts.rep, &raw.parts.def), header.values, &rows)?;
+    let said = (header.rows.unwrap_or(usize::MAX), raw.present().is_none());
+    let parts = (&raw.parts.rep, &raw.parts.def);
+    let window = known.levels(column, parts, header.values, (&rows, said))?;
     check_rows(header, window.page_rows)?;
-    let values = raw.some_values(column, window.page_values, &window.values, dictionary)?;
+    let page_values = window.page_values.or(raw.present()).unwrap_or(header.values);
+    let values = raw.some_values(column, page_values, &window.values, dictionary)?;
     let (levels, page_rows) = (Arc::clone(&window.levels), window.page_rows);
     Ok(Page { levels, values, codes: None, decoded: Some(rows), page_rows })
 }

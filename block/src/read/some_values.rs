@@ -9,7 +9,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::rle::decode_hybrid_ranges;
-use super::values::{BadPage, ByteValues, Dictionary, Physical, Values, encoding, look_up};
+use super::values::{
+    BadPage, ByteValues, Dictionary, Physical, Values, encoding, first_deltas, look_up,
+};
 
 const CUT: BadPage = BadPage("values are cut short");
 
@@ -22,7 +24,12 @@ pub(super) fn decode_some(
     (count, ranges): (usize, &[Range<usize>]),
     dictionary: Option<&Dictionary>,
 ) -> Option<Result<Values, BadPage>> {
+    let end = ranges.last().map_or(0, |range| range.end);
+    if end > count {
+        return Some(Err(CUT));
+    }
     match (page_encoding, physical) {
+        (encoding::PLAIN, Physical::Bool) => Some(bools(body, count, ranges)),
         (encoding::PLAIN, Physical::Int32) => {
             let int = |word| i64::from(i32::from_le_bytes(word));
             Some(words::<4, _>(body, count, ranges, int).map(Values::Int))
@@ -36,6 +43,12 @@ pub(super) fn decode_some(
         (encoding::PLAIN, Physical::ByteArray) => Some(strings(body, ranges)),
         (encoding::PLAIN_DICTIONARY | encoding::RLE_DICTIONARY, _) => {
             Some(codes(body, count, ranges, dictionary))
+        }
+        (encoding::DELTA_BINARY_PACKED, Physical::Int32 | Physical::Int64) => {
+            Some(ints(physical, body, (count, end), ranges))
+        }
+        (encoding::DELTA_LENGTH_BYTE_ARRAY, Physical::ByteArray) => {
+            Some(measured_strings(body, (count, end), ranges))
         }
         _ => None,
     }
@@ -93,6 +106,56 @@ fn codes(
     look_up(codes, dictionary)
 }
 
+fn bools(body: &[u8], count: usize, ranges: &[Range<usize>]) -> Result<Values, BadPage> {
+    let bits = body.get(..count.div_ceil(8)).ok_or(CUT)?;
+    let bools = ranges.iter().cloned().flatten().map(|at| bits[at / 8] >> (at % 8) & 1 == 1);
+    Ok(Values::Bool(bools.collect()))
+}
+
+/// Deltas are added up as far as the last one that is wanted.
+fn ints(
+    physical: Physical,
+    body: &[u8],
+    (count, end): (usize, usize),
+    ranges: &[Range<usize>],
+) -> Result<Values, BadPage> {
+    let mut all = Vec::new();
+    first_deltas(body, count, end, &mut all)?;
+    let mut ints = pick_of(&all, ranges);
+    if physical == Physical::Int32 {
+        ints.iter_mut().for_each(|value| *value = i64::from(*value as i32));
+    }
+    Ok(Values::Int(ints))
+}
+
+/// Strings whose lengths come first.
+fn measured_strings(
+    body: &Bytes,
+    (count, end): (usize, usize),
+    ranges: &[Range<usize>],
+) -> Result<Values, BadPage> {
+    let mut lengths = Vec::new();
+    let data_len = first_deltas(body, count, end, &mut lengths)?.len();
+    let data = body.slice(body.len() - data_len..);
+    let step = |at: Option<usize>, length: &i64| {
+        let next = at?.checked_add(usize::try_from(*length).ok()?)?;
+        (next <= data.len()).then_some(next)
+    };
+    let mut spans = Vec::with_capacity(ranges.iter().map(Range::len).sum());
+    let (mut at, mut done) = (Some(0), 0);
+    for range in ranges {
+        at = lengths[done..range.start].iter().fold(at, step);
+        for length in &lengths[range.clone()] {
+            let start = at;
+            at = step(at, length);
+            let span = start.zip(at).ok_or(BadPage("string beyond its page"))?;
+            spans.push((span.0 as u32, span.1 as u32));
+        }
+        done = range.end;
+    }
+    Ok(Values::Bytes(Arc::new(ByteValues { data, spans })))
+}
+
 /// Strings have their lengths before them, so those before a range are stepped over.
 fn strings(body: &Bytes, ranges: &[Range<usize>]) -> Result<Values, BadPage> {
     const CUT: BadPage = BadPage("strings are cut short");
@@ -119,3 +182,7 @@ fn strings(body: &Bytes, ranges: &[Range<usize>]) -> Result<Values, BadPage> {
     }
     Ok(Values::Bytes(Arc::new(ByteValues { data: body.clone(), spans })))
 }
+
+#[cfg(test)]
+#[path = "some_values_tests.rs"]
+mod tests;

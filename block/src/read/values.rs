@@ -201,8 +201,8 @@ pub(super) mod encoding {
     pub(in crate::read) const PLAIN: u8 = 0;
     pub(in crate::read) const PLAIN_DICTIONARY: u8 = 2;
     pub(super) const RLE: u8 = 3;
-    pub(super) const DELTA_BINARY_PACKED: u8 = 5;
-    pub(super) const DELTA_LENGTH_BYTE_ARRAY: u8 = 6;
+    pub(in crate::read) const DELTA_BINARY_PACKED: u8 = 5;
+    pub(in crate::read) const DELTA_LENGTH_BYTE_ARRAY: u8 = 6;
     pub(super) const DELTA_BYTE_ARRAY: u8 = 7;
     pub(in crate::read) const RLE_DICTIONARY: u8 = 8;
     pub(super) const BYTE_STREAM_SPLIT: u8 = 9;
@@ -455,6 +455,17 @@ fn delta_binary_packed<'a>(
     count: usize,
     out: &mut Vec<i64>,
 ) -> Result<&'a [u8], BadPage> {
+    first_deltas(bytes, count, count, out)
+}
+
+/// Appends at least the first `wanted` of `count` integers to `out`; returns what follows the
+/// stream.
+pub(super) fn first_deltas<'a>(
+    bytes: &'a [u8],
+    count: usize,
+    wanted: usize,
+    out: &mut Vec<i64>,
+) -> Result<&'a [u8], BadPage> {
     if count == 0 && bytes.is_empty() {
         return Ok(bytes);
     }
@@ -462,59 +473,71 @@ fn delta_binary_packed<'a>(
     if count == 0 {
         return Ok(bytes);
     }
-    out.reserve(count);
-    let mut last = header.first;
+    out.reserve(wanted.min(count));
+    let (mut last, mut done) = (header.first, 1);
     out.push(last);
-    while out.len() < count {
+    while done < count {
         let (min_delta, rest) = varint(bytes)?;
         let min_delta = zigzag(min_delta);
         let (widths, rest) =
             rest.split_at_checked(header.mini_blocks).ok_or(BadPage("widths are cut short"))?;
         bytes = rest;
         for width in widths {
-            if out.len() == count {
+            let values = header.mini_block_values.min(count - done);
+            if values == 0 {
                 break;
             }
-            bytes = mini_block(bytes, *width, min_delta, &header, count, &mut last, out)?;
+            let (deltas, rest) = mini_block(bytes, *width, values, &header)?;
+            if done < wanted {
+                add_deltas(deltas, *width, min_delta, values, &mut last, out);
+            }
+            (bytes, done) = (rest, done + values);
         }
     }
     Ok(bytes)
 }
 
+/// The bytes of the next mini block, of which so many values count, and what follows.
 fn mini_block<'a>(
     bytes: &'a [u8],
     width: u8,
-    min_delta: i64,
+    values: usize,
     header: &DeltaHeader,
-    count: usize,
-    last: &mut i64,
-    out: &mut Vec<i64>,
-) -> Result<&'a [u8], BadPage> {
+) -> Result<(&'a [u8], &'a [u8]), BadPage> {
     if width > 64 {
         return Err(BadPage("delta width above 64"));
     }
     let whole = header.mini_block_values / 8 * usize::from(width);
-    let values = header.mini_block_values.min(count - out.len());
     let needed = (values * usize::from(width)).div_ceil(8);
     if bytes.len() < needed {
         return Err(BadPage("deltas are cut short"));
     }
+    // The padding of the last mini block may have been cut.
+    Ok((bytes, &bytes[whole.min(bytes.len())..]))
+}
+
+fn add_deltas(
+    bytes: &[u8],
+    width: u8,
+    min_delta: i64,
+    values: usize,
+    last: &mut i64,
+    out: &mut Vec<i64>,
+) {
     let start = out.len();
     if width == 0 && min_delta == 0 {
         // Lengths of what is all equally long.
         out.resize(start + values, *last);
-    } else {
-        out.resize(start + values, 0);
-        let mut slots = out[start..].iter_mut();
-        unpack(bytes, width, values, |delta| {
-            *last = last.wrapping_add(min_delta).wrapping_add(delta as i64);
-            if let Some(slot) = slots.next() {
-                *slot = *last;
-            }
-        });
+        return;
     }
-    // The padding of the last mini block may have been cut.
-    Ok(&bytes[whole.min(bytes.len())..])
+    out.resize(start + values, 0);
+    let mut slots = out[start..].iter_mut();
+    unpack(bytes, width, values, |delta| {
+        *last = last.wrapping_add(min_delta).wrapping_add(delta as i64);
+        if let Some(slot) = slots.next() {
+            *slot = *last;
+        }
+    });
 }
 
 #[cfg(test)]

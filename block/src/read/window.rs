@@ -29,12 +29,14 @@ struct RowWindow {
 }
 
 impl RowWindow {
-    /// Finds ranges of rows, which ascend, among `count` levels.
+    /// Finds ranges of rows, which ascend, among `count` levels. What is behind them is not looked
+    /// at: that the page has `page_rows` is believed then.
     fn find(
         column: &ColumnKind,
         rep: &Part,
         count: usize,
         rows: &[Range<usize>],
+        page_rows: usize,
     ) -> Result<Self, BadPage> {
         const MISSING: BadPage = BadPage("row is missing");
         if column.max_rep == 0 {
@@ -46,13 +48,16 @@ impl RowWindow {
         let (width, rep) = (bit_width(column.max_rep), &rep.levels()?);
         let mut places = Places::of(rows);
         let mut stretches = Stretches::new(rep, width, count)?;
-        while let Some(stretch) = stretches.next()? {
+        let page_rows = loop {
+            if places.next().is_none() {
+                break page_rows;
+            }
+            let Some(stretch) = stretches.next()? else { break places.row };
             if places.level == 0 && stretch.count(width, 0..1, 0) == 0 {
                 return Err(BadPage("page begins inside a row"));
             }
             places.take(&stretch, width);
-        }
-        let page_rows = places.row;
+        };
         let levels = places.ranges(count).ok_or(MISSING)?;
         let mut rep_levels = Vec::new();
         decode_hybrid_ranges(rep, width, count, &levels, &mut rep_levels)?;
@@ -141,25 +146,26 @@ pub(super) struct LevelWindow {
     pub(super) levels: Arc<Levels>,
     /// Their values among those of the page.
     pub(super) values: Vec<Range<usize>>,
-    /// How many values the page has.
-    pub(super) page_values: usize,
+    /// How many values the page has, if all were counted.
+    pub(super) page_values: Option<usize>,
     /// How many rows it has.
     pub(super) page_rows: usize,
 }
 
 impl LevelWindow {
-    /// Decodes the definition levels of the rows.
+    /// Decodes the definition levels of the rows, and counts those before them; those behind them,
+    /// too, unless it is known how many values there are.
     fn decode(
         column: &ColumnKind,
         rows: &RowWindow,
         def: &Part,
-        count: usize,
+        (count, counts_all): (usize, bool),
     ) -> Result<Self, BadPage> {
         let (max, page_rows, rep) = (column.max_def, rows.page_rows, Arc::clone(&rows.rep));
         if max == 0 {
             let def = vec![0; rep.levels.len()];
             let (levels, values) = (Arc::new(Levels::new(rep, def, max)), rows.levels.clone());
-            return Ok(Self { levels, values, page_values: count, page_rows });
+            return Ok(Self { levels, values, page_values: Some(count), page_rows });
         }
         let (width, def) = (bit_width(max), &def.levels()?);
         let mut stretches = Stretches::new(def, width, count)?;
@@ -167,7 +173,11 @@ impl LevelWindow {
         // Levels and values before the stretch; where the values of the range at hand begin.
         let (mut at, mut present, mut first_value) = (0, 0, 0);
         let mut left = rows.levels.as_slice();
-        while let Some(stretch) = stretches.next()? {
+        let page_values = loop {
+            if left.is_empty() && !counts_all {
+                break None;
+            }
+            let Some(stretch) = stretches.next()? else { break Some(present) };
             let (length, mut counted) = (stretch.length(), 0);
             let mut count_to = |end: usize| {
                 present += stretch.count(width, counted..end, max);
@@ -187,12 +197,14 @@ impl LevelWindow {
                 values.push(first_value..count_to(end));
                 left = &left[1..];
             }
-            count_to(length);
+            if !left.is_empty() || counts_all {
+                count_to(length);
+            }
             at += length;
-        }
+        };
         check_max(&window, max)?;
         let levels = Arc::new(Levels::new(rep, window, max));
-        Ok(Self { levels, values, page_values: present, page_rows })
+        Ok(Self { levels, values, page_values, page_rows })
     }
 }
 
@@ -203,6 +215,8 @@ struct Key {
     max: u8,
     count: usize,
     rows: Rows,
+    page_rows: usize,
+    counts_all: bool,
 }
 
 /// Windows that were found last.
@@ -214,23 +228,28 @@ pub(crate) struct KnownWindows {
 
 impl KnownWindows {
     /// A whole row has columns of one list some way apart.
-    const KEPT: usize = 8;
+    const KEPT: usize = 16;
 
-    /// The levels of `rows` of a page of `count` entries, decoded or known.
+    /// The levels of `rows` of a page of `count` entries, decoded or known; `page` says how many
+    /// rows it has, and whether all of its values are to be counted.
     pub(super) fn levels(
         &mut self,
         column: &ColumnKind,
         (rep, def): (&Part, &Part),
         count: usize,
-        rows: &Rows,
+        (rows, page): (&Rows, (usize, bool)),
     ) -> Result<Rc<LevelWindow>, BadPage> {
-        let key = |part: &Part, max| Key { part: part.clone(), max, count, rows: Rc::clone(rows) };
+        let (page_rows, counts_all) = page;
+        let key = |part: &Part, max| {
+            let (part, rows) = (part.clone(), Rc::clone(rows));
+            Key { part, max, count, rows, page_rows, counts_all }
+        };
         let key = (key(rep, column.max_rep), key(def, column.max_def));
         if let Some((_, known)) = self.levels.iter().find(|(known, _)| *known == key) {
             return Ok(Rc::clone(known));
         }
         let window = self.rows(column, &key.0)?;
-        let window = Rc::new(LevelWindow::decode(column, &window, def, count)?);
+        let window = Rc::new(LevelWindow::decode(column, &window, def, (count, counts_all))?);
         self.levels.truncate(Self::KEPT - 1);
         self.levels.push_front((key, Rc::clone(&window)));
         Ok(window)
@@ -240,7 +259,8 @@ impl KnownWindows {
         if let Some((_, known)) = self.rows.iter().find(|(known, _)| known == key) {
             return Ok(Rc::clone(known));
         }
-        let window = Rc::new(RowWindow::find(column, &key.part, key.count, &key.rows)?);
+        let window = RowWindow::find(column, &key.part, key.count, &key.rows, key.page_rows)?;
+        let window = Rc::new(window);
         self.rows.truncate(Self::KEPT - 1);
         self.rows.push_front((key.clone(), Rc::clone(&window)));
         Ok(window)
