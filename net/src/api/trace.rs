@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use http::{HeaderMap, Response, StatusCode};
-use prost::Message;
+use prost::{Message, length_delimiter_len};
 use stringendo_engine::query::memory::{Held, Kept};
 use stringendo_engine::query::trace::{TraceAnswer, TraceCost};
 use stringendo_engine::query::trace_filter::TraceFilter;
@@ -180,7 +180,14 @@ fn partial(trace: TracesData, cost: TraceCost, message: String) -> TraceByIdResp
 /// Drops resources from the end until the trace fits; whether any had to go.
 fn cut_to(trace: &mut TracesData, bytes_max: u64) -> bool {
     let whole = trace.resource_spans.len();
-    while trace.encoded_len() as u64 > bytes_max && trace.resource_spans.pop().is_some() {}
+    let mut bytes = trace.encoded_len();
+    while bytes as u64 > bytes_max
+        && let Some(last) = trace.resource_spans.pop()
+    {
+        let length = last.encoded_len();
+        // Before it stand its tag and its length.
+        bytes -= 1 + length_delimiter_len(length) + length;
+    }
     trace.resource_spans.len() < whole
 }
 
