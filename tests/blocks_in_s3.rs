@@ -100,6 +100,43 @@ fn blocks_in_s3_are_shown_checked_and_their_filters_made_again() {
 }
 
 #[test]
+fn a_crash_while_a_trace_is_deleted_leaves_the_old_block_or_the_new_one() {
+    let bucket = Bucket::new();
+    let more_yaml = "compactor: {disabled: true}\n";
+    let options = common::Options { cores: 1, more_yaml, ..bucket.options() };
+    let mut server = Server::start(options);
+    for number in 1..=3 {
+        server.export(X_PROTOBUF, &spans::numbered(number)).ok();
+    }
+    server.flush();
+    assert!(server.terminate().success());
+    let id = spans::hex(2);
+    let traces = |expected: &str| {
+        let table = printed(&server, &["list"]);
+        assert!(table.contains("1 blocks, ") && table.contains(expected), "{table}");
+    };
+    for (object, left) in
+        [("data.parquet", "3 traces"), ("/meta.json", "3 traces"), ("meta.compacted", "2 traces")]
+    {
+        bucket.proxy.spoil(usize::MAX, Fault::Status(403), is("PUT", object));
+        let failed = refused(&server, &["delete-trace", &id]);
+        assert!(failed.contains("not rewritten: ") && failed.contains("1 failures"), "{failed}");
+        bucket.proxy.heal();
+        traces(left);
+    }
+    assert_eq!(bucket.objects("data.parquet").len(), 2, "nothing of what failed is left");
+    // The mark is made up for by the next try, and by a server.
+    let again = printed(&server, &["delete-trace", &id]);
+    assert!(again.contains("0 spans removed from 0 of 1 blocks"), "{again}");
+    assert!(again.contains("superseded, still has it"), "{again}");
+    assert_eq!(bucket.objects("meta.compacted.json").len(), 1);
+    server.start_again();
+    let found: Vec<u16> =
+        (1..=3).map(|n| server.get(&format!("/api/traces/{}", spans::hex(n))).status).collect();
+    assert_eq!(found, [200, 404, 200]);
+}
+
+#[test]
 fn a_trace_is_deleted_from_blocks_in_s3_and_a_failure_on_the_way_leaves_it_as_it_was() {
     let (bucket, mut server) = stored(3);
     let id = spans::hex(2);
@@ -108,7 +145,7 @@ fn a_trace_is_deleted_from_blocks_in_s3_and_a_failure_on_the_way_leaves_it_as_it
     // Nothing else is in its block, so there is nothing to write but the mark.
     bucket.proxy.spoil(usize::MAX, Fault::Status(403), is("PUT", "meta.compacted.json"));
     let failed = refused(&server, &["delete-trace", &id, "--purge"]);
-    assert!(failed.contains("not rewritten") && failed.contains("1 failures"), "{failed}");
+    assert!(failed.contains("not rewritten: ") && failed.contains("1 failures"), "{failed}");
     assert!(printed(&server, &["list"]).contains("3 blocks"));
     bucket.proxy.heal();
     let receipt = printed(&server, &["delete-trace", &id, "--purge"]);

@@ -80,7 +80,8 @@ pub struct CompactedBlock {
     pub entry: Arc<BlockEntry>,
     /// Since when, nanoseconds since the Unix epoch.
     pub compacted_unix_nanos: u64,
-    /// By this process: what takes its place came on the list in the same step.
+    /// What takes its place came on the list in the same step: by this process, or because the
+    /// listing that it was found in has that, too.
     pub replaced_here: bool,
 }
 

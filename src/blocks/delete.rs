@@ -33,6 +33,12 @@ pub async fn run(
         .map_err(|_| format!("{trace_id:?} is no trace id: 1 to 32 hexadecimal digits"))?;
     let found = open::find(place, None).await?;
     found.problems.iter().for_each(|problem| eprintln!("not looked at: {problem}"));
+    if !dry_run {
+        // While what has taken their place may be rewritten itself.
+        for (tenant, id) in &found.unmarked {
+            place.backend.mark_compacted(tenant, id).await.map_err(text)?;
+        }
+    }
     let mut receipt = Receipt { trace_id, ..Receipt::default() };
     receipt.failed = found.problems.len() as u64;
     let mut progress = Progress::new();
@@ -310,7 +316,7 @@ async fn publish(
 /// Blocks that were superseded before, and are still there with the trace.
 async fn superseded(place: &Place, trace_id: &TraceId, purge: bool) -> Result<Vec<String>, Failed> {
     let mut lines = Vec::new();
-    for block in place.backend.list().await.map_err(text)?.compacted {
+    for block in open::list(place).await?.0.compacted {
         let entry = &block.entry;
         let (tenant, id) = (&entry.tenant, &entry.meta.block_id);
         if place.tenant.as_deref().is_some_and(|wanted| wanted != tenant.as_str()) {

@@ -4,13 +4,24 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use stringendo_block::{BlockReader, Fetched, ReadError};
+use stringendo_engine::TenantId;
 use stringendo_engine::backend::{BlockData, Listing, coalesce};
 use stringendo_engine::block_list::BlockEntry;
+use stringendo_engine::compaction::superseded;
+use uuid::Uuid;
 
 use super::{Failed, Place, text};
 
 /// Ranges that lie so close together are read at once.
 const GAP_BYTES: u64 = 64 << 10;
+
+/// Everything that the place holds. Blocks whose place another one has taken are no live ones, also
+/// where a crash came before they were marked; those are named.
+pub async fn list(place: &Place) -> Result<(Listing, Vec<(TenantId, Uuid)>), Failed> {
+    let mut listing = place.backend.list().await.map_err(text)?;
+    let unmarked = superseded::settle(&place.backend, &mut listing, 0).await;
+    Ok((listing, unmarked))
+}
 
 /// What a command found of the blocks that it is about.
 pub struct Found {
@@ -18,11 +29,13 @@ pub struct Found {
     pub live: Vec<Arc<BlockEntry>>,
     /// Tenants and blocks that could not be looked at, and why.
     pub problems: Vec<String>,
+    /// Blocks of any tenant whose place others have taken, and that have no mark of it.
+    pub unmarked: Vec<(TenantId, Uuid)>,
 }
 
 /// The live blocks of the place, or the one of this id.
 pub async fn find(place: &Place, block: Option<&str>) -> Result<Found, Failed> {
-    let listing = place.backend.list().await.map_err(text)?;
+    let (listing, unmarked) = list(place).await?;
     let is_wanted = |tenant: &str, id: &uuid::Uuid| {
         place.tenant.as_deref().is_none_or(|wanted| wanted == tenant)
             && block.is_none_or(|wanted| id.to_string() == wanted.to_ascii_lowercase())
@@ -42,7 +55,7 @@ pub async fn find(place: &Place, block: Option<&str>) -> Result<Found, Failed> {
     if let Some(block) = block.filter(|_| live.is_empty() && problems.is_empty()) {
         return Err(format!("there is no live block {block}"));
     }
-    Ok(Found { live, problems })
+    Ok(Found { live, problems, unmarked })
 }
 
 /// A block whose footer was read.

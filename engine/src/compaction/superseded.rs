@@ -49,7 +49,24 @@ pub async fn settle(
             listing.compacted.push(Arc::new(block));
         }
     }
+    know_successors(listing);
     superseded
+}
+
+/// Of blocks that are marked already some have their successor in this listing: nothing of them
+/// need be read, and what was deleted from them must not be.
+fn know_successors(listing: &mut Listing) {
+    let named = |by: &Arc<BlockEntry>| {
+        let tenant = by.tenant.clone();
+        by.meta.inputs.clone().into_iter().map(move |id| (tenant.clone(), id))
+    };
+    let named: HashSet<(TenantId, Uuid)> = listing.blocks.iter().flat_map(named).collect();
+    for block in &mut listing.compacted {
+        let id = (block.entry.tenant.clone(), block.entry.meta.block_id);
+        if !block.replaced_here && named.contains(&id) {
+            *block = Arc::new(CompactedBlock { replaced_here: true, ..(**block).clone() });
+        }
+    }
 }
 
 type Superseded = Vec<(TenantId, Uuid)>;

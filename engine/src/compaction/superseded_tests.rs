@@ -119,3 +119,16 @@ fn a_claim_that_merging_does_not_explain_is_not_believed() {
     let itself = entry("a", 1, 1, (5, 6), &[1]);
     assert!(claimed(vec![itself], Vec::new()).is_empty());
 }
+
+#[test]
+fn what_has_its_successor_on_the_list_is_not_read_any_more() {
+    let found = |id| CompactedBlock::found(entry("a", id, 0, (5, 9), &[]), 1);
+    let mut listing = Listing {
+        blocks: vec![entry("a", 2, 1, (5, 9), &[1]), entry("b", 4, 1, (5, 9), &[3])],
+        compacted: vec![found(1), found(3)],
+        ..Listing::default()
+    };
+    know_successors(&mut listing);
+    let known: Vec<bool> = listing.compacted.iter().map(|block| block.replaced_here).collect();
+    assert_eq!(known, [true, false], "another tenant's is no successor");
+}
