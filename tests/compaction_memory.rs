@@ -13,7 +13,7 @@ use stringendo_proto::otlp::{ResourceSpans, ScopeSpans, Span, Status, TracesData
 /// The least that a core can have.
 const BUDGET_MIB: u64 = 112;
 /// What commands may take; they have no budget of their own.
-const COMMAND_BYTES_MAX: u64 = 144 << 20;
+const COMMAND_BYTES_MAX: u64 = 152 << 20;
 /// Of one span, each in a trace of its own.
 const MESSAGE_BYTES: usize = 64 << 10;
 const SPANS_PER_REQUEST: u64 = 32;

@@ -16,9 +16,8 @@ use super::open::{self, OpenBlock};
 use super::text::Progress;
 use super::{Failed, Place, text};
 
-/// Memory that a rewrite begins with, as that of merging on a core with the default budget; it may
-/// turn out to need more.
-const MEMORY_BYTES: u64 = 96 << 20;
+/// Memory that a rewrite begins with; it may turn out to need more.
+const MEMORY_BYTES: u64 = 64 << 20;
 /// Memory that a rewrite may take.
 const MEMORY_BYTES_MAX: u64 = 4 << 30;
 
