@@ -130,8 +130,8 @@ impl Keeper {
         }
         let keeps = shard.keeping.tenure.lasts(shard.now());
         if keeps != self.keeps {
-            let what = if keeps { "merges and deletes" } else { "leaves merging and deleting of" };
-            tracing::info!("this server {what} blocks from now on");
+            let who = if keeps { "this server" } else { "another server" };
+            tracing::info!("{who} merges and deletes blocks from now on");
         }
         self.keeps = keeps;
         shard.metrics.set(&family::COMPACTION_KEEPER, &[], f64::from(u8::from(keeps)));
