@@ -17,7 +17,7 @@ fn example(start_unix_nanos: u64) -> String {
         "resource": {"attributes": [
             {"key": "service.name", "value": {"stringValue": "my.service"}}]},
         "scopeSpans": [{
-            "scope": {"name": "my.library", "version": "1.0.0"},
+            "scope": {"name": "my.instrumentation", "version": "1.0.0"},
             "spans": [{
                 "traceId": ID.to_uppercase(),
                 "spanId": "EEE19B7EC3C1B174",
@@ -48,7 +48,7 @@ fn a_span_posted_as_json_is_read_back_at_once() {
         "resource": {"attributes": [
             {"key": "service.name", "value": {"stringValue": "my.service"}}]},
         "scopeSpans": [{
-            "scope": {"name": "my.library", "version": "1.0.0"},
+            "scope": {"name": "my.instrumentation", "version": "1.0.0"},
             "spans": [{
                 "traceId": "W47/95gDgQPSabYzgT/GDA==",
                 "spanId": "7uGbfsPBsXQ=",

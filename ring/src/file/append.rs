@@ -7,7 +7,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use bytemuck::{Pod, Zeroable};
 use bytes::Bytes;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
-use super::{DIRECT_IO_ALIGNMENT, aside, describe, parent_of, sync_dir_now, whole};
+use super::{DIRECT_IO_ALIGNMENT, aside, describe, open_direct, parent_of, sync_dir_now, whole};
 
 /// Bytes that are gathered for one write.
 const GATHERED_BYTES: usize = 1 << 20;
@@ -134,10 +134,7 @@ fn given_up(path: &Path) -> io::Error {
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
-    match options.clone().custom_flags(libc::O_DIRECT).open(path) {
-        Err(error) if error.kind() == ErrorKind::InvalidInput => options.open(path),
-        opened => opened,
-    }
+    Ok(open_direct(&options, path)?.0)
 }
 
 /// Some file systems take direct I/O when a file is opened, and refuse it when it is written.

@@ -6,10 +6,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::aside;
+use super::{aside, open_direct};
 
 /// Reads a file of at most `bytes_max` bytes into what `memory` makes for its length: whole pages
 /// of [`super::DIRECT_IO_ALIGNMENT`] that begin on one. Behind the file's end they are zero.
@@ -31,7 +31,7 @@ fn read_now<M: AsMut<[u8]>>(
     bytes_max: u64,
     memory: impl FnOnce(usize) -> M,
 ) -> io::Result<M> {
-    let mut file = open(path)?;
+    let mut file = open_direct(OpenOptions::new().read(true), path)?.0;
     let length = file.metadata()?.len();
     let fits = usize::try_from(length).ok().filter(|_| length <= bytes_max);
     let length = fits.ok_or_else(|| {
@@ -55,11 +55,4 @@ fn read_now<M: AsMut<[u8]>>(
     }
     pages[length..].fill(0);
     Ok(memory)
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    match OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(path) {
-        Err(error) if error.kind() == ErrorKind::InvalidInput => File::open(path),
-        opened => opened,
-    }
 }

@@ -17,7 +17,7 @@
 
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use rustix::fs::{FallocateFlags, fallocate};
 
-use super::{DIRECT_IO_ALIGNMENT, aside, describe, parent_of, sync_dir_now};
+use super::{DIRECT_IO_ALIGNMENT, aside, describe, open_direct, parent_of, sync_dir_now};
 use crate::{oneshot, threads};
 
 /// Zeros written at once into a new file. A group that is committed meanwhile waits for one such
@@ -174,7 +174,7 @@ fn assert_aligned(offset: u64, data: &[u8]) {
 }
 
 fn create_now(path: &Path, size_bytes: u64) -> io::Result<File> {
-    let file = open_direct(path)?;
+    let file = open(path)?;
     if file.metadata()?.len() != size_bytes {
         file.set_len(0)?;
         allocate(&file, size_bytes)?;
@@ -185,20 +185,18 @@ fn create_now(path: &Path, size_bytes: u64) -> io::Result<File> {
     Ok(file)
 }
 
-fn open_direct(path: &Path) -> io::Result<File> {
+fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    match options.clone().custom_flags(libc::O_DIRECT).open(path) {
-        Err(error) if error.kind() == ErrorKind::InvalidInput => {
-            tracing::warn!(
-                path = %path.display(),
-                "the file system does not offer direct I/O (O_DIRECT): the write-ahead log goes \
-                 through the page cache, which is slower; put it on ext4 or xfs"
-            );
-            options.open(path)
-        }
-        opened => opened,
+    let (file, is_direct) = open_direct(&options, path)?;
+    if !is_direct {
+        tracing::warn!(
+            path = %path.display(),
+            "the file system does not offer direct I/O (O_DIRECT): the write-ahead log goes \
+             through the page cache, which is slower; put it on ext4 or xfs"
+        );
     }
+    Ok(file)
 }
 
 /// Takes the space now, so that a full disk shows here and not at a commit. The length stays: only
