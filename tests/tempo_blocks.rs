@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use common::corpus::{assert_equal, recorded, recorded_v4};
+use common::http::query;
 use common::{Options, Server, data_path, wait};
 use serde_json::{Value, json};
 
@@ -142,6 +143,61 @@ fn searches_find_the_traces_of_tempos_blocks() {
         let none = ("q", r#"{ name = "nobody's" }"#);
         assert_eq!(server.search(&[RANGE[0], RANGE[1], none]).len(), 0, "{block}");
     }
+}
+
+/// Queries over links, and how many traces match.
+const LINK_QUERIES: [(&str, usize); 9] = [
+    (r#"{ link:traceID = "6079d59b9972dab734442cb509801236" }"#, 1),
+    (r#"{ link:spanID =~ ".*" }"#, 3),
+    (r#"{ link:spanID = "3a79c1458f1574a6" && name = "links" }"#, 1),
+    (r#"{ link.link.type = "follows" && link.link.n > 1 }"#, 1),
+    (r#"{ link.link.n = 3 || link.link.type = 2 }"#, 0),
+    (r#"{ link.opentracing.ref_type != nil } | count() = 1"#, 1),
+    (r#"{ link.opentracing.ref_type =~ "child.*" || link.link.n = 2 } | select(link.link.n)"#, 2),
+    (r#"{ link:traceID != "" } >> { true }"#, 1),
+    (r#"{ name = "links" } && { link.nobodys = nil }"#, 1),
+];
+
+/// Answers to questions about links.
+fn about_links(server: &Server) -> Vec<Value> {
+    let range = [RANGE[0], RANGE[1], ("limit", "1000")];
+    let mut answers = Vec::new();
+    for (query, traces) in LINK_QUERIES {
+        let found = server.search(&[&range[..], &[("q", query)]].concat());
+        assert_eq!(found.len(), traces, "{query}: {found:?}");
+        answers.extend(found);
+    }
+    let range = query(&[RANGE[0], RANGE[1]]);
+    let by_type = query(&[("q", "{} | count_over_time() by(link.link.type)"), ("step", "1h")]);
+    for path in [
+        format!("/api/metrics/query_range?{range}&{by_type}"),
+        format!("/api/v2/search/tags?scope=link&{range}"),
+        format!("/api/v2/search/tags?scope=link&{range}&{}", query(&[("q", "{ name = `links` }")])),
+        format!("/api/v2/search/tag/link.link.type/values?{range}"),
+        format!("/api/v2/search/tag/link.link.n/values?{range}"),
+        format!(
+            "/api/v2/search/tag/link.link.n/values?{range}&{}",
+            query(&[("q", "{ kind != 9 }")])
+        ),
+        format!("/api/v2/search/tag/link.nobodys/values?{range}"),
+    ] {
+        let mut answer = server.get(&path).ok().json();
+        answer.as_object_mut().unwrap().remove("metrics");
+        answers.push(answer);
+    }
+    answers
+}
+
+#[test]
+fn links_of_vparquet3_are_found_as_those_of_later_versions() {
+    let expected = about_links(&server_with("vparquet5"));
+    let text = Value::from(expected.clone()).to_string();
+    assert!(text.contains("follows") && text.contains("opentracing.ref_type"), "{text}");
+    let server = server_with("vparquet3");
+    assert_eq!(about_links(&server), expected);
+    let made = || server.metric("stringendo_block_filters_rebuilt_total", &[]);
+    wait::until("filters are made", || (made() > 0.0).then_some(()));
+    assert_eq!(about_links(&server), expected, "with filters");
 }
 
 /// Searches leave out leading zeros.

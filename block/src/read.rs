@@ -26,6 +26,7 @@ mod fetched;
 pub(crate) mod footer;
 mod ids;
 pub(crate) mod levels;
+pub(crate) mod links;
 pub(crate) mod page;
 pub(crate) mod parts;
 mod ranges;

@@ -21,6 +21,7 @@ mod batch;
 mod facts;
 mod items;
 mod keys;
+mod links;
 mod lookup;
 mod needs;
 mod newest;

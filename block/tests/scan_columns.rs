@@ -219,9 +219,7 @@ fn compare_items(
     fields: &[ScanField],
     expected: impl Fn(&ScanField, &Span) -> Vec<ColumnValue>,
 ) {
-    // vParquet3 keeps the links of a span in one message, which searches do not look into.
-    let has_list = |name: &str| list == ItemList::Events || name != "vparquet3";
-    for Loaded { name, block, reader, rows } in LOADED.iter().filter(|it| has_list(it.name)) {
+    for Loaded { name, block, reader, rows } in LOADED.iter() {
         let mut items = 0;
         for batch in scan(block, reader, &all_time(fields.to_vec())).unwrap() {
             for ScannedTrace { trace_id, spans: range, .. } in &batch.traces {

@@ -10,10 +10,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use stringendo_block::tags::{
     DistinctValues, MatchedSpans, TagField, TagNamesFound, TagScope, TagValues,
 };
-use stringendo_block::{BlockReader, ReadError};
+use stringendo_block::{BlockReader, ReadError, Version};
 use stringendo_proto::TraceId;
 use stringendo_proto::otlp::{AnyValue, KeyValue, TracesData, Value};
 use support::{Block, read_trace, recorded_traces, tempo_block};
+
+/// With links in columns, and in messages.
+fn blocks() -> [Block; 2] {
+    ["vparquet5", "vparquet3"].map(tempo_block)
+}
 
 type Names = BTreeMap<&'static str, BTreeSet<Vec<u8>>>;
 
@@ -77,6 +82,16 @@ fn as_names(found: &TagNamesFound) -> Names {
     SCOPES.iter().map(|(name, scope)| (*name, keys(*scope))).collect()
 }
 
+/// vParquet3 has the keys of attributes, of resources and spans, whose values it does not keep;
+/// rows do not show these.
+fn assert_names(block: &Block, found: &TagNamesFound, expected: &Names) {
+    let found = as_names(found);
+    match block.meta.version() {
+        Some(Version::V3) => assert_eq!(found["link"], expected["link"]),
+        _ => assert_eq!(found, *expected),
+    }
+}
+
 fn names(block: &Block, reader: &BlockReader) -> TagNamesFound {
     let mut found = TagNamesFound::default();
     for row_group in 0..reader.row_groups() {
@@ -127,63 +142,67 @@ fn is_typed(values: &[AnyValue]) -> bool {
 
 #[test]
 fn names_are_those_of_all_attributes() {
-    let block = tempo_block("vparquet5");
-    let reader = block.open().unwrap();
-    let expected = expected_names(&traces(&block, &reader), |_, _| true);
-    assert_eq!(as_names(&names(&block, &reader)), expected);
-    assert!(expected["span"].len() > 20, "{expected:?}");
+    for block in blocks() {
+        let reader = block.open().unwrap();
+        let expected = expected_names(&traces(&block, &reader), |_, _| true);
+        assert_names(&block, &names(&block, &reader), &expected);
+        assert!(expected["span"].len() > 20 && expected["link"].len() > 1, "{expected:?}");
+    }
 }
 
 #[test]
 fn values_of_every_key_are_those_that_traces_have() {
-    let block = tempo_block("vparquet5");
-    let reader = block.open().unwrap();
-    let traces = traces(&block, &reader);
-    for (name, scope) in SCOPES {
-        for key in &expected_names(&traces, |_, _| true)[name] {
-            let mut expected = DistinctValues::new(usize::MAX);
-            let mut lacks_it = false;
-            each_list(
-                &traces,
-                |_, _| true,
-                |found, list| {
-                    let here =
-                        list.iter().filter(|attribute| found == name && attribute.key == key);
-                    lacks_it |= found == name && here.clone().count() == 0;
-                    here.for_each(|attribute| add(attribute.value.as_ref(), &mut expected));
-                },
-            );
-            let key = String::from_utf8(key.clone()).unwrap();
-            if key == "service.name" && scope == TagScope::Resource && lacks_it {
-                expected.string(b"");
+    for block in blocks() {
+        let reader = block.open().unwrap();
+        let traces = traces(&block, &reader);
+        for (name, scope) in SCOPES {
+            for key in &expected_names(&traces, |_, _| true)[name] {
+                let mut expected = DistinctValues::new(usize::MAX);
+                let mut lacks_it = false;
+                each_list(
+                    &traces,
+                    |_, _| true,
+                    |found, list| {
+                        let here =
+                            list.iter().filter(|attribute| found == name && attribute.key == key);
+                        lacks_it |= found == name && here.clone().count() == 0;
+                        here.for_each(|attribute| add(attribute.value.as_ref(), &mut expected));
+                    },
+                );
+                let key = String::from_utf8(key.clone()).unwrap();
+                if key == "service.name" && scope == TagScope::Resource && lacks_it {
+                    expected.string(b"");
+                }
+                let field = TagField::Attribute { scope, key };
+                // As text, since one of them is not a number.
+                let found = format!("{:?}", values(&block, &reader, &field));
+                assert_eq!(found, format!("{:?}", expected.sorted()), "{field:?}");
             }
-            let field = TagField::Attribute { scope, key };
-            // As text, since one of them is not a number.
-            let found = format!("{:?}", values(&block, &reader, &field));
-            assert_eq!(found, format!("{:?}", expected.sorted()), "{field:?}");
         }
     }
 }
 
 #[test]
 fn names_of_some_spans_are_those_of_their_attributes() {
-    let block = tempo_block("vparquet5");
-    let reader = block.open().unwrap();
-    let traces = traces(&block, &reader);
-    for divisor in 1..5 {
-        let counts = |id: &TraceId, span: u32| (u32::from(id.0[15]) + span).is_multiple_of(divisor);
-        let mut found = TagNamesFound::default();
-        for row_group in 0..reader.row_groups() {
-            let ranges = reader.tag_names_of_spans_ranges(row_group, &TagScope::ALL);
-            let fetched = block.fetch(&ranges);
-            let scan = reader.tag_names_of_spans(row_group, &TagScope::ALL, &fetched, u64::MAX);
-            let mut scan = scan.unwrap();
-            for (trace_id, _) in &traces {
-                let spans = (0..10_000).filter(|span| counts(trace_id, *span)).collect();
-                scan.read(&MatchedSpans { trace_id: *trace_id, spans }, &mut found).unwrap();
+    for block in blocks() {
+        let reader = block.open().unwrap();
+        let traces = traces(&block, &reader);
+        for divisor in 1..5 {
+            let counts =
+                |id: &TraceId, span: u32| (u32::from(id.0[15]) + span).is_multiple_of(divisor);
+            let mut found = TagNamesFound::default();
+            for row_group in 0..reader.row_groups() {
+                let ranges = reader.tag_names_of_spans_ranges(row_group, &TagScope::ALL);
+                let fetched = block.fetch(&ranges);
+                let scan = reader.tag_names_of_spans(row_group, &TagScope::ALL, &fetched, u64::MAX);
+                let mut scan = scan.unwrap();
+                for (trace_id, _) in &traces {
+                    let spans = (0..10_000).filter(|span| counts(trace_id, *span)).collect();
+                    scan.read(&MatchedSpans { trace_id: *trace_id, spans }, &mut found).unwrap();
+                }
             }
+            assert_names(&block, &found, &expected_names(&traces, counts));
         }
-        assert_eq!(as_names(&found), expected_names(&traces, counts), "{divisor}");
     }
 }
 

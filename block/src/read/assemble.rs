@@ -12,7 +12,8 @@ use stringendo_proto::otlp::{
 use super::columns::{AttrColumns, Column, Columns, DedicatedLeaf, LinkColumns, level};
 use super::content::{Groups, Names, RowContent};
 use super::cursor::{BadRow, RowCursors, ValueAt, ValuesAt};
-use super::texts::{self, TextForm};
+use super::links;
+use super::texts::TextForm;
 use crate::meta::DedicatedType;
 
 /// Memory that one trace may take as messages: some 300,000 spans.
@@ -186,7 +187,7 @@ impl<'c, 'a> Assembly<'c, 'a> {
             let message = self.bytes(column, rep)?;
             // A message of so many bytes is some times as large in memory.
             self.spend(message.len() * 8)?;
-            return texts::links(message).ok_or_else(|| BadRow("links do not decode".into()));
+            return links::decode(message).ok_or_else(|| BadRow("links do not decode".into()));
         }
         let Some(link) = &self.columns.link else { return Ok(Vec::new()) };
         let item = |row: &mut Self, rep| row.link(link, rep);

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use prost::Message;
-use stringendo_proto::otlp::{AnyValue, Link, Value};
+use stringendo_proto::otlp::{AnyValue, Value};
 
 use super::any_json;
 
@@ -55,19 +55,20 @@ pub(crate) enum Comparable {
 }
 
 impl Comparable {
-    fn of(value: AnyValue) -> Self {
+    pub(crate) fn of(value: AnyValue) -> Self {
         match value.value {
             Some(Value::Array(array)) => {
                 let values = array.values.into_iter().map(|value| value.value);
-                let values: Option<Vec<Value>> = values.collect();
-                match values.filter(|values| are_of_one_type(values)) {
-                    Some(values) => Self::List(values),
-                    None => Self::Nothing,
-                }
+                values.collect::<Option<Vec<Value>>>().map_or(Self::Nothing, Self::list)
             }
             Some(value) if is_scalar(&value) => Self::Scalar(value),
             _ => Self::Nothing,
         }
+    }
+
+    /// Of the values in a list.
+    pub(crate) fn list(values: Vec<Value>) -> Self {
+        if are_of_one_type(&values) { Self::List(values) } else { Self::Nothing }
     }
 
     /// The scalars in it.
@@ -88,20 +89,6 @@ fn are_of_one_type(values: &[Value]) -> bool {
     let Some(first) = values.first() else { return true };
     let kind = std::mem::discriminant(first);
     is_scalar(first) && values.iter().all(|value| std::mem::discriminant(value) == kind)
-}
-
-/// All links of a span.
-#[derive(Clone, PartialEq, Message)]
-struct Links {
-    #[prost(message, repeated, tag = "1")]
-    links: Vec<Link>,
-}
-
-/// The links in a message of vParquet3; `None` if it is none.
-pub(crate) fn links(message: Bytes) -> Option<Vec<Link>> {
-    let mut links = Links::decode(message).ok()?.links;
-    links.iter_mut().for_each(|link| link.flags = 0);
-    Some(links)
 }
 
 #[cfg(test)]

@@ -44,12 +44,3 @@ fn messages_are_protobuf_or_else_json() {
     let json = Bytes::from_static(br#"{"stringValue":"x"}"#);
     assert_eq!(TextForm::Message.parse(&json), Some(any(Value::String("x".into()))));
 }
-
-#[test]
-fn links_lose_their_flags() {
-    let link = Link { span_id: vec![1; 8].into(), flags: 7, ..Link::default() };
-    let message = Links { links: vec![link.clone()] }.encode_to_vec();
-    let read = links(message.into()).unwrap();
-    assert_eq!(read, [Link { flags: 0, ..link }]);
-    assert_eq!(links(Bytes::from_static(b"\xff\xff")), None);
-}

@@ -408,7 +408,7 @@ impl AttrGroup {
 }
 
 /// The cell of a scalar; `text` counts the strings of the table.
-fn scalar_cell(value: &Value, table: u32, text: &mut u32) -> ScanCell {
+pub(super) fn scalar_cell(value: &Value, table: u32, text: &mut u32) -> ScanCell {
     match value {
         Value::String(_) => {
             *text += 1;

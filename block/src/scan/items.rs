@@ -16,8 +16,8 @@ use crate::read::stream::RowSlice;
 const ITEM: u8 = level::EVENT;
 
 impl ItemList {
-    /// The column whose levels say how many items each span has.
-    /// `None` if the block has no such list.
+    /// The column whose levels say how many items each span has. `None` if the block has no such
+    /// list, or has it in messages.
     pub(super) fn head(self, columns: &Columns) -> Option<Column> {
         match self {
             ItemList::Events => Some(columns.event.name),
@@ -69,6 +69,12 @@ impl ItemNesting {
             }
         }
         (span_entries == spans.span_entries && items.ends.len() == spans.spans()).then_some(items)
+    }
+
+    /// Of items that are in no column: `ends` says per span how many it and those before it have.
+    pub(super) fn of_ends(ends: Vec<u32>) -> Self {
+        let count = ends.last().map_or(0, |last| *last as usize);
+        Self { entries: Vec::new(), ends, count }
     }
 
     /// How many items there are.

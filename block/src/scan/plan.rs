@@ -5,6 +5,7 @@
 use bytes::Bytes;
 
 use super::attributes::AttrGroup;
+use super::links::{LinkField, LinkMessages};
 use super::{AttributeScope, ItemList, ScanField, ScanRequest, facts};
 use crate::read::columns::{AttrColumns, Column, Columns, DedicatedLeaf, LinkColumns, level};
 
@@ -21,6 +22,8 @@ pub(super) enum Source {
         group: usize,
         key: usize,
     },
+    /// A field of links that are in messages, by its number there.
+    LinkMessage(usize),
     /// Event − span start, from a column of absolute times.
     EventTime(Column),
     /// Direct children, from ids: the block has no column of them.
@@ -36,6 +39,8 @@ pub(super) struct Plan {
     pub(super) sources: Vec<Source>,
     /// Generic, dedicated and static attributes by where they belong.
     pub(super) groups: Vec<AttrGroup>,
+    /// Fields of links, if the block keeps those of a span in one message.
+    pub(super) link_messages: Option<LinkMessages>,
     /// Lists of which some field is read.
     pub(super) lists: Vec<ItemList>,
     /// Whether the start of every span is read.
@@ -106,13 +111,38 @@ impl Plan {
                 Source::EventTime(columns.event.time)
             }
             ScanField::EventTimeSinceStart => Source::OfItem(ItemList::Events, columns.event.time),
-            ScanField::LinkTraceId => of_link(columns, |link| link.trace_id),
-            ScanField::LinkSpanId => of_link(columns, |link| link.span_id),
+            ScanField::LinkTraceId => self.of_link(columns, |it| it.trace_id, LinkField::TraceId),
+            ScanField::LinkSpanId => self.of_link(columns, |it| it.span_id, LinkField::SpanId),
             ScanField::Attribute { scope, key } => self.attribute(columns, *scope, key),
         }
     }
 
+    /// A field of links: in a column, or in a message.
+    fn of_link(
+        &mut self,
+        columns: &Columns,
+        column: impl Fn(&LinkColumns) -> Column,
+        field: LinkField,
+    ) -> Source {
+        match &columns.link {
+            Some(link) => Source::OfItem(ItemList::Links, column(link)),
+            None => self.of_link_message(columns, field),
+        }
+    }
+
+    fn of_link_message(&mut self, columns: &Columns, field: LinkField) -> Source {
+        let Some(column) = columns.span.links_message else {
+            return Source::Nowhere(Some(ItemList::Links));
+        };
+        let messages = self.link_messages.get_or_insert_with(|| LinkMessages::of(column));
+        Source::LinkMessage(messages.add(field))
+    }
+
     fn attribute(&mut self, columns: &Columns, scope: AttributeScope, key: &str) -> Source {
+        if scope == AttributeScope::Link && columns.link.is_none() {
+            let key = Bytes::copy_from_slice(key.as_bytes());
+            return self.of_link_message(columns, LinkField::Attribute(key));
+        }
         let group = match self.groups.iter().position(|group| group.scope == scope) {
             Some(group) => group,
             None => {
@@ -139,9 +169,10 @@ impl Plan {
                 | Source::OfItem(_, column) => scanned.push(*column),
                 Source::EventTime(column) => scanned.extend([*column, columns.span.start]),
                 Source::Children => scanned.extend(children_columns(columns)),
-                Source::Attribute { .. } | Source::Nowhere(_) => {}
+                Source::Attribute { .. } | Source::LinkMessage(_) | Source::Nowhere(_) => {}
             }
         }
+        scanned.extend(self.link_messages.as_ref().map(|messages| messages.column));
         self.groups.iter().for_each(|group| scanned.extend(group.scanned()));
         scanned.extend(self.lists.iter().filter_map(|list| list.head(columns)));
         scanned.extend(self.span_starts.then_some(columns.span.start));
@@ -177,13 +208,6 @@ impl Plan {
 pub(super) fn children_columns(columns: &Columns) -> [Column; 3] {
     let span = &columns.span;
     [span.span_id, span.parent_span_id, span.kind]
-}
-
-fn of_link(columns: &Columns, column: impl Fn(&LinkColumns) -> Column) -> Source {
-    match &columns.link {
-        Some(link) => Source::OfItem(ItemList::Links, column(link)),
-        None => Source::Nowhere(Some(ItemList::Links)),
-    }
 }
 
 fn new_group(columns: &Columns, scope: AttributeScope) -> Option<AttrGroup> {

@@ -110,6 +110,14 @@ impl Finder<'_> {
             return None;
         }
         match field {
+            ScanField::LinkTraceId | ScanField::LinkSpanId if self.columns.link.is_none() => {
+                probes.push(self.links_with(&[])?);
+            }
+            ScanField::Attribute { scope: AttributeScope::Link, key }
+                if self.columns.link.is_none() =>
+            {
+                probes.push(self.links_with(key.as_bytes())?);
+            }
             ScanField::Attribute { scope, key } => self.attribute(*scope, key, test, probes),
             other => {
                 let (column, is_unsigned) = own_column(self.columns, other)?;
@@ -118,6 +126,17 @@ impl Finder<'_> {
             }
         }
         Some(())
+    }
+
+    /// Where the links of a span are one message: those that hold `text`, as the message of a link
+    /// with such a key does. `None` if the block has no such messages.
+    fn links_with(&self, text: &[u8]) -> Option<Probe> {
+        let finder = memchr::memmem::Finder::new(text).into_owned();
+        let accepts: Accepts = Arc::new(move |value| match value {
+            Scalar::Bytes(message) => !message.is_empty() && finder.find(message).is_some(),
+            _ => false,
+        });
+        Some(Probe::of(self.columns.span.links_message?, &accepts))
     }
 
     fn attribute(

@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::attributes::AttrGroup;
 use super::batch::{Cells, Pool, ScanBatch, ScanCell};
 use super::items::{self, ItemNesting};
+use super::links;
 use super::plan::{Plan, Source, children_columns};
 use super::row::Streams;
 use super::{AttributeScope, ItemList};
@@ -16,6 +17,7 @@ use crate::nested_set::{NestedSets, Node};
 use crate::read::ReadError;
 use crate::read::columns::{Column, Columns, level};
 use crate::read::levels::count;
+use crate::read::links::damaged;
 use crate::read::stream::RowSlice;
 
 /// Memory that the columns of one run may take.
@@ -146,6 +148,8 @@ impl Run<'_> {
                 ItemList::Links => nesting.links = items,
             }
         }
+        let message_bytes = self.count_link_messages(&mut nesting)?;
+        let Self { plan, streams, rows, .. } = self;
         let (spans, values) = (nesting.spans(), nesting.values(plan));
         if values.saturating_mul(size_of::<ScanCell>()) > RUN_COLUMNS_BYTES_MAX {
             let row = rows.start;
@@ -154,7 +158,9 @@ impl Run<'_> {
             )));
         }
         streams.hold(values * VALUE_BYTES)?;
+        streams.hold(message_bytes.saturating_mul(links::MEMORY_PER_BYTE))?;
         self.span_starts(batch)?;
+        self.link_messages()?;
         let Self { plan, streams, pool, rows, .. } = self;
         for group in &mut plan.groups {
             group.read(streams, pool, rows, nesting.owners(group.scope))?;
@@ -167,6 +173,20 @@ impl Run<'_> {
         }
         batch.spans += spans;
         Ok(nesting.row_ends)
+    }
+
+    /// Where links are in messages, counts them; gives the bytes of these.
+    fn count_link_messages(&mut self, nesting: &mut Nesting) -> Result<usize, ReadError> {
+        let Some(messages) = &self.plan.link_messages else { return Ok(0) };
+        let counts = links::count(&self.of_spans(messages.column)?).map_err(damaged)?;
+        nesting.links = ItemNesting::of_ends(counts.ends);
+        Ok(counts.bytes)
+    }
+
+    fn link_messages(&mut self) -> Result<(), ReadError> {
+        let Some(messages) = &mut self.plan.link_messages else { return Ok(()) };
+        let slice = self.streams.get(messages.column, &self.rows)?;
+        messages.read(&slice, self.pool).map_err(damaged)
     }
 
     fn span_starts(&mut self, batch: &mut ScanBatch) -> Result<(), ReadError> {
@@ -203,6 +223,11 @@ impl Run<'_> {
             Source::Attribute { group, key } => {
                 let group: &AttrGroup = &self.plan.groups[group];
                 nesting.spread(group.scope, group.values(key), out);
+                Ok(())
+            }
+            Source::LinkMessage(field) => {
+                let messages = self.plan.link_messages.as_ref();
+                out.extend(messages.into_iter().flat_map(|messages| messages.values(field)));
                 Ok(())
             }
             Source::EventTime(column) => self.event_times(column, nesting, out),

@@ -9,6 +9,8 @@ pub(super) struct ScopeColumns<'a> {
     pub(super) attrs: Option<&'a AttrColumns>,
     pub(super) dedicated: &'a [DedicatedLeaf],
     pub(super) service_name: Option<Column>,
+    /// Messages that hold the links of a span with their attributes, where these have no columns.
+    pub(super) link_messages: Option<Column>,
     /// Repetition level of what holds a list of attributes, or of the span that does.
     pub(super) owner_level: u8,
 }
@@ -26,7 +28,8 @@ impl<'a> ScopeColumns<'a> {
         };
         let is_resource = scope == TagScope::Resource;
         let service_name = is_resource.then_some(columns.resource.service_name);
-        Self { attrs, dedicated, service_name, owner_level }
+        let link_messages = columns.span.links_message.filter(|_| scope == TagScope::Link);
+        Self { attrs, dedicated, service_name, link_messages, owner_level }
     }
 
     /// The column of its own that a key has.

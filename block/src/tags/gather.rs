@@ -9,6 +9,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use hashbrown::HashSet;
 use stringendo_proto::otlp::Value;
+use stringendo_proto::wire::WireError;
 
 use super::columns::ScopeColumns;
 use super::distinct::DistinctColumn;
@@ -17,6 +18,7 @@ use super::{SERVICE_NAME, TagScope};
 use crate::filters::gather::{Gathered, KeyNumber};
 use crate::filters::hash::Place;
 use crate::read::columns::{AttrColumns, Column};
+use crate::read::links;
 use crate::read::stream::{ColumnStream, DecodeBudget, RowSlice};
 use crate::read::texts::{Comparable, TextForm};
 use crate::read::values::Values;
@@ -40,6 +42,8 @@ enum What {
     /// Keys of a scope, and their strings, integers, doubles and booleans; those that are kept as
     /// texts and can be compared.
     Pairs { level: u8, key: Column, values: Vec<Column>, texts: Vec<Column>, form: TextForm },
+    /// Messages with the links of a span.
+    Links(Column),
 }
 
 /// A part being read, some pages at a time.
@@ -51,6 +55,7 @@ pub struct GatherScan {
 enum Reading {
     Own { place: Place, key: Vec<u8>, column: DistinctColumn, is_attribute: bool },
     Pairs(Pairs),
+    Links(Place, DistinctColumn),
 }
 
 impl BlockReader {
@@ -76,6 +81,8 @@ impl BlockReader {
             parts.extend(dedicated.map(|leaf| own(place, &leaf.key, leaf.column, true)));
             let service = of_scope.service_name.into_iter();
             parts.extend(service.map(|column| own(place, SERVICE_NAME, column, false)));
+            let links = of_scope.link_messages.map(What::Links);
+            parts.extend(links.map(|what| GatherPart { place, what }));
         }
         parts
     }
@@ -83,7 +90,7 @@ impl BlockReader {
     /// Ranges to fetch before [`BlockReader::gather`].
     pub fn gather_ranges(&self, row_group: usize, part: &GatherPart) -> Vec<Range<u64>> {
         let ranges = match &part.what {
-            What::Own { column, .. } => {
+            What::Own { column, .. } | What::Links(column) => {
                 self.distinct_range(row_group, *column).into_iter().collect()
             }
             What::Pairs { key, values, texts, .. } => {
@@ -112,6 +119,10 @@ impl BlockReader {
                 column: DistinctColumn::open(self, row_group, *column, fetched)?,
                 is_attribute: *is_attribute,
             },
+            What::Links(column) => {
+                let messages = DistinctColumn::open(self, row_group, *column, fetched)?;
+                Reading::Links(part.place, messages)
+            }
             What::Pairs { level, key, values, texts, form } => {
                 let open = |column: &Column| self.stream(row_group, *column, fetched);
                 let values = values.iter().map(open).collect::<Result<_, ReadError>>()?;
@@ -159,8 +170,37 @@ impl GatherScan {
                 })
             }
             Reading::Pairs(pairs) => pairs.step(&mut self.budget, gathered),
+            Reading::Links(place, messages) => {
+                let mut outcome = Ok(());
+                let has_more = messages.step(&mut self.budget, |values| {
+                    let mut all = 0..values.len();
+                    outcome = all.try_for_each(|at| note_links(*place, values, at, gathered));
+                    false
+                })?;
+                outcome.map_err(links::damaged)?;
+                Ok(has_more)
+            }
         }
     }
+}
+
+/// Notes the attributes of the links in a span's message.
+fn note_links(
+    place: Place,
+    values: &Values,
+    at: usize,
+    gathered: &mut Gathered,
+) -> Result<(), WireError> {
+    let (message, mut outcome) = (values.bytes(at), Ok(()));
+    links::each_attribute(&message, |key, any| {
+        let Some(number) = gathered.key(place, key) else { return };
+        gathered.present(number);
+        match links::comparable(any, &message) {
+            Ok(value) => value.scalars().iter().for_each(|it| note_scalar(it, number, gathered)),
+            Err(error) => outcome = Err(error),
+        }
+    })?;
+    outcome
 }
 
 fn note_all(

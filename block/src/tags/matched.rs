@@ -8,9 +8,11 @@ use std::ops::Range;
 use stringendo_proto::TraceId;
 
 use super::columns::ScopeColumns;
+use super::names::{Says, Wanted};
 use super::pairs::{SeenCodes, contradiction, row_of};
 use super::{SERVICE_NAME, TagNamesFound, TagScope};
-use crate::read::columns::{Column, level};
+use crate::read::columns::level;
+use crate::read::links;
 use crate::read::stream::{ColumnStream, DecodeBudget};
 use crate::read::values::Values;
 use crate::read::{BlockReader, Fetched, ReadError, join_ranges};
@@ -38,8 +40,7 @@ pub struct TagNamesOfSpans {
 struct Part {
     scope: TagScope,
     stream: ColumnStream,
-    /// The key that the column is for; `None` for a column of keys.
-    own: Option<Vec<u8>>,
+    says: Says,
     /// The definition level of a value.
     present: u8,
     owner_level: u8,
@@ -54,7 +55,8 @@ impl BlockReader {
         scopes: &[TagScope],
     ) -> Vec<Range<u64>> {
         let ids = [self.columns.trace_id, self.columns.span.span_id];
-        let columns = ids.into_iter().chain(self.columns_of(scopes).into_iter().map(|c| c.1));
+        let columns =
+            ids.into_iter().chain(self.name_columns(scopes).into_iter().map(|it| it.column));
         join_ranges(columns.filter_map(|column| self.chunk_range(row_group, column)).collect())
     }
 
@@ -70,13 +72,13 @@ impl BlockReader {
         decoded_bytes_max: u64,
     ) -> Result<TagNamesOfSpans, ReadError> {
         let stream = |column| self.stream(row_group, column, fetched);
-        let part = |(scope, column, own): (TagScope, Column, Option<Vec<u8>>)| {
+        let part = |Wanted { scope, column, says }| {
             let columns = ScopeColumns::of(&self.columns, scope);
             let stream = stream(column)?;
             let (present, owner_level) = (stream.max_def(), columns.owner_level);
-            Ok(Part { scope, stream, own, present, owner_level, seen: SeenCodes::default() })
+            Ok(Part { scope, stream, says, present, owner_level, seen: SeenCodes::default() })
         };
-        let parts = self.columns_of(scopes).into_iter().map(part);
+        let parts = self.name_columns(scopes).into_iter().map(part);
         Ok(TagNamesOfSpans {
             trace_ids: stream(self.columns.trace_id)?,
             span_ids: stream(self.columns.span.span_id)?,
@@ -85,19 +87,6 @@ impl BlockReader {
             rows: self.rows(row_group)?,
             budget: DecodeBudget::within(decoded_bytes_max),
         })
-    }
-
-    fn columns_of(&self, scopes: &[TagScope]) -> Vec<(TagScope, Column, Option<Vec<u8>>)> {
-        let mut all = Vec::new();
-        for scope in scopes {
-            let columns = ScopeColumns::of(&self.columns, *scope);
-            all.extend(columns.attrs.map(|attrs| (*scope, attrs.key, None)));
-            let dedicated = columns.dedicated.iter();
-            all.extend(dedicated.map(|leaf| (*scope, leaf.column, Some(leaf.key.to_vec()))));
-            let service = columns.service_name.map(|column| (*scope, column));
-            all.extend(service.map(|(scope, at)| (scope, at, Some(SERVICE_NAME.to_vec()))));
-        }
-        all
     }
 }
 
@@ -204,7 +193,8 @@ impl Part {
                 continue;
             }
             if *counts {
-                note(self.scope, self.own.as_deref(), slice.values, value, &mut self.seen, found);
+                let at = (slice.values, value);
+                note(self.scope, &self.says, at, &mut self.seen, found)?;
             }
             value += 1;
         }
@@ -214,29 +204,34 @@ impl Part {
 
 fn note(
     scope: TagScope,
-    own: Option<&[u8]>,
-    values: &Values,
-    at: usize,
+    says: &Says,
+    (values, at): (&Values, usize),
     seen: &mut SeenCodes,
     found: &mut TagNamesFound,
-) {
-    match (own, values) {
-        (Some(SERVICE_NAME), _) if scope == TagScope::Resource => {
-            // A column of its own may hold it, too, but then the value is no empty one.
+) -> Result<(), ReadError> {
+    match (says, values) {
+        (Says::ServiceName, _) => {
             if !values.byte_slice(at).is_empty() {
                 found.insert(scope, SERVICE_NAME);
             }
         }
-        (Some(key), _) => {
+        (Says::Own(key), _) => {
             found.insert(scope, key);
         }
-        (None, Values::Codes { codes, dictionary }) => {
+        (Says::Keys, Values::Codes { codes, dictionary }) => {
             if seen.is_first(dictionary, codes[at]) {
                 found.insert(scope, dictionary.get(codes[at] as usize));
             }
         }
-        (None, other) => {
+        (Says::Keys, other) => {
             found.insert(scope, other.byte_slice(at));
         }
+        (Says::Links, _) => {
+            let note = |key: &[u8], _: &[u8]| {
+                found.insert(scope, key);
+            };
+            links::each_attribute(values.byte_slice(at), note).map_err(links::damaged)?;
+        }
     }
+    Ok(())
 }

@@ -146,7 +146,7 @@ pub(super) fn each_text(
     slice.def.len()
 }
 
-fn add_scalar(value: &Value, found: &mut DistinctValues) {
+pub(super) fn add_scalar(value: &Value, found: &mut DistinctValues) {
     match value {
         Value::String(text) => found.string(text),
         Value::Int(int) => found.int(*int),

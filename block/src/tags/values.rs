@@ -3,11 +3,14 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use stringendo_proto::wire::WireError;
+
 use super::columns::ScopeColumns;
 use super::distinct::DistinctColumn;
 use super::pairs::{self, PairsScan};
 use super::{DistinctValues, SERVICE_NAME, TagScope};
 use crate::read::columns::Column;
+use crate::read::links;
 use crate::read::stream::DecodeBudget;
 use crate::read::values::Values;
 use crate::read::{BlockReader, Fetched, ReadError, join_ranges};
@@ -38,10 +41,17 @@ pub enum TagField {
     },
 }
 
+/// Values of one key in messages with links.
+struct LinksScan {
+    key: Vec<u8>,
+    messages: DistinctColumn,
+}
+
 /// Values being read, some pages at a time.
 pub struct TagValuesScan {
     columns: VecDeque<DistinctColumn>,
     pairs: Option<PairsScan>,
+    links: Option<LinksScan>,
     budget: DecodeBudget,
 }
 
@@ -52,7 +62,9 @@ impl BlockReader {
         let distinct = distinct.filter_map(|column| self.distinct_range(row_group, column));
         let pairs = self.pair_columns(field).into_iter();
         let pairs = pairs.filter_map(|column| self.chunk_range(row_group, column));
-        join_ranges(distinct.chain(pairs).collect())
+        let links = self.link_messages(field).into_iter();
+        let links = links.filter_map(|(_, column)| self.distinct_range(row_group, column));
+        join_ranges(distinct.chain(pairs).chain(links).collect())
     }
 
     /// Begins to read the values in a row group, at most `decoded_bytes_max` decoded at a time.
@@ -77,7 +89,17 @@ impl BlockReader {
             }
             _ => None,
         };
-        Ok(TagValuesScan { columns, pairs, budget: DecodeBudget::within(decoded_bytes_max) })
+        let links = match self.link_messages(field) {
+            Some((key, column)) => Some(LinksScan { key: key.into(), messages: open(column)? }),
+            None => None,
+        };
+        Ok(TagValuesScan { columns, pairs, links, budget: DecodeBudget::within(decoded_bytes_max) })
+    }
+
+    /// The key of a link's attribute, and the column of messages that may have it.
+    fn link_messages<'f>(&self, field: &'f TagField) -> Option<(&'f str, Column)> {
+        let TagField::Attribute { scope, key } = field else { return None };
+        Some((key, ScopeColumns::of(&self.columns, *scope).link_messages?))
     }
 
     /// Columns all of whose values are the field's.
@@ -123,9 +145,10 @@ impl TagValuesScan {
             }
             return Ok(!found.is_full());
         }
-        match &mut self.pairs {
-            Some(pairs) => pairs.step(&mut self.budget, found),
-            None => Ok(false),
+        match (&mut self.pairs, &mut self.links) {
+            (Some(pairs), _) => pairs.step(&mut self.budget, found),
+            (None, Some(links)) => links.step(&mut self.budget, found),
+            (None, None) => Ok(false),
         }
     }
 
@@ -133,6 +156,41 @@ impl TagValuesScan {
     pub fn read_bytes(&self) -> u64 {
         self.budget.read_bytes
     }
+}
+
+impl LinksScan {
+    fn step(
+        &mut self,
+        budget: &mut DecodeBudget,
+        found: &mut DistinctValues,
+    ) -> Result<bool, ReadError> {
+        let (key, mut outcome) = (&self.key, Ok(()));
+        let has_more = self.messages.step(budget, |values| {
+            outcome = (0..values.len()).try_for_each(|at| note_links(values, at, key, found));
+            found.is_full()
+        })?;
+        outcome.map_err(links::damaged)?;
+        Ok(has_more)
+    }
+}
+
+/// Takes the values of a key from the message of a span.
+fn note_links(
+    values: &Values,
+    at: usize,
+    wanted: &[u8],
+    found: &mut DistinctValues,
+) -> Result<(), WireError> {
+    let (message, mut outcome) = (values.bytes(at), Ok(()));
+    links::each_attribute(&message, |key, any| {
+        if key == wanted && outcome.is_ok() {
+            let value = links::comparable(any, &message);
+            outcome = value.map(|value| {
+                value.scalars().iter().for_each(|scalar| pairs::add_scalar(scalar, found));
+            });
+        }
+    })?;
+    outcome
 }
 
 /// Takes values of a column; whether there is no room for more.
