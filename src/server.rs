@@ -24,6 +24,7 @@ use crate::{stores, wiring};
 #[derive(Clone)]
 struct Plan {
     engine: Arc<EngineSettings>,
+    target: &'static str,
     api: ApiSettings,
     receivers: ReceiverSettings,
     pages: Arc<StatusPages>,
@@ -48,6 +49,7 @@ pub fn run(settings: &Settings) -> Result<(), String> {
         .map_err(|error| format!("storage.trace.backend {}: {error}", stores::place(trace)))?;
     let plan = Plan {
         engine: Arc::new(wiring::engine(settings, backend)?),
+        target: settings.target.name(),
         api: wiring::api(settings, cores).map_err(text)?,
         receivers: wiring::receivers(settings).map_err(text)?,
         pages: Arc::new(wiring::status_pages(settings)),
@@ -83,7 +85,7 @@ fn announce(plan: &Plan, cores: u16, blocks: &str) {
     let grpc: Vec<_> = receivers.otlp_grpc.iter().flat_map(|one| &one.addresses).collect();
     let http: Vec<_> = receivers.otlp_http.iter().flat_map(|one| &one.addresses).collect();
     tracing::info!(
-        version = build.version, revision = build.revision, cores,
+        version = build.version, revision = build.revision, target = plan.target, cores,
         api = ?plan.api.addresses, grpc_api = ?plan.api.grpc.addresses,
         otlp_grpc = ?grpc, otlp_http = ?http,
         wal = %plan.engine.wal_path.display(), blocks,

@@ -11,10 +11,11 @@ use stringendo_block::Version;
 use stringendo_block::meta::{self, DedicatedOption, DedicatedScope, DedicatedType};
 use stringendo_config::Endpoint;
 use stringendo_config::settings::{
-    self as config, BlockVersion, ColumnScope, ColumnType, DedicatedColumn, Settings,
+    self as config, BlockVersion, ColumnScope, ColumnType, DedicatedColumn, Settings, Target,
 };
 use stringendo_engine::admission::DiscardLog;
 use stringendo_engine::compaction::plan::Rules;
+use stringendo_engine::outer_cache::OuterCacheSettings;
 use stringendo_engine::settings::{
     BackendSettings, BlockSettings, CompactionSettings, PollSettings, RetentionSettings,
 };
@@ -54,7 +55,11 @@ pub fn engine(settings: &Settings, backend: BackendSettings) -> Result<EngineSet
         block: block(&trace.block),
         compaction: compaction(settings),
         retention: retention(settings),
-        outer_caches: outer_caches::settings(&settings.cache)?,
+        // Queries ask them, merging does not.
+        outer_caches: match settings.target {
+            Target::All => outer_caches::settings(&settings.cache)?,
+            Target::BackendWorker => OuterCacheSettings::default(),
+        },
     })
 }
 
@@ -63,6 +68,7 @@ fn compaction(settings: &Settings) -> CompactionSettings {
     let own = &settings.stringendo.compaction;
     CompactionSettings {
         disabled: settings.compactor.disabled,
+        alone: settings.target == Target::BackendWorker,
         rules: Rules {
             window: jobs.compaction.compaction_window,
             inputs_min: usize_of(jobs.min_input_blocks),
@@ -182,12 +188,19 @@ pub fn api(settings: &Settings, cores: u16) -> io::Result<ApiSettings> {
         connections_max: usize_of(server.http_listen_conn_limit).div_ceil(usize::from(cores)),
         read_timeout: if head.is_zero() { server.http_server_read_timeout } else { head },
         idle_timeout: server.http_server_idle_timeout,
+        no_queries: no_queries(settings.target),
         query_timeout: settings.query_frontend.api_timeout,
         outstanding_max: usize_of(settings.query_frontend.max_outstanding_per_tenant),
         denied_urls: RegexSet::new(&settings.query_frontend.url_deny_list)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
         grace: server.graceful_shutdown_timeout,
     })
+}
+
+fn no_queries(target: Target) -> Option<String> {
+    let name = target.name();
+    let why = || format!("target {name} answers no queries: ask a process with target all");
+    (target != Target::All).then(why)
 }
 
 fn query_grpc(settings: &Settings, cores: u16) -> io::Result<QueryGrpc> {
@@ -242,9 +255,11 @@ fn tenant(settings: &Settings) -> TenantSettings {
 /// When an address cannot be bound.
 pub fn receivers(settings: &Settings) -> io::Result<ReceiverSettings> {
     let receivers = &settings.distributor.receivers;
+    let listens = settings.target == Target::All;
+    let (over_grpc, over_http) = (receivers.otlp_grpc.iter(), receivers.otlp_http.iter());
     Ok(ReceiverSettings {
-        otlp_grpc: receivers.otlp_grpc.iter().map(grpc).collect::<io::Result<_>>()?,
-        otlp_http: receivers.otlp_http.iter().map(http).collect::<io::Result<_>>()?,
+        otlp_grpc: over_grpc.filter(|_| listens).map(grpc).collect::<io::Result<_>>()?,
+        otlp_http: over_http.filter(|_| listens).map(http).collect::<io::Result<_>>()?,
         tenant: tenant(settings),
         log_received_spans: span_log(&settings.distributor.log_received_spans),
         log_discarded_spans: span_log(&settings.distributor.log_discarded_spans),

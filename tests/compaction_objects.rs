@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bucket::{Bucket, is};
-use common::{Options, Server, http, load, wait};
+use common::{Options, Server, load, wait};
 use stringendo_teststores::Fault;
 
 /// Blocks are merged as soon as there are two, and deleted soon after.
@@ -28,9 +28,6 @@ backend_scheduler: {provider: {retention: {interval: 1s}}}
 query_frontend: {query_end_cutoff: 0s}
 ";
 
-/// Of the last day's blocks one of each level may be left alone.
-const BLOCKS_LEFT: usize = 6;
-
 fn options(bucket: &Bucket, more_yaml: &'static str) -> Options {
     Options { budget_mib: 256, segment_mib: 2, block_age: "1s", more_yaml, ..bucket.options() }
 }
@@ -38,40 +35,14 @@ fn options(bucket: &Bucket, more_yaml: &'static str) -> Options {
 /// Load for so long; the ledger, and how many spans were acknowledged.
 fn send(server: &Server, name: &str, time: Duration) -> (PathBuf, u64) {
     let ledger = load::ledger(server, name);
-    let report = load::send(load::options(server, &ledger, time));
-    assert!(report.acknowledged.spans > 0, "{report}");
-    assert_eq!(report.unanswered.batches, 0, "{report}");
-    (ledger, report.acknowledged.spans)
+    let spans = load::send_all(load::options(server, &ledger, time));
+    (ledger, spans)
 }
 
 fn assert_all_there(server: &Server, ledgers: &[PathBuf]) {
     for ledger in ledgers {
         load::assert_all_there(server, ledger, Some(load::SAMPLE));
     }
-}
-
-/// All spans, as a metrics query counts them.
-fn spans_counted(server: &Server) -> f64 {
-    let now = wait::unix_nanos() / 1_000_000_000;
-    // What lies in an interval that has not ended yet is left out.
-    let (start, end) = ((now - 900).to_string(), (now + 1).to_string());
-    let query = [("q", "{} | count_over_time()"), ("start", &start), ("end", &end), ("step", "1s")];
-    let path = format!("/api/metrics/query_range?{}", http::query(&query));
-    let answer = server.get(&path);
-    if answer.status != 200 {
-        return f64::NAN;
-    }
-    let json = answer.json();
-    let series = json["series"].as_array().into_iter().flatten();
-    let samples = series.flat_map(|series| series["samples"].as_array().into_iter().flatten());
-    samples.filter_map(|sample| sample["value"].as_f64()).sum()
-}
-
-fn wait_until_merged(bucket: &Bucket) {
-    wait::until("all is merged, and what was superseded deleted", || {
-        let (live, all) = (bucket.objects("meta.json").len(), bucket.blocks().len());
-        (live <= BLOCKS_LEFT && all == live).then_some(())
-    });
 }
 
 #[test]
@@ -82,16 +53,16 @@ fn blocks_are_merged_in_the_bucket_and_superseded_ones_are_deleted_there() {
         .map(|round| send(&server, &format!("round-{round}"), Duration::from_millis(700)))
         .collect();
     server.flush();
-    wait_until_merged(&bucket);
+    bucket.wait_until_merged();
     assert!(server.metric("tempodb_compaction_blocks_total", &[]) >= 2.0);
     assert!(server.metric("tempodb_retention_deleted_total", &[]) >= 2.0);
     assert_eq!(server.metric("tempodb_compaction_errors_total", &[]), 0.0);
     let ledgers: Vec<_> = sent.iter().map(|(ledger, _)| ledger.clone()).collect();
     let spans = sent.iter().map(|(_, spans)| *spans).sum::<u64>() as f64;
-    assert_eq!(spans_counted(&server), spans);
+    assert_eq!(load::spans_counted(&server), spans);
     server.restart();
     assert_all_there(&server, &ledgers);
-    assert_eq!(spans_counted(&server), spans);
+    assert_eq!(load::spans_counted(&server), spans);
 }
 
 #[test]
@@ -151,7 +122,7 @@ fn kills_and_a_store_that_fails_lose_and_double_nothing_and_leave_nothing_behind
         assert_all_there(&server, &ledgers);
     }
     server.flush();
-    wait_until_merged(&bucket);
+    bucket.wait_until_merged();
     assert_all_there(&server, &ledgers);
     server.restart();
     assert_all_there(&server, &ledgers);
@@ -172,16 +143,16 @@ fn two_servers_on_one_bucket_lose_nothing_and_in_the_end_every_span_is_there_onc
         }
     }
     servers.iter().for_each(Server::flush);
-    wait_until_merged(&bucket);
+    bucket.wait_until_merged();
     for server in &servers {
         wait::until("every span is there once", || {
-            (spans_counted(server) == sent as f64).then_some(())
+            (load::spans_counted(server) == sent as f64).then_some(())
         });
         assert_all_there(server, &ledgers);
     }
     // Once it is so it stays so.
     for _ in 0..5 {
         wait::pause(Duration::from_millis(500));
-        assert!(servers.iter().all(|server| spans_counted(server) == sent as f64));
+        assert!(servers.iter().all(|server| load::spans_counted(server) == sent as f64));
     }
 }

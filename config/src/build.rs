@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::node::Node;
 use crate::raw::Raw;
-use crate::settings::{Durability, LogFormat, LogLevel, RateStrategy, Settings, SpanLog, Target};
+use crate::settings::{Durability, LogFormat, LogLevel, RateStrategy, Settings, SpanLog};
 use crate::value::FromNode;
 use crate::warning::{ConfigError, Warning};
 
@@ -17,6 +17,7 @@ mod object_stores;
 pub(crate) mod overrides;
 mod receivers;
 mod storage;
+mod target;
 
 type Done = Result<(), ConfigError>;
 
@@ -33,6 +34,7 @@ pub fn settings(raw: &Raw, warnings: &mut Vec<Warning>) -> Result<Settings, Conf
     keeping::read(raw, &mut settings)?;
     query_frontend(raw, &mut settings)?;
     storage::read(raw, &mut settings.storage.trace, warnings)?;
+    target::refuse(raw, &settings)?;
     cache::read(raw, &mut settings.cache, warnings)?;
     overrides::read(raw, &mut settings.overrides, warnings)?;
     stringendo(raw, &mut settings)?;
@@ -40,8 +42,7 @@ pub fn settings(raw: &Raw, warnings: &mut Vec<Warning>) -> Result<Settings, Conf
 }
 
 fn top(raw: &Raw, settings: &mut Settings) -> Done {
-    let target = raw.get::<String>("target")?.unwrap_or_else(|| "all".to_owned());
-    settings.target = self::target(&target).map_err(|why| raw.error("target", &why))?;
+    raw.read("target", &mut settings.target)?;
     raw.read("multitenancy_enabled", &mut settings.multitenancy_enabled)?;
     raw.read("stream_over_http_enabled", &mut settings.stream_over_http_enabled)?;
     raw.read("shutdown_delay", &mut settings.shutdown_delay)?;
@@ -51,30 +52,6 @@ fn top(raw: &Raw, settings: &mut Settings) -> Done {
         return Err(raw.error("auth.header", "not a name of an HTTP header"));
     }
     Ok(())
-}
-
-/// Reads a target (config.md §1.2).
-fn target(name: &str) -> Result<Target, String> {
-    const LATER: [&str; 10] = [
-        "distributor",
-        "ingester",
-        "querier",
-        "query-frontend",
-        "metrics-generator",
-        "metrics-generator-no-local-blocks",
-        "compactor",
-        "block-builder",
-        "live-store",
-        "backend-scheduler",
-    ];
-    match name {
-        "all" | "scalable-single-binary" | "all-3.0" => Ok(Target::All),
-        "backend-worker" => Err(format!("target `{name}` is not supported yet; use `all`")),
-        _ if LATER.contains(&name) => {
-            Err(format!("target `{name}` is not supported yet; use `all`"))
-        }
-        _ => Err(format!("unknown target `{name}`; use `all`")),
-    }
 }
 
 fn is_header_name(name: &str) -> bool {

@@ -31,7 +31,7 @@ const HIDDEN: &str = "";
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
 const KEYS: &[Row] = &[
-    ("target", "target", API, "What to run; `all` is everything in one process [default: all]"),
+    ("target", "target", API, "What to run: all, or backend-worker [default: all]"),
     ("multitenancy.enabled", "multitenancy_enabled", API, "Demand a tenant in every request"),
     ("auth.enabled", "multitenancy_enabled", HIDDEN, "Old name of -multitenancy.enabled"),
     ("http-api-prefix", "http_api_prefix", API, "Put before every API path"),

@@ -1,6 +1,6 @@
 use super::{Loaded, load};
 use crate::cli::{CliOptions, Command, parse};
-use crate::settings::Settings;
+use crate::settings::{Settings, Target};
 use crate::warning::{ConfigError, WarningKind};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -122,12 +122,31 @@ fn environment_references_are_expanded_only_when_asked_for() {
 #[test]
 fn targets_are_run_refused_for_now_or_unknown() {
     for target in ["all", "scalable-single-binary", "all-3.0"] {
-        settings(&format!("target: {target}\n"));
+        assert_eq!(settings(&format!("target: {target}\n")).target, Target::All);
     }
-    for target in ["distributor", "querier", "compactor", "live-store", "backend-worker"] {
+    for target in ["distributor", "ingester", "querier", "live-store", "block-builder"] {
         assert!(error(&format!("target: {target}\n")).contains("not supported yet"));
     }
     assert!(error("target: everything\n").contains("unknown target `everything`"));
+}
+
+#[test]
+fn a_process_that_keeps_the_blocks_of_others_has_them_in_an_object_store() {
+    let bucket = "storage: {trace: {backend: s3, s3: {bucket: b, endpoint: e}}}\n";
+    for target in ["backend-worker", "backend-scheduler", "compactor"] {
+        let flag = format!("-target={target}");
+        assert_eq!(with(bucket, &[&flag]).unwrap().settings.target, Target::BackendWorker);
+        let error = with(LOCAL, &[&flag]).unwrap_err().to_string();
+        assert!(error.contains("flag -target: `target`: ") && error.contains("object store"));
+    }
+    let (worker, disabled) = ("-target=compactor", "compactor: {disabled: true}\n");
+    let idle = |flags: &[&str]| {
+        let loaded = with(&format!("{bucket}{disabled}"), flags).unwrap();
+        let warned = loaded.warnings.iter().any(|warning| warning.text.contains("nothing to do"));
+        assert_eq!(warned, loaded.settings.compactor.disabled);
+        warned
+    };
+    assert!(idle(&[worker]) && !idle(&[worker, "-compactor.disabled=false"]));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::node::{Node, Value};
 use crate::raw::Raw;
-use crate::settings::{Backend, CacheRole, Settings};
+use crate::settings::{Backend, CacheRole, Settings, Target};
 use crate::value::FromNode;
 use crate::warning::{ConfigError, Warning, WarningKind};
 
@@ -130,6 +130,11 @@ pub fn warn(
     user_configurable(settings, &mut advise);
     if is_text(raw.at("target"), "scalable-single-binary") {
         advise("target", "with backend `local`, processes do not see one another's blocks");
+    }
+    if settings.target == Target::BackendWorker && settings.compactor.disabled {
+        let why = "with this target the process has nothing to do; `-compactor.disabled=false` \
+                   on its command line makes it the one that merges and deletes blocks";
+        advise("compactor.disabled", why);
     }
     for block in COMPACTION {
         compaction(raw, block, trace.blocklist_poll, &mut advise)?;

@@ -19,6 +19,7 @@ mod query_frontend;
 mod server;
 mod storage;
 mod stringendo;
+mod target;
 
 pub use cache::{CacheBackground, CacheEntry, CacheRole, Caches, Memcached, Redis};
 pub use distributor::{Cors, Distributor, OtlpGrpc, OtlpHttp, Receivers, SpanLog};
@@ -38,6 +39,7 @@ pub use storage::{
     Storage, Trace, WalPath, default_dedicated_columns,
 };
 pub use stringendo::{CompactionWork, Durability, Query, Retention, Stringendo, Wal};
+pub use target::Target;
 
 /// The whole configuration (`contract` names as in Tempo's top-level keys).
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -118,14 +120,6 @@ impl Settings {
         limits.max_traces_per_user = 0;
         settings
     }
-}
-
-/// What a process runs (config.md §1.2). One process does everything so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Target {
-    /// Everything in one process (`all`, and the synonyms `scalable-single-binary`, `all-3.0`).
-    #[serde(rename = "all")]
-    All,
 }
 
 /// Where a request's tenant comes from (`auth`, not a Tempo key).

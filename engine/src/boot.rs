@@ -105,7 +105,10 @@ pub async fn recover(node: &Node) -> Result<(), BootError> {
     let shard = node.shard();
     let segments = shard.wal.segments().await?;
     shard.wal.adopt_free().await?;
-    spawn_detached(Class::Ack, next_segment::keep_ready(Rc::clone(shard)));
+    if !shard.settings.compaction.alone {
+        spawn_detached(Class::Ack, next_segment::keep_ready(Rc::clone(shard)));
+    }
+    // Whatever the process is for now: what an earlier one has acknowledged becomes blocks.
     recovery::recover_all(shard, segments).await?;
     node.shard().ready.set(true);
     Ok(())
@@ -130,7 +133,10 @@ async fn new_shard(
     settings: Arc<EngineSettings>,
     clock: Clock,
 ) -> Result<Rc<Shard>, BootError> {
-    let budget = Budget::new(settings.budget_bytes_per_core);
+    let budget = match settings.compaction.alone {
+        true => Budget::of_merging_alone(settings.budget_bytes_per_core),
+        false => Budget::new(settings.budget_bytes_per_core),
+    };
     let backend = Backend::open(&settings.backend).await?;
     let segment_bytes = settings.segment_bytes;
     let wal = WalDir::open(&settings.wal_path, segment_bytes, context.id, context.cores).await?;

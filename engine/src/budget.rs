@@ -81,6 +81,8 @@ impl Use {
 #[derive(Debug)]
 pub struct Budget {
     total: u64,
+    /// Part of it that merging may take, when there is room.
+    merging_share_max: f64,
     used: [Cell<u64>; Use::ALL.len()],
     spare: RefCell<Spare>,
     waiting: Waiting,
@@ -89,15 +91,20 @@ pub struct Budget {
 impl Budget {
     /// An account of `configured_bytes` less what cannot be counted.
     pub fn new(configured_bytes: u64) -> Rc<Self> {
-        let configured = configured_bytes.max(limits::BUDGET_BYTES_MIN);
-        let slack = configured / limits::ALLOCATOR_SLACK_DIVISOR;
-        let total = configured - limits::UNACCOUNTED_BYTES - slack;
-        Rc::new(Self::of_total(total))
+        Rc::new(Self::of_total(counted(configured_bytes)))
+    }
+
+    /// The same in a process that merges blocks and does nothing else.
+    pub fn of_merging_alone(configured_bytes: u64) -> Rc<Self> {
+        let merging_share_max = limits::COMPACT_ALONE_BUDGET_SHARE_MAX;
+        let budget = Self::of_total(counted(configured_bytes));
+        Rc::new(Self { merging_share_max, ..budget })
     }
 
     fn of_total(total: u64) -> Self {
         let (used, spare, waiting) = (Default::default(), RefCell::default(), Waiting::default());
-        Self { total, used, spare, waiting }
+        let merging_share_max = limits::COMPACT_BUDGET_SHARE_MAX;
+        Self { total, merging_share_max, used, spare, waiting }
     }
 
     /// Bytes that may be charged in all.
@@ -180,6 +187,12 @@ impl Budget {
         self.trim_spare();
         Charge { budget: Rc::clone(self), usage, bytes }
     }
+}
+
+/// What can be counted of a budget.
+fn counted(configured_bytes: u64) -> u64 {
+    let configured = configured_bytes.max(limits::BUDGET_BYTES_MIN);
+    configured - limits::UNACCOUNTED_BYTES - configured / limits::ALLOCATOR_SLACK_DIVISOR
 }
 
 /// Some charged bytes; given back when dropped.

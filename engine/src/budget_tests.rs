@@ -19,6 +19,21 @@ fn the_limit_leaves_room_for_what_cannot_be_counted() {
 }
 
 #[test]
+fn merging_has_more_where_nothing_else_is_done() {
+    let (beside, alone) = (Budget::new(512 * MIB), Budget::of_merging_alone(512 * MIB));
+    assert_eq!(beside.total(), alone.total());
+    assert_eq!(beside.limit_for(Use::Compact), beside.share(0.25));
+    let most = alone.share(0.5);
+    assert_eq!(alone.limit_for(Use::Compact), most);
+    assert!(!alone.has_room_for(Use::Compact, most + 1));
+    let merging = alone.try_charge(Use::Compact, most).expect("there is room");
+    assert!(!alone.has_room_for(Use::Compact, 1) && alone.has_room(alone.share(0.1)));
+    assert!(alone.try_charge(Use::Answer, alone.share(0.02)).is_some());
+    drop(merging);
+    assert!(beside.try_charge(Use::Compact, most).is_none());
+}
+
+#[test]
 fn what_is_charged_is_given_back_when_dropped() {
     let budget = budget();
     let mut charge = budget.charge(Use::Live, 3 * MIB);

@@ -46,6 +46,10 @@ pub const ANSWER_BUDGET_SHARE_MAX: f64 = 0.1;
 /// pages and dictionaries: four blocks of some MB have 20 MB of them at a time.
 pub const COMPACT_BUDGET_SHARE_MAX: f64 = 0.25;
 
+/// The same in a process that does nothing else. The rest is for the list of blocks, connections,
+/// and what an earlier process of another kind has left in the log.
+pub const COMPACT_ALONE_BUDGET_SHARE_MAX: f64 = 0.5;
+
 /// A query waits for memory for so long, then it is refused.
 pub const QUERY_MEMORY_WAIT_MAX: Duration = Duration::from_secs(10);
 
@@ -136,5 +140,6 @@ const _: () = assert!(2.0 * LIVE_BUDGET_SHARE + KEPT_BUDGET_SHARES < 1.0);
 const QUERY_BUDGET_SHARES_MAX: f64 = QUERY_BUDGET_SHARE_MAX + ANSWER_BUDGET_SHARE_MAX;
 const _: () = assert!(LIVE_BUDGET_SHARE + ENCODE_BUDGET_SHARE + QUERY_BUDGET_SHARES_MAX <= 1.0);
 const _: () = assert!(COMPACT_BUDGET_SHARE_MAX + QUERY_BUDGET_SHARE < QUERY_BUDGET_SHARE_MAX);
+const _: () = assert!(COMPACT_ALONE_BUDGET_SHARE_MAX + KEPT_BUDGET_SHARES < 0.9);
 const _: () = assert!(GROUP_BYTES_MIN < GROUP_BYTES_MAX);
 const _: () = assert!(UNACCOUNTED_BYTES < BUDGET_BYTES_MIN / 2);

@@ -61,6 +61,9 @@ pub struct EngineSettings {
 pub struct CompactionSettings {
     /// Blocks are neither merged nor deleted.
     pub disabled: bool,
+    /// The process does nothing else: no spans come and no queries, so no log is kept ready, and
+    /// merging has the memory.
+    pub alone: bool,
     /// Which blocks go together.
     pub rules: Rules,
     /// Time between two plans.
@@ -78,6 +81,7 @@ impl Default for CompactionSettings {
     fn default() -> Self {
         Self {
             disabled: false,
+            alone: false,
             rules: Rules::default(),
             cycle: Duration::from_secs(30),
             tenant_jobs_max: 1000,

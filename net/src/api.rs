@@ -195,6 +195,9 @@ impl Api {
         &self,
         answer: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
+        if let Some(why) = &self.settings.no_queries {
+            return Err(Failure::not_served_here(why));
+        }
         self.ensure_ready().await?;
         let limit = self.settings.query_timeout;
         if limit.is_zero() {

@@ -112,6 +112,8 @@ pub struct ApiSettings {
     pub read_timeout: Duration,
     /// How long a connection may be without a request; zero = no limit.
     pub idle_timeout: Duration,
+    /// Queries are refused for this reason; `None`: they are answered.
+    pub no_queries: Option<String>,
     /// `query_frontend.api_timeout`: how long a query may take; zero = no limit.
     pub query_timeout: Duration,
     /// `query_frontend.max_outstanding_per_tenant`: queries of a tenant under way at a time; 0 = no

@@ -10,7 +10,10 @@ use stringendo_teststores::{ACCESS_KEY, Proxy, Request, S3Server, SECRET_KEY};
 use tempfile::TempDir;
 
 use crate::common::http::X_PROTOBUF;
-use crate::common::{Options, Server, spans};
+use crate::common::{Options, Server, spans, wait};
+
+/// Of the last day's blocks one of each level may be left alone.
+const BLOCKS_LEFT: usize = 6;
 
 /// The server and the proxy; they end with this.
 pub struct Bucket {
@@ -76,6 +79,14 @@ impl Bucket {
         // The server of the tests leaves directories of objects that are gone.
         let whole = with_objects.filter(|(objects, _)| !objects.is_empty());
         whole.map(|(objects, block)| (block, objects)).collect()
+    }
+
+    /// Waits until all is merged, and what was superseded deleted.
+    pub fn wait_until_merged(&self) {
+        wait::until("all is merged, and what was superseded deleted", || {
+            let (live, all) = (self.objects("meta.json").len(), self.blocks().len());
+            (live <= BLOCKS_LEFT && all == live).then_some(())
+        });
     }
 
     /// Names of what the server of the tests keeps of unfinished uploads.

@@ -9,7 +9,7 @@ use stringendo_loadgen::{
     verify,
 };
 
-use super::Server;
+use super::{Server, http, wait};
 
 /// A workload that is small and the same every time.
 pub const WORKLOAD: WorkloadOptions = WorkloadOptions { seed: 11, batch_spans: 200, groups: 2 };
@@ -44,6 +44,32 @@ pub fn http_options(server: &Server, ledger: &Path, duration: Duration) -> RunOp
 /// Runs to the end.
 pub fn send(options: RunOptions) -> Report {
     run(options, |_| ()).expect("the load generator runs")
+}
+
+/// The same, and everything was answered; how many spans were acknowledged.
+pub fn send_all(options: RunOptions) -> u64 {
+    let report = send(options);
+    assert!(report.acknowledged.spans > 0, "{report}");
+    assert_eq!(report.unanswered.batches, 0, "{report}");
+    report.acknowledged.spans
+}
+
+/// All spans of the last quarter of an hour, as a metrics query counts them; no number as long as
+/// the server does not answer it. It needs `query_end_cutoff: 0s`.
+pub fn spans_counted(server: &Server) -> f64 {
+    let now = wait::unix_nanos() / 1_000_000_000;
+    // What lies in an interval that has not ended yet is left out.
+    let (start, end) = ((now - 900).to_string(), (now + 1).to_string());
+    let query = [("q", "{} | count_over_time()"), ("start", &start), ("end", &end), ("step", "1s")];
+    let path = format!("/api/metrics/query_range?{}", http::query(&query));
+    let answer = server.get(&path);
+    if answer.status != 200 {
+        return f64::NAN;
+    }
+    let json = answer.json();
+    let series = json["series"].as_array().into_iter().flatten();
+    let samples = series.flat_map(|series| series["samples"].as_array().into_iter().flatten());
+    samples.filter_map(|sample| sample["value"].as_f64()).sum()
 }
 
 /// A ledger's place beside the server's data.

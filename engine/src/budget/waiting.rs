@@ -80,7 +80,10 @@ impl Waiting {
 impl Budget {
     /// Most that may be charged for `usage`.
     pub fn limit_for(&self, usage: Use) -> u64 {
-        usage.shares().map_or_else(|| self.limit(), |(_, most)| self.share(most))
+        match usage {
+            Use::Compact => self.share(self.merging_share_max),
+            _ => usage.shares().map_or_else(|| self.limit(), |(_, most)| self.share(most)),
+        }
     }
 
     /// Whether `bytes` more of this use fit now, whoever waits.
@@ -96,10 +99,12 @@ impl Budget {
     }
 
     /// Merging has its memory out of what queries may read with, so both together leave as much
-    /// to others as queries alone; and it does not begin while a query waits.
+    /// to others as queries alone; and it does not begin while a query waits. Where there are no
+    /// queries it has more than they would.
     fn fits_beside_merging(&self, usage: Use, bytes: u64) -> bool {
         let both = self.used_for(Use::Query) + self.used_for(Use::Compact);
-        let fits = both.saturating_add(bytes) <= self.limit_for(Use::Query);
+        let most = self.limit_for(Use::Query).max(self.limit_for(Use::Compact));
+        let fits = both.saturating_add(bytes) <= most;
         match usage {
             Use::Query => fits,
             Use::Compact => fits && self.waiters() == 0,

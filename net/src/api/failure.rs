@@ -29,6 +29,11 @@ impl Failure {
         Self { status: StatusCode::NOT_IMPLEMENTED, message }
     }
 
+    /// Another process has to be asked.
+    pub fn not_served_here(why: &str) -> Self {
+        Self { status: StatusCode::NOT_IMPLEMENTED, message: format!("{why}\n").into() }
+    }
+
     /// The process cannot answer now.
     pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Self { status: StatusCode::SERVICE_UNAVAILABLE, message: message.into() }

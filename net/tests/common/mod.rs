@@ -115,6 +115,7 @@ fn settings(dir: &Path) -> Settings {
         connections_max: 0,
         read_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(120),
+        no_queries: None,
         query_timeout: Duration::ZERO,
         outstanding_max: 2000,
         denied_urls: regex::RegexSet::empty(),
