@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures_util::future::{ready, try_join};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use stringendo_block::{BlockMeta, FinishedBlock};
+use stringendo_ring::file::AppendFile;
 use stringendo_store::{Store, Upload};
 use uuid::Uuid;
 
@@ -108,7 +109,7 @@ impl Backend {
     /// Bytes that an upload of rows holds at most beyond the piece that it was given last.
     pub fn upload_memory_bytes(&self) -> u64 {
         match self {
-            Self::Local(_) => 0,
+            Self::Local(_) => AppendFile::MEMORY_BYTES as u64,
             Self::Object(objects) => Upload::memory_bytes(objects.store()),
         }
     }

@@ -259,6 +259,20 @@ fn a_file_is_what_was_appended_whatever_the_pieces_and_the_file_system() {
     }
 }
 
+#[test]
+fn a_file_that_was_begun_again_holds_nothing_of_the_first_try() {
+    on_a_core(|| async {
+        let directory = on_disk();
+        let path = directory.path().join("data");
+        let gathered = Bytes::from(vec![1; AppendFile::MEMORY_BYTES]);
+        let mut first = AppendFile::create(&path).await.unwrap();
+        first.append(gathered.clone()).await.unwrap();
+        appended(&path, &Bytes::from_static(b"second"), 6).await;
+        first.append(gathered).await.unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"second");
+    });
+}
+
 async fn appended(path: &Path, data: &Bytes, piece: usize) {
     let mut file = AppendFile::create(path).await.unwrap();
     for piece in data.chunks(piece) {

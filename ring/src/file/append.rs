@@ -41,7 +41,11 @@ pub struct AppendFile {
 }
 
 impl AppendFile {
-    /// Creates `path`, or empties it.
+    /// Memory that a file holds, in bytes.
+    pub const MEMORY_BYTES: usize = GATHERED_BYTES;
+
+    /// Creates `path`, in place of a file that is there. That one is not emptied but removed: a
+    /// write that was given up may still be under way in it.
     ///
     /// Where the file system knows no direct I/O, plain I/O is used.
     ///
@@ -132,8 +136,12 @@ fn given_up(path: &Path) -> io::Error {
 }
 
 fn open(path: &Path) -> io::Result<File> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     Ok(open_direct(&options, path)?.0)
 }
 
