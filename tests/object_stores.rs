@@ -83,6 +83,21 @@ fn nothing_acknowledged_is_lost_when_writes_fail_or_only_seem_to_succeed() {
 }
 
 #[test]
+fn a_block_that_was_written_without_our_hearing_of_it_is_listed_at_once() {
+    let bucket = Bucket::new();
+    let mut options = bucket.options();
+    options.blocks = options.blocks.map(|yaml| yaml.replace("poll: 1s", "poll: 1h"));
+    let server = Server::start(options);
+    server.export(http::X_PROTOBUF, &spans::numbered(3)).ok();
+    // The meta is written; whether it is, cannot be seen in three tries.
+    bucket.proxy.spoil(3, Fault::Status(500), is("HEAD", "/meta.json"));
+    server.flush();
+    assert_eq!(server.metric("tempo_ingester_failed_flushes_total", &[]), 1.0);
+    assert_eq!(server.metric("tempodb_blocklist_length", &[]), 1.0);
+    assert_eq!(server.get(&format!("/api/traces/{}", spans::hex(3))).status, 200);
+}
+
+#[test]
 fn what_was_acknowledged_while_the_store_was_away_is_there_after_a_crash() {
     let bucket = Bucket::new();
     let mut server = Server::start(bucket.options());

@@ -260,6 +260,14 @@ fn damaged_objects_in_a_bucket_make_answers_partial_and_a_store_that_is_away_mak
     assert_eq!(server.metric("stringendo_damaged_block_reads_total", &[]), 0.0);
     proxy.heal();
     assert_eq!(server.search(&[("q", "{}")]).len(), 2);
+    // A block without rows is damaged, or was deleted: only the store can tell.
+    std::fs::remove_file(&data).unwrap();
+    server.restart();
+    proxy.spoil(usize::MAX, Fault::Status(503), |request| request.target.contains("/meta."));
+    assert_eq!(server.get("/api/search?q=%7B%7D").status, 500);
+    proxy.heal();
+    std::fs::write(&data, &sound).unwrap();
+    assert_eq!(server.search(&[("q", "{}")]).len(), 2);
 }
 
 /// Pieces of a block that was never finished, of a tenant.

@@ -8,17 +8,22 @@
 //! the same segment makes the same block, and a segment whose block is there already is not encoded
 //! again: no span is lost and none is stored twice.
 
+use std::io::{self, ErrorKind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use stringendo_block::id_filter::IdFilter;
-use stringendo_block::{BlockEncoder, EncodeError, EncodeOptions, FinishedBlock, SpanPart};
+use stringendo_block::{
+    BlockEncoder, BlockMeta, EncodeError, EncodeOptions, FinishedBlock, SpanPart,
+};
 use stringendo_proto::TraceId;
 use stringendo_ring::{CoreId, sleep, yield_if_due};
 use uuid::Uuid;
 
 use crate::affinity::core_of;
+use crate::backend::listing::META_BYTES_MAX;
+use crate::backend::{Backend, object};
 use crate::block_list::{BlockEntry, cache_id};
 use crate::budget::{Charge, Use};
 use crate::limits::FLUSH_RETRY;
@@ -116,9 +121,12 @@ async fn store_tenant(
 ) -> Result<(), String> {
     let shard = node.shard();
     let block_id = block_id(&segment.id, tenant);
-    let there = shard.store.backend().has_block(tenant, &block_id).await;
-    if there.map_err(|error| error.to_string())? {
-        return Ok(());
+    match stored(shard.store.backend(), tenant, &block_id).await {
+        Ok(None) => {}
+        // An earlier try, or process, may have ended before it was listed.
+        Ok(Some(Stored::Live(meta))) => return list_everywhere(node, tenant, *meta).await,
+        Ok(Some(Stored::Compacted)) => return Ok(()),
+        Err(error) => return Err(error.to_string()),
     }
     let begun = shard.now();
     let mut charge = shard.budget.charge(Use::Encode, 0);
@@ -128,7 +136,33 @@ async fn store_tenant(
     shard.store.backend().write_block(&block).await.map_err(|error| error.to_string())?;
     count_flush(shard, &block, shard.now().saturating_sub(begun));
     keep_id_filter(node, &block).await;
-    list_everywhere(node, tenant, block).await
+    list_everywhere(node, tenant, block.meta).await
+}
+
+/// A block that is in the store already.
+enum Stored {
+    Live(Box<BlockMeta>),
+    Compacted,
+}
+
+/// Looks whether the block is there. One whose meta cannot be read is as good as none: it is
+/// written again.
+async fn stored(backend: &Backend, tenant: &TenantId, id: &Uuid) -> io::Result<Option<Stored>> {
+    match backend.read_object(tenant, id, object::META, META_BYTES_MAX).await {
+        Ok(json) => {
+            let meta = BlockMeta::parse(&json).ok().filter(|meta| meta.block_id == *id);
+            Ok(meta.map(|meta| Stored::Live(Box::new(meta))))
+        }
+        Err(error) if error.kind() == ErrorKind::InvalidData => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let name = object::META_COMPACTED;
+            match backend.read_object(tenant, id, name, META_BYTES_MAX).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                outcome => outcome.map(|_| Some(Stored::Compacted)),
+            }
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn count_flush(shard: &Shard, block: &FinishedBlock, took: Duration) {
@@ -156,12 +190,8 @@ async fn keep_id_filter(node: &Node, block: &FinishedBlock) {
 
 /// Has core 0 put the block on every core's list. Until that is done the live segment stays, so a
 /// query finds the spans in one place or in both, never in neither.
-async fn list_everywhere(
-    node: &Node,
-    tenant: &TenantId,
-    block: FinishedBlock,
-) -> Result<(), String> {
-    let entry = Arc::new(BlockEntry::new(tenant.clone(), block.meta));
+async fn list_everywhere(node: &Node, tenant: &TenantId, meta: BlockMeta) -> Result<(), String> {
+    let entry = Arc::new(BlockEntry::new(tenant.clone(), meta));
     let listed = node.ask(CoreId(0), |answer| Message::AddBlock(entry, answer)).await;
     listed.ok_or_else(|| "core 0 has ended".to_owned())
 }

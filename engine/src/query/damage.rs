@@ -108,8 +108,11 @@ pub async fn missed(
 ) -> Result<Missed, QueryError> {
     let damage = match error.damage() {
         Some(damage) => damage,
-        None if error.is_gone() && is_live(node, block).await => Damage::Missing,
-        None if error.is_gone() => return Ok(Missed::Gone),
+        None if error.is_gone() => match is_live(node, block).await {
+            Ok(true) => Damage::Missing,
+            Ok(false) => return Ok(Missed::Gone),
+            Err(unknown) => return Err(unknown.of_block(block)),
+        },
         None => return Err(error.of_block(block)),
     };
     tell(node, block, damage, &error);
@@ -118,9 +121,9 @@ pub async fn missed(
 
 /// Whether the store has the block's meta: then its other objects should be there, too. Blocks that
 /// are deleted lose it first.
-async fn is_live(node: &Node, block: &BlockEntry) -> bool {
+async fn is_live(node: &Node, block: &BlockEntry) -> Result<bool, StoreError> {
     let backend = node.shard().store.backend();
-    backend.has_meta(&block.tenant, &block.meta.block_id).await.unwrap_or(false)
+    Ok(backend.has_meta(&block.tenant, &block.meta.block_id).await?)
 }
 
 /// Tells core 0 of a damaged block, and looks at it afresh next time: somebody may mend it.
