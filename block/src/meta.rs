@@ -2,15 +2,17 @@
 //!
 //! Written with a block, read when blocks are listed. This module does not know where metas lie.
 
+mod read;
+
 use jiff::Timestamp;
+pub(crate) use read::MetaJson;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use crate::version::Version;
 
 /// A block's `meta.json`. Every key may be missing when read; unknown keys are ignored.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct BlockMeta {
     /// `vParquet3`, `vParquet4` or `vParquet5`.
     pub format: String,
@@ -58,19 +60,18 @@ impl BlockMeta {
     /// # Errors
     /// Not a JSON object, or a key of the wrong type.
     pub fn parse(json: &[u8]) -> Result<Self, serde_json::Error> {
-        Self::from_keys(serde_json::from_slice(json)?)
+        serde_json::from_slice(json).map(|read: MetaJson| read.meta)
     }
 
-    /// The same from the keys of an object.
-    ///
-    /// # Errors
-    /// A key of the wrong type.
-    pub(crate) fn from_keys(read: Map<String, Value>) -> Result<Self, serde_json::Error> {
-        let known = read.into_iter().filter_map(|(key, value)| {
-            let name = KEYS.iter().find(|name| name.eq_ignore_ascii_case(&key))?;
-            (!value.is_null()).then(|| ((*name).to_owned(), value))
-        });
-        serde_json::from_value(Value::Object(known.collect()))
+    /// Memory that it holds beside itself, in bytes.
+    pub fn heap_bytes(&self) -> usize {
+        let columns = self.dedicated_columns.iter();
+        let columns = columns
+            .map(|column| size_of_val(column) + column.name.len() + column.options.len())
+            .sum::<usize>();
+        let texts = [&self.format, &self.tenant_id, &self.start_time, &self.end_time];
+        let texts: usize = texts.iter().map(|text| text.len()).sum();
+        columns + texts + size_of_val(self.inputs.as_slice())
     }
 
     /// The version of the block's format; `None` for one that this crate does not read.
@@ -88,25 +89,6 @@ impl BlockMeta {
         (unix_nanos(&self.start_time), unix_nanos(&self.end_time))
     }
 }
-
-/// The keys of `meta.json`.
-const KEYS: &[&str] = &[
-    "format",
-    "blockID",
-    "tenantID",
-    "startTime",
-    "endTime",
-    "totalObjects",
-    "size",
-    "compactionLevel",
-    "indexPageSize",
-    "totalRecords",
-    "bloomShards",
-    "footerSize",
-    "dedicatedColumns",
-    "replicationFactor",
-    "stringendoInputs",
-];
 
 fn is_zero_u64(value: &u64) -> bool {
     *value == 0

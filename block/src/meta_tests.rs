@@ -41,6 +41,25 @@ fn missing_null_unknown_and_oddly_cased_keys_are_tolerated() {
 }
 
 #[test]
+fn of_a_key_that_is_there_twice_the_last_value_counts_and_null_changes_nothing() {
+    let json =
+        br#"{"size":1,"Size":2,"SIZE":null,"dedicatedColumns":[{"n":"a"}],"x":{"size":[9]}}"#;
+    let meta = BlockMeta::parse(json).unwrap();
+    assert_eq!((meta.size, meta.dedicated_columns.len()), (2, 1));
+}
+
+#[test]
+fn more_columns_than_any_block_has_are_refused() {
+    let meta = |columns: usize| {
+        let columns = vec![r#"{"n":""}"#; columns].join(",");
+        BlockMeta::parse(format!(r#"{{"dedicatedColumns":[{columns}]}}"#).as_bytes())
+    };
+    assert_eq!(meta(4096).unwrap().dedicated_columns.len(), 4096);
+    let error = meta(4097).unwrap_err().to_string();
+    assert!(error.contains("a list of at most 4096 columns"), "{error}");
+}
+
+#[test]
 fn zero_size_and_replication_factor_are_left_out() {
     let json = String::from_utf8(BlockMeta::default().to_json()).unwrap();
     assert!(!json.contains("\"size\"") && !json.contains("replicationFactor"));

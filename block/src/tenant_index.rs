@@ -1,5 +1,10 @@
 //! The tenant index: all metas of a tenant in one object, so that who starts need not read each
 //! `meta.json` (contract blocks.md §3). Bytes in, bytes out; where it lies is not known here.
+//!
+//! An index may be damaged, or be somebody else's: memory for what it unpacks to, and for the metas
+//! in it, is bounded.
+
+mod json;
 
 use std::io::Read;
 
@@ -7,6 +12,7 @@ use flate2::{Compression, GzBuilder, read::GzDecoder};
 use jiff::Timestamp;
 use prost::Message;
 use serde_json::{Map, Value};
+use stringendo_proto::wire::{self, Fields, WireError};
 use uuid::Uuid;
 
 use crate::meta::{BlockMeta, rfc3339};
@@ -18,6 +24,12 @@ pub const JSON_OBJECT: &str = "index.json.gz";
 
 /// Level at which indexes are compressed: they are written every few minutes.
 const ZSTD_LEVEL: i32 = 3;
+
+/// Metas take up to so much memory for each byte that an index may have unpacked: many columns of
+/// their own take thrice their text.
+const MEMORY_FACTOR: u64 = 4;
+/// No block's meta has so many bytes.
+const META_BYTES_MAX: usize = 1 << 20;
 
 /// All metas of a tenant.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,6 +54,9 @@ pub enum IndexError {
     /// Not the message.
     #[error("{0}")]
     Protobuf(#[from] prost::DecodeError),
+    /// Not protobuf.
+    #[error("{0}")]
+    Wire(#[from] WireError),
     /// Not the JSON.
     #[error("{0}")]
     Json(#[from] serde_json::Error),
@@ -135,17 +150,28 @@ impl TenantIndex {
     /// It is larger, or damaged.
     pub fn from_protobuf(bytes: &[u8], bytes_max: u64) -> Result<Self, IndexError> {
         let unpacked = read_all(zstd::stream::read::Decoder::new(bytes)?, bytes_max)?;
-        let message = IndexMessage::decode(unpacked.as_slice())?;
-        let live = message.meta.into_iter().map(MetaMessage::into_meta);
-        let compacted = message.compacted_meta.into_iter().map(|compacted| {
-            let meta = compacted.block_meta.ok_or(IndexError::Value("a block without a meta"))?;
-            Ok((meta.into_meta()?, compacted.compacted_time.map_or(0, Time::unix_nanos)))
-        });
-        Ok(Self {
-            created_unix_nanos: message.created_at.map_or(0, Time::unix_nanos),
-            live: live.collect::<Result<_, IndexError>>()?,
-            compacted: compacted.collect::<Result<_, IndexError>>()?,
-        })
+        let (mut index, mut room) = (Self::default(), Room::of(bytes_max));
+        // One meta after the other: in the form of the message they are larger.
+        for field in Fields::new(&unpacked) {
+            match field? {
+                (1, wire::Value::Bytes(time)) => {
+                    index.created_unix_nanos = Time::decode(time)?.unix_nanos();
+                }
+                (2, wire::Value::Bytes(meta)) => {
+                    let meta = MetaMessage::decode(bounded(meta)?)?.into_meta()?;
+                    room.take(&meta)?;
+                    index.live.push(meta);
+                }
+                (3, wire::Value::Bytes(compacted)) => {
+                    let (meta, since) =
+                        CompactedMessage::decode(bounded(compacted)?)?.into_meta()?;
+                    room.take(&meta)?;
+                    index.compacted.push((meta, since));
+                }
+                _ => {}
+            }
+        }
+        Ok(index)
     }
 
     /// `index.json.gz`.
@@ -177,27 +203,44 @@ impl TenantIndex {
     /// It is larger, or damaged.
     pub fn from_json(bytes: &[u8], bytes_max: u64) -> Result<Self, IndexError> {
         let unpacked = read_all(GzDecoder::new(bytes), bytes_max)?;
-        let mut index: Map<String, Value> = serde_json::from_slice(&unpacked)?;
-        let mut metas = |key: &str| match index.remove(key) {
-            Some(Value::Array(metas)) => Ok(metas),
-            None | Some(Value::Null) => Ok(Vec::new()),
-            Some(_) => Err(IndexError::Value("not a list of metas")),
-        };
-        let (live, compacted) = (metas("meta")?, metas("compacted")?);
-        let meta_of = |meta: Value| match meta {
-            Value::Object(keys) => Ok(BlockMeta::from_keys(keys)?),
-            _ => Err(IndexError::Value("a meta that is no object")),
-        };
-        let compacted = compacted.into_iter().map(|meta| {
-            let since = unix_nanos(meta.get("compactedTime"));
-            Ok((meta_of(meta)?, since))
-        });
-        Ok(Self {
-            created_unix_nanos: unix_nanos(index.get("created_at")),
-            live: live.into_iter().map(meta_of).collect::<Result<_, IndexError>>()?,
-            compacted: compacted.collect::<Result<_, IndexError>>()?,
-        })
+        let mut room = Room::of(bytes_max);
+        let read = json::read(&unpacked, &mut room);
+        // What the reader of JSON was told goes before what it says of that.
+        room.check()?;
+        Ok(read?)
     }
+}
+
+/// Memory that is left for metas.
+struct Room {
+    left: u64,
+    bytes_max: u64,
+    is_full: bool,
+}
+
+impl Room {
+    /// For those of an index of at most `bytes_max` bytes.
+    fn of(bytes_max: u64) -> Self {
+        Self { left: bytes_max.saturating_mul(MEMORY_FACTOR), bytes_max, is_full: false }
+    }
+
+    fn take(&mut self, meta: &BlockMeta) -> Result<(), IndexError> {
+        let bytes = (size_of::<BlockMeta>() + meta.heap_bytes()) as u64;
+        match self.left.checked_sub(bytes) {
+            Some(left) => self.left = left,
+            None => self.is_full = true,
+        }
+        self.check()
+    }
+
+    fn check(&self) -> Result<(), IndexError> {
+        if self.is_full { Err(IndexError::TooLarge(self.bytes_max)) } else { Ok(()) }
+    }
+}
+
+fn bounded(meta: &[u8]) -> Result<&[u8], IndexError> {
+    let is_bounded = meta.len() <= META_BYTES_MAX;
+    is_bounded.then_some(meta).ok_or(IndexError::Value("a meta that is far too large"))
 }
 
 fn read_all(reader: impl Read, bytes_max: u64) -> Result<Vec<u8>, IndexError> {
@@ -209,8 +252,9 @@ fn read_all(reader: impl Read, bytes_max: u64) -> Result<Vec<u8>, IndexError> {
     Ok(unpacked)
 }
 
-fn unix_nanos(time: Option<&Value>) -> u64 {
-    let time = time.and_then(Value::as_str).and_then(|text| text.parse::<Timestamp>().ok());
+/// 0 where it is no time.
+fn unix_nanos(time: &str) -> u64 {
+    let time = time.parse::<Timestamp>().ok();
     time.and_then(|time| u64::try_from(time.as_nanosecond()).ok()).unwrap_or(0)
 }
 
@@ -233,6 +277,13 @@ impl Time {
     fn text(self) -> Result<String, IndexError> {
         let time = Timestamp::new(self.seconds, self.nanos);
         time.map(|time| time.to_string()).map_err(|_| IndexError::Value("a time beyond all times"))
+    }
+}
+
+impl CompactedMessage {
+    fn into_meta(self) -> Result<(BlockMeta, u64), IndexError> {
+        let meta = self.block_meta.ok_or(IndexError::Value("a block without a meta"))?;
+        Ok((meta.into_meta()?, self.compacted_time.map_or(0, Time::unix_nanos)))
     }
 }
 

@@ -1,7 +1,10 @@
+use std::io::Write;
+
+use flate2::{Compression, GzBuilder};
 use prost::Message;
 use uuid::Uuid;
 
-use super::{IndexError, MetaMessage, TenantIndex};
+use super::{IndexError, IndexMessage, MetaMessage, TenantIndex};
 use crate::meta::BlockMeta;
 
 const BYTES_MAX: u64 = 1 << 20;
@@ -68,6 +71,39 @@ fn what_unpacks_to_more_than_may_be_read_is_refused() {
     for outcome in [TenantIndex::from_json(&json, 100), TenantIndex::from_protobuf(&protobuf, 100)]
     {
         assert!(matches!(outcome, Err(IndexError::TooLarge(100))));
+    }
+}
+
+#[test]
+fn metas_that_take_far_more_memory_than_text_are_refused() {
+    // 3 bytes of text, or 4 of a message, for each meta.
+    let text = format!(r#"{{"meta":[{}]}}"#, vec!["{}"; 100_000].join(","));
+    let mut packed = GzBuilder::new().write(Vec::new(), Compression::fast());
+    packed.write_all(text.as_bytes()).expect("packs");
+    let json = packed.finish().expect("packs");
+    let outcome = TenantIndex::from_json(&json, BYTES_MAX);
+    assert!(matches!(outcome, Err(IndexError::TooLarge(BYTES_MAX))), "{outcome:?}");
+
+    let id = MetaMessage::of(&BlockMeta::default());
+    let message = IndexMessage { meta: vec![id; 40_000], ..IndexMessage::default() };
+    let packed = zstd::bulk::compress(&message.encode_to_vec(), 1).expect("packs");
+    let outcome = TenantIndex::from_protobuf(&packed, BYTES_MAX);
+    assert!(matches!(outcome, Err(IndexError::TooLarge(BYTES_MAX))), "{outcome:?}");
+}
+
+#[test]
+fn lists_may_be_null_or_missing_and_nothing_else() {
+    let read = |text: &str| {
+        let mut packed = GzBuilder::new().write(Vec::new(), Compression::fast());
+        packed.write_all(text.as_bytes()).expect("packs");
+        TenantIndex::from_json(&packed.finish().expect("packs"), BYTES_MAX)
+    };
+    let empty = [r#"{"meta":null,"compacted":null,"created_at":null}"#, "{}", r#"{"x":[{}]}"#];
+    for text in empty {
+        assert_eq!(read(text).expect("reads"), TenantIndex::default());
+    }
+    for text in ["[]", r#"{"meta":{}}"#, r#"{"meta":[1]}"#, r#"{"meta":[]} 1"#, ""] {
+        assert!(read(text).is_err(), "{text}");
     }
 }
 

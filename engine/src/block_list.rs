@@ -44,15 +44,7 @@ impl BlockEntry {
 
     /// Bytes held with its meta and its place on a list, about.
     pub fn memory_bytes(&self) -> usize {
-        let columns = self.meta.dedicated_columns.iter();
-        let columns: usize = columns
-            .map(|column| size_of_val(column) + column.name.len() + column.options.len())
-            .sum();
-        let texts =
-            [&self.meta.format, &self.meta.tenant_id, &self.meta.start_time, &self.meta.end_time];
-        let texts: usize = texts.iter().map(|text| text.len()).sum();
-        let inputs = size_of_val(self.meta.inputs.as_slice());
-        size_of::<Self>() + size_of::<Arc<Self>>() + columns + texts + inputs
+        size_of::<Self>() + size_of::<Arc<Self>>() + self.meta.heap_bytes()
     }
 
     /// Whether a trace within the given time may be here. Metas of Tempo hold whole seconds with
@@ -61,6 +53,12 @@ impl BlockEntry {
         let end = self.end_unix_nanos.saturating_add(999_999_999);
         self.start_unix_nanos <= end_unix_nanos && end >= start_unix_nanos
     }
+}
+
+/// Bytes of the rows of some blocks, as far as their metas are right: numbers from outside may be
+/// as large as can be.
+pub fn data_bytes(blocks: &[Arc<BlockEntry>]) -> u64 {
+    blocks.iter().fold(0, |bytes, block| bytes.saturating_add(block.meta.size))
 }
 
 /// What caches of this process know a tenant's block by. Ids of blocks alone may be the same where

@@ -39,18 +39,29 @@ pub async fn read(
     tenant: &TenantId,
     memory: &ListMemory,
 ) -> io::Result<TenantIndex> {
-    match get(backend, tenant, PROTOBUF_OBJECT).await {
+    match get(backend, tenant, PROTOBUF_OBJECT, memory).await {
         Ok(packed) => unpack(packed, memory, TenantIndex::from_protobuf).await,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let packed = get(backend, tenant, JSON_OBJECT).await?;
+            let packed = get(backend, tenant, JSON_OBJECT, memory).await?;
             unpack(packed, memory, TenantIndex::from_json).await
         }
         Err(error) => Err(error),
     }
 }
 
-async fn get(backend: &Backend, tenant: &TenantId, name: &str) -> io::Result<Bytes> {
-    backend.read_root_object(&format!("{tenant}/{name}"), PACKED_BYTES_MAX).await
+/// Bytes that an index may take in a core's budget.
+fn bytes_max(memory: &ListMemory) -> u64 {
+    memory.limit().map_or(u64::MAX, |limit| limit / BUDGET_DIVISOR)
+}
+
+async fn get(
+    backend: &Backend,
+    tenant: &TenantId,
+    name: &str,
+    memory: &ListMemory,
+) -> io::Result<Bytes> {
+    let bytes_max = PACKED_BYTES_MAX.min(bytes_max(memory));
+    backend.read_root_object(&format!("{tenant}/{name}"), bytes_max).await
 }
 
 async fn unpack(
@@ -58,8 +69,7 @@ async fn unpack(
     memory: &ListMemory,
     decode: fn(&[u8], u64) -> Result<TenantIndex, IndexError>,
 ) -> io::Result<TenantIndex> {
-    let bytes_max = memory.limit().map_or(u64::MAX, |limit| limit / BUDGET_DIVISOR);
-    let bytes_max = bytes_max.min(UNPACKED_BYTES_MAX);
+    let bytes_max = UNPACKED_BYTES_MAX.min(bytes_max(memory));
     memory.grow((packed.len() as u64).saturating_mul(UNPACKED_FACTOR).min(bytes_max));
     let index = offload(move || decode(&packed, bytes_max)).await?;
     index.map_err(|error| io::Error::new(ErrorKind::InvalidData, format!("tenant index: {error}")))
