@@ -53,6 +53,18 @@ fn meta(from: &'static str, to: &'static str) -> impl Fn(&Path) {
     move |block| change(&block.join("meta.json"), &|bytes| replace(bytes, from, to))
 }
 
+/// The number behind a key becomes another one.
+fn number(key: &'static str, becomes: &'static str) -> impl Fn(&Path) {
+    move |block| {
+        change(&block.join("meta.json"), &|bytes| {
+            let mut meta: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+            assert!(meta[key].is_u64(), "{key}");
+            meta[key] = becomes.parse::<u64>().unwrap().into();
+            *bytes = meta.to_string().into_bytes();
+        });
+    }
+}
+
 fn data(how: impl Fn(&mut Vec<u8>)) -> impl Fn(&Path) {
     move |block| change(&block.join("data.parquet"), &how)
 }
@@ -225,7 +237,13 @@ fn a_flipped_byte_anywhere_makes_no_query_fail() {
 
 #[test]
 fn a_meta_that_lies_misleads_nobody() {
-    let cases: [Case<'_>; 7] = [
+    const MOST: &str = "18446744073709551615";
+    let cases: [Case<'_>; 12] = [
+        ("more traces than can be", &number("totalObjects", MOST)),
+        ("more bytes than can be", &number("size", MOST)),
+        ("more filters than can be", &number("bloomShards", "4294967295")),
+        ("more footer than can be", &number("footerSize", "4294967295")),
+        ("a level as high as can be", &number("compactionLevel", "4294967295")),
         ("a size too large", &meta("\"size\":147702", "\"size\":9147702")),
         ("a size too small", &meta("\"size\":147702", "\"size\":1477")),
         ("no size", &meta("\"size\":147702,", "")),
@@ -238,6 +256,40 @@ fn a_meta_that_lies_misleads_nobody() {
         let mut server = server_with("vparquet5", SOUND, spoil);
         count_labels(&server, what, SPOILT);
         assert_whole_without(&mut server, what);
+    }
+}
+
+#[test]
+fn what_is_no_block_is_left_alone_and_costs_nothing() {
+    const FILES: [&str; 7] = [
+        "README.txt",
+        "lost+found/data.parquet",
+        "single-tenant/notes.txt",
+        "single-tenant/tmp/meta.json",
+        "single-tenant/not-a-uuid-at-all/meta.json",
+        "another/.hidden",
+        "945fc1d4-153f-42ea-b142-3df5e9d9f809/meta.json",
+    ];
+    let mut server = server_with("vparquet5", SOUND, &|spoilt| {
+        let blocks = spoilt.parent().unwrap().parent().unwrap();
+        for file in FILES {
+            let file = blocks.join(file);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, "mine").unwrap();
+        }
+        // Named like a block, and none: a file, a link to nothing, a directory without a meta.
+        let tenant = blocks.join("single-tenant");
+        let id = |digit: &str| format!("00000000-0000-4000-8000-00000000000{digit}");
+        std::fs::write(tenant.join(id("1")), "mine").unwrap();
+        std::os::unix::fs::symlink("/nonexistent", tenant.join(id("2"))).unwrap();
+        std::fs::create_dir(tenant.join(id("3"))).unwrap();
+    });
+    assert_eq!(count_labels(&server, "foreign files", SPOILT), 0);
+    assert_whole_without(&mut server, "foreign files");
+    assert_eq!(server.metric("tempodb_blocklist_poll_errors_total", &[]), 0.0);
+    assert_eq!(server.metric("tempodb_blocklist_length", &[]), 1.0);
+    for file in FILES {
+        assert_eq!(std::fs::read(server.dir().join("blocks").join(file)).unwrap(), b"mine");
     }
 }
 

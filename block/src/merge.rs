@@ -185,7 +185,7 @@ impl Merge {
     pub fn new(inputs: Vec<BlockMeta>, options: MergeOptions) -> Result<Self, MergeError> {
         let first = check(&inputs)?;
         let heading = Heading::of(&inputs);
-        let traces: u64 = inputs.iter().map(|meta| meta.total_objects).sum();
+        let traces = inputs.iter().fold(0_u64, |sum, it| sum.saturating_add(it.total_objects));
         let encoder = BlockEncoder::new(EncodeOptions {
             block_id: options.block_id,
             tenant: first.tenant_id.clone(),

@@ -369,7 +369,9 @@ fn refresh_block_gauges(shard: &Shard) {
     }
 }
 
-/// Traces and bytes of some blocks.
+/// Traces and bytes of some blocks, as far as their metas are right.
 fn sizes<'a>(blocks: impl Iterator<Item = &'a Arc<BlockEntry>>) -> (u64, u64) {
-    blocks.fold((0, 0), |sums, block| (sums.0 + block.meta.total_objects, sums.1 + block.meta.size))
+    blocks.map(|block| &block.meta).fold((0_u64, 0_u64), |(traces, bytes), meta| {
+        (traces.saturating_add(meta.total_objects), bytes.saturating_add(meta.size))
+    })
 }

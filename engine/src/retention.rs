@@ -189,14 +189,14 @@ impl Retention {
         };
         let concurrency = self.node.settings().retention.concurrency.max(1);
         let mut outcomes = stream::iter(blocks.map(delete)).buffer_unordered(concurrency);
-        let (mut gone, mut bytes) = (Vec::new(), 0);
+        let (mut gone, mut bytes) = (Vec::new(), 0_u64);
         while let Some((block, outcome)) = outcomes.next().await {
             let (tenant, id) = (&block.entry.tenant, block.entry.meta.block_id);
             match outcome {
                 Deleted::Yes => {
                     tracing::info!(%tenant, block = %id, "block deleted");
                     self.node.counters().add(&family::RETENTION_DELETED, &[], 1.0);
-                    bytes += block.entry.meta.size;
+                    bytes = bytes.saturating_add(block.entry.meta.size);
                     gone.push(BlockChange::Removed(tenant.clone(), id));
                 }
                 Deleted::IsLive if self.node.shard().keeping.owes_mark(&(tenant.clone(), id)) => {}

@@ -15,7 +15,7 @@ const OPENED_AT_ONCE: usize = 16;
 pub async fn run(place: &Place, as_json: bool) -> Result<bool, Failed> {
     let found = open::find(place, None).await?;
     let (mut rows, mut progress) = (Vec::new(), Progress::new());
-    let (mut bytes, mut traces, mut spans) = (0, 0, 0);
+    let (mut bytes, mut traces, mut spans) = (0_u64, 0_u64, 0);
     let mut problems = found.problems;
     problems.iter_mut().for_each(|problem| problem.insert_str(0, "not listed: "));
     let opened = found
@@ -35,8 +35,8 @@ pub async fn run(place: &Place, as_json: bool) -> Result<bool, Failed> {
                 None
             }
         };
-        bytes += entry.meta.size;
-        traces += entry.meta.total_objects;
+        bytes = bytes.saturating_add(entry.meta.size);
+        traces = traces.saturating_add(entry.meta.total_objects);
         spans += spans_of.unwrap_or(0);
         match as_json {
             true => println!("{}", as_line(entry, spans_of)),

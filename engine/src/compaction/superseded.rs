@@ -167,7 +167,7 @@ fn takes_place_of(by: &BlockEntry, input: &BlockEntry) -> bool {
         && !part.inputs.contains(&merged.block_id)
         && merged.compaction_level == part.compaction_level;
     (is_rewritten || merged.compaction_level > part.compaction_level)
-        && merged.total_objects + u64::from(is_rewritten) >= part.total_objects
+        && merged.total_objects.saturating_add(u64::from(is_rewritten)) >= part.total_objects
         && by.start_unix_nanos <= input.start_unix_nanos
         && by.end_unix_nanos >= input.end_unix_nanos
 }

@@ -17,7 +17,7 @@ use super::collect::{Findings, FoundTrace, SearchCost, SplitTrace};
 use super::memory::{AnswerMemory, Held, Kept};
 use super::merge::{Merged, merge, metadata};
 use super::whole::WholeTraces;
-use crate::block_list::BlockEntry;
+use crate::block_list::{BlockEntry, data_bytes};
 use crate::error::QueryError;
 
 /// A search at work. One serves one search.
@@ -65,7 +65,7 @@ impl SearchProgress {
     pub(super) fn add_blocks(&self, blocks: &[Arc<BlockEntry>]) {
         let mut state = self.state.borrow_mut();
         state.blocks += blocks.len() as u32;
-        state.block_bytes += blocks.iter().map(|block| block.meta.size).sum::<u64>();
+        state.block_bytes = state.block_bytes.saturating_add(data_bytes(blocks));
     }
 
     /// Takes what a part has found.

@@ -44,7 +44,7 @@ fn add_metrics(all: &mut SearchMetrics, more: &SearchMetrics) {
     all.total_blocks += more.total_blocks;
     all.completed_jobs += more.completed_jobs;
     all.total_jobs += more.total_jobs;
-    all.total_block_bytes += more.total_block_bytes;
+    all.total_block_bytes = all.total_block_bytes.saturating_add(more.total_block_bytes);
     all.inspected_spans += more.inspected_spans;
     all.backend_reads += more.backend_reads;
     all.backend_bytes += more.backend_bytes;

@@ -14,7 +14,7 @@ use stringendo_proto::tempopb::{QueryRangeResponse, SearchMetrics};
 
 use super::sum::Sum;
 use super::{MetricsRequest, answer};
-use crate::block_list::BlockEntry;
+use crate::block_list::{BlockEntry, data_bytes};
 use crate::error::QueryError;
 use crate::query::collect::SearchCost;
 use crate::query::memory::AnswerMemory;
@@ -151,7 +151,7 @@ impl MetricsProgress {
     pub(super) fn add_blocks(&self, blocks: &[Arc<BlockEntry>]) {
         let mut state = self.state.borrow_mut();
         state.blocks += blocks.len() as u32;
-        state.block_bytes += blocks.iter().map(|block| block.meta.size).sum::<u64>();
+        state.block_bytes = state.block_bytes.saturating_add(data_bytes(blocks));
     }
 
     /// Adds what is not part of any job's cost.

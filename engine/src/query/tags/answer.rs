@@ -12,7 +12,7 @@ use stringendo_traceql::ast::Static;
 use stringendo_traceql::duration::format_go;
 
 use super::{TagLimits, unread};
-use crate::block_list::BlockEntry;
+use crate::block_list::{BlockEntry, data_bytes};
 use crate::query::collect::SearchCost;
 use crate::query::memory::Held;
 
@@ -54,7 +54,7 @@ impl TagsCost {
     /// Adds blocks in the range.
     pub(super) fn add_blocks(&mut self, blocks: &[Arc<BlockEntry>]) {
         self.blocks += blocks.len() as u32;
-        self.block_bytes += blocks.iter().map(|block| block.meta.size).sum::<u64>();
+        self.block_bytes = self.block_bytes.saturating_add(data_bytes(blocks));
     }
 
     fn metrics(&self) -> Option<MetadataMetrics> {
