@@ -126,6 +126,31 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn patches_add_up_to_no_more_than_can_be_read_again() {
+    let server = start();
+    let names: Vec<String> = (0..20_000).map(|name| format!("{name:08}")).collect();
+    let patch = |body: Value| call(&server, "a", "PATCH", None, &body);
+    patch(json!({"forwarders": names})).ok();
+    let more =
+        json!({"metrics_generator": {"processor": {"host_info": {"host_identifiers": names}}}});
+    let refused = patch(more);
+    assert_eq!(refused.status, 413);
+    assert!(refused.text().contains("overrides of more than 262144 bytes"), "{}", refused.text());
+    let stored = get(&server, "a", "").ok().json();
+    assert_eq!(stored["forwarders"].as_array().unwrap().len(), names.len());
+    patch(json!({"forwarders": null})).ok();
+    // Short text that is long when it is written again.
+    let numbers = vec!["1e9"; 60_000].join(",");
+    let buckets = json!({"metrics_generator": {"processor": {"span_metrics": {
+        "histogram_buckets": ["numbers"]
+    }}}});
+    let buckets = buckets.to_string().replace("\"numbers\"", &numbers);
+    assert!(buckets.len() < 250 << 10);
+    assert_eq!(call_with(&server, "a", ("PATCH", ""), None, buckets.as_bytes()).status, 413);
+    assert_eq!(get(&server, "a", "").ok().json(), json!({}));
+}
+
+#[test]
 fn what_the_operator_has_set_is_shown_merged_and_cannot_be_set_unless_asked_for() {
     let server = start();
     let merged = get(&server, "operated", "?scope=merged").ok().json();

@@ -55,7 +55,7 @@ fn what_a_tenant_sets_replaces_field_by_field_what_the_operator_says() {
     let limits = object(serde_json::json!({
         "forwarders": [], "metrics_generator": {"collection_interval": "30s"},
     }));
-    let user = Arc::new(UserLimits { limits, version: "1".to_owned(), text_bytes: 2 });
+    let user = Arc::new(UserLimits { limits, version: "1".to_owned(), memory_bytes: 2 });
     let all = all.with_user([(tenant("a"), user)].into());
     let merged = all.of(&tenant("a"));
     assert_eq!(merged.rate_bytes, 7);

@@ -66,8 +66,8 @@ pub struct UserLimits {
     pub limits: Map<String, Value>,
     /// Names this content.
     pub version: String,
-    /// Bytes of its text.
-    pub text_bytes: usize,
+    /// Memory that it takes, about.
+    pub memory_bytes: usize,
 }
 
 /// Something to do with a tenant's limits.
@@ -98,6 +98,9 @@ pub enum UserLimitsError {
     /// The version is another one by now.
     #[error("the version is another one by now")]
     VersionMismatch,
+    /// They are more than could be read again.
+    #[error("overrides of more than {OBJECT_BYTES_MAX} bytes are not kept")]
+    TooLarge,
     /// The backend failed, or what it holds is none of ours.
     #[error("{0}")]
     Failed(String),
@@ -252,7 +255,7 @@ impl Keeper {
         tenant: &TenantId,
     ) -> Result<(Arc<UserLimits>, RootVersion), UserLimitsError> {
         match self.backend.read_version(&object_of(tenant), OBJECT_BYTES_MAX).await {
-            Ok((json, version)) => Ok((parsed(&json, &version)?, version)),
+            Ok((json, version)) => Ok((parsed(&json)?.named(version.clone()), version)),
             Err(error) if error.kind() == ErrorKind::NotFound => Err(UserLimitsError::NotFound),
             Err(error) => Err(UserLimitsError::Failed(error.to_string())),
         }
@@ -264,15 +267,19 @@ impl Keeper {
         json: Bytes,
         replaced: Option<&RootVersion>,
     ) -> Result<Arc<UserLimits>, UserLimitsError> {
+        if json.len() as u64 > OBJECT_BYTES_MAX {
+            return Err(UserLimitsError::TooLarge);
+        }
+        let limits = parsed(&json)?;
         let others = self.known.iter().filter(|(known, _)| *known != tenant);
-        let bytes: usize = others.map(|(_, limits)| limits.memory_bytes()).sum();
-        if bytes + MEMORY_FACTOR * json.len() > ALL_BYTES_MAX {
+        let bytes: usize = others.map(|(_, limits)| limits.memory_bytes).sum();
+        if bytes + limits.memory_bytes > ALL_BYTES_MAX {
             let text = "there is no room for more overrides of tenants".to_owned();
             return Err(UserLimitsError::Failed(text));
         }
         let object = object_of(tenant);
-        match self.backend.replace_version(&object, json.clone(), replaced).await {
-            Ok(version) => parsed(&json, &version),
+        match self.backend.replace_version(&object, json, replaced).await {
+            Ok(version) => Ok(limits.named(version)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 Err(UserLimitsError::VersionMismatch)
             }
@@ -338,7 +345,7 @@ struct Polled {
 impl Polled {
     fn add(&mut self, tenant: TenantId, limits: Option<Arc<UserLimits>>) {
         let Some(limits) = limits else { return };
-        self.bytes += limits.memory_bytes();
+        self.bytes += limits.memory_bytes;
         if self.bytes <= ALL_BYTES_MAX {
             self.found.insert(tenant, limits);
             return;
@@ -348,19 +355,39 @@ impl Polled {
     }
 }
 
-/// Parsed values take some four times their text.
-const MEMORY_FACTOR: usize = 4;
-
 impl UserLimits {
-    fn memory_bytes(&self) -> usize {
-        MEMORY_FACTOR * self.text_bytes
+    fn named(mut self, version: RootVersion) -> Arc<Self> {
+        self.version = version.name;
+        Arc::new(self)
     }
 }
 
-fn parsed(json: &[u8], version: &RootVersion) -> Result<Arc<UserLimits>, UserLimitsError> {
+/// Limits without a version.
+fn parsed(json: &[u8]) -> Result<UserLimits, UserLimitsError> {
     let limits: Map<String, Value> = serde_json::from_slice(json)
         .map_err(|error| UserLimitsError::Failed(format!("overrides.json: {error}")))?;
-    Ok(Arc::new(UserLimits { limits, version: version.name.clone(), text_bytes: json.len() }))
+    // Once as they are, and once laid over the operator's.
+    let memory_bytes = 2 * limits.iter().map(entry_bytes).sum::<usize>();
+    Ok(UserLimits { limits, version: String::new(), memory_bytes })
+}
+
+/// Memory of a key and its value, about.
+fn entry_bytes((key, value): (&String, &Value)) -> usize {
+    // Nodes of a map are filled by half at least.
+    2 * size_of::<(String, Value)>() + key.len() + inner_bytes(value)
+}
+
+/// Memory of what a value holds beside itself, about.
+fn inner_bytes(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(values) => {
+            // A list that grew may have room for as many again.
+            2 * size_of_val(values.as_slice()) + values.iter().map(inner_bytes).sum::<usize>()
+        }
+        Value::Object(entries) => entries.iter().map(entry_bytes).sum(),
+    }
 }
 
 #[cfg(test)]

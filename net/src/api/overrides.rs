@@ -159,6 +159,7 @@ fn failed(error: UserLimitsError) -> Failure {
     let status = match error {
         UserLimitsError::NotFound => StatusCode::NOT_FOUND,
         UserLimitsError::VersionMismatch => StatusCode::PRECONDITION_FAILED,
+        UserLimitsError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         UserLimitsError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     Failure { status, message: error.to_string().into() }
