@@ -188,9 +188,9 @@ fn pairs(map: &BTreeMap<String, String>) -> Vec<(String, String)> {
     map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-fn environment() -> BTreeMap<String, String> {
+fn environment() -> BTreeMap<String, Secret> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-        Some((name.into_string().ok()?, value.into_string().ok()?))
+        Some((name.into_string().ok()?, Secret::new(value.into_string().ok()?)))
     };
     let variables = std::env::vars_os().filter_map(text);
     variables.filter(|(name, _)| VARIABLES.iter().any(|start| name.starts_with(start))).collect()

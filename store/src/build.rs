@@ -97,7 +97,8 @@ pub(crate) fn region(s3: &S3, settings: &Settings) -> String {
 
 /// The region in the name of an endpoint of Amazon, as in `s3.dualstack.eu-west-1.amazonaws.com`.
 fn amazon_region(endpoint: &str) -> Option<&str> {
-    let host = endpoint.split(':').next()?;
+    let (_, host) = endpoint.split_once("://").unwrap_or(("", endpoint));
+    let host = host.split([':', '/']).next()?;
     let name = host.strip_suffix(".amazonaws.com").or(host.strip_suffix(".amazonaws.com.cn"))?;
     let region = name.rsplit(['.']).next()?;
     let region = region.strip_prefix("s3-").unwrap_or(region);

@@ -14,6 +14,7 @@ fn the_region_is_in_the_name_of_an_endpoint_of_amazon() {
         ("s3-us-west-2.amazonaws.com:443", Some("us-west-2")),
         ("s3.dualstack.ap-south-1.amazonaws.com", Some("ap-south-1")),
         ("s3.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
+        ("https://s3.eu-west-1.amazonaws.com/", Some("eu-west-1")),
         ("s3.amazonaws.com", None),
         ("minio:9000", None),
     ] {

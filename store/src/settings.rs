@@ -25,13 +25,13 @@ pub struct Settings {
     /// Transport security.
     pub tls: Tls,
     /// Variables of the environment that tell of credentials and roles.
-    pub environment: BTreeMap<String, String>,
+    pub environment: BTreeMap<String, Secret>,
 }
 
 impl Settings {
     /// A variable that is set and not empty.
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
-        self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.environment.get(name).map(Secret::reveal).filter(|value| !value.is_empty())
     }
 }
 

@@ -286,6 +286,8 @@ pub struct Lists {
     parts: [Vec<Part>; 12],
     /// For each part; there may be more from the page before.
     shared: [Vec<Shared>; 12],
+    /// Memory that `shared` holds.
+    shared_bytes: usize,
     /// Scratch for a column of its own shape.
     own: Levels,
     /// Scratch for its definition levels, were each value the only one of its element.
@@ -324,6 +326,7 @@ impl Lists {
             debug_assert_eq!(levels.max, max);
             self.share(list)?;
         }
+        self.shared_bytes = self.shared.iter().flatten().map(Shared::memory_bytes).sum();
         Ok(())
     }
 
@@ -418,11 +421,19 @@ impl Lists {
         let levels = levels.map(|levels| levels.rep.capacity() * 2 + levels.entries.capacity() * 4);
         let levels: usize = levels.sum();
         let tools = self.tools.frames.memory_bytes() + self.tools.plain.capacity();
-        counts + levels + self.own.rep.capacity() * 2 + self.single.capacity() + tools
+        let own = self.own.rep.capacity() * 2 + self.single.capacity();
+        counts + levels + self.shared_bytes + own + tools
     }
 }
 
 impl Shared {
+    fn memory_bytes(&self) -> usize {
+        let deeper = self.deeper.as_deref().map_or(0, |(rep, def)| {
+            size_of::<(LevelFrame, LevelFrame)>() + rep.frame.capacity() + def.frame.capacity()
+        });
+        size_of::<Self>() + self.rep.frame.capacity() + self.def.frame.capacity() + deeper
+    }
+
     /// Encodes what [`Shared::deeper`] gives, unless that was done for this page.
     fn prepare_deeper(&mut self, levels: &Slice<'_>, tools: &mut Tools) -> Result<(), EncodeError> {
         let max = levels.max + 1;
