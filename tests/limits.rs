@@ -121,6 +121,40 @@ overrides:
 }
 
 #[test]
+fn of_a_trace_too_large_for_merging_pieces_are_left_out_and_counted() {
+    const MERGING: &str = "\
+multitenancy_enabled: true
+compactor: {compaction: {compaction_cycle: 200ms}}
+";
+    const RATES: &str = "ingestion: {rate_limit_bytes: 1000000, burst_size_bytes: 1000000}";
+    let file = |limits: &str| format!("overrides: {{grown: {{{RATES}, {limits}}}}}\n");
+    let overrides = "\
+overrides: {per_tenant_override_config: overrides.yaml, per_tenant_override_period: 50ms}
+";
+    let options = Options { overrides, more_yaml: MERGING, ..Options::default() };
+    let server = Server::start_on(options, |dir| {
+        let apart = file("compaction: {compaction_disabled: true}");
+        std::fs::write(dir.join("overrides.yaml"), apart).expect("written");
+    });
+    let trace = spans::trace_id(1);
+    for span in [1_u64, 2, 3] {
+        let headers = [("Content-Type", X_PROTOBUF), ("X-Scope-OrgID", "grown")];
+        let service = "s".repeat(600);
+        let request = spans::of_service(&service, &trace, &span.to_be_bytes());
+        server.export_with(&headers, &request).ok();
+        server.flush();
+    }
+    assert_eq!(blocks(&server, "grown"), 3.0);
+    let narrow = file("global: {max_bytes_per_trace: 1000}");
+    std::fs::write(server.dir().join("overrides.yaml"), narrow).expect("written");
+    let labels = [("tenant", "grown"), ("reason", "trace_too_large_to_compact")];
+    wait::until("spans are left out", || {
+        (server.metric("tempo_discarded_spans_total", &labels) == 2.0).then_some(())
+    });
+    wait::until("one block is left", || (blocks(&server, "grown") == 1.0).then_some(()));
+}
+
+#[test]
 fn limits_without_effect_load_and_say_so() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
     let path = dir.path().join("tempo.yaml");

@@ -95,12 +95,33 @@ fn a_bad_file_at_the_start_ends_the_process_with_the_reason() {
 
 #[test]
 fn gauges_show_the_defaults_and_each_entry() {
-    let server = start("overrides: {a: {ingestion: {burst_size_bytes: 7}, block_retention: 1h}}\n");
-    let burst = ("limit_name", "ingestion_burst_size_bytes");
-    assert_eq!(server.metric("tempo_limits_defaults", &[burst]), 30_000_000.0);
-    assert_eq!(server.metric("tempo_limits_overrides", &[burst, ("user", "a")]), 7.0);
-    let retention = ("limit_name", "block_retention");
-    assert_eq!(server.metric("tempo_limits_overrides", &[retention, ("user", "a")]), 3600.0);
+    const FILE: &str = "\
+overrides:
+  a:
+    ingestion: {rate_limit_bytes: 6, burst_size_bytes: 7, max_traces_per_user: 8,
+                max_global_traces_per_user: 9}
+    read: {max_bytes_per_tag_values_query: 10, max_blocks_per_tag_values_query: 11}
+    compaction: {block_retention: 1h}
+    global: {max_bytes_per_trace: 12}
+    metrics_generator: {max_active_series: 13}
+";
+    let server = start(FILE);
+    for (name, default, own) in [
+        ("ingestion_rate_limit_bytes", 30_000_000.0, 6.0),
+        ("ingestion_burst_size_bytes", 30_000_000.0, 7.0),
+        ("max_local_traces_per_user", 10_000.0, 8.0),
+        ("max_global_traces_per_user", 0.0, 9.0),
+        ("max_bytes_per_tag_values_query", 1_000_000.0, 10.0),
+        ("max_blocks_per_tag_values_query", 0.0, 11.0),
+        ("max_bytes_per_trace", 5_000_000.0, 12.0),
+        ("metrics_generator_max_active_series", 0.0, 13.0),
+        ("block_retention", 0.0, 3600.0),
+    ] {
+        let limit = ("limit_name", name);
+        assert_eq!(server.metric("tempo_limits_defaults", &[limit]), default, "{name}");
+        let found = server.metric("tempo_limits_overrides", &[limit, ("user", "a")]);
+        assert_eq!(found, own, "{name}");
+    }
 }
 
 #[test]

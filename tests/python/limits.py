@@ -98,6 +98,12 @@ def discarded(tenant, reason):
     return metric("tempo_discarded_spans_total", f'tenant="{tenant}"', f'reason="{reason}"')
 
 
+def failed(route, status):
+    """Requests to a route of the API, or calls of a method, that ended so."""
+    labels = f'route="{route}"', f'status_code="{status}"'
+    return metric("tempo_request_duration_seconds_count", *labels)
+
+
 def spans_of(tenant, trace):
     answer = get(tenant, f"/api/traces/{trace:x}")
     if answer.status_code == 404:
@@ -144,6 +150,7 @@ def looked_up():
     same("looked up", get("other", "/api/traces/77").status_code, 200)
     # Of several tenants the strictest limit holds.
     same("by readers of `small`, too", get("other|small", "/api/traces/77").status_code, 422)
+    same("traces that were not shown", failed("api_traces_traceid", 422), 1)
     part = get("other|small", "/api/v2/traces/77")
     same("with v2", (part.status_code, part.json()["status"]), (200, "PARTIAL"))
 
@@ -175,14 +182,17 @@ def queries():
     answer = get("reader", "/api/search", **range_of)
     same("search over two hours", (answer.status_code, answer.text[:44]),
          (400, "range specified by start and end exceeds 1h0"))
+    same("searches that failed", failed("api_search", 400), 1)
     same("the same by others", get("other", "/api/search", **range_of).status_code, 200)
     range_of["q"] = "{} | rate()"
     answer = get("reader", "/api/metrics/query_range", **range_of)
     same("metrics over two hours", answer.status_code, 400)
+    same("metrics that failed", failed("api_metrics_query_range", 400), 1)
     times = {"start": (START - 7200) * 10**9, "end": START * 10**9}
     asked = pb.QueryRangeRequest(query="{} | rate()", **times)
     same("the same over gRPC", stream("reader", queries_of.MetricsQueryRange, asked)[0],
          "INVALID_ARGUMENT")
+    same("calls that failed", failed("/tempopb.StreamingQuerier/MetricsQueryRange", "error"), 1)
     asked = pb.SearchRequest(Query="{}", start=START - 7200, end=START)
     cases = [("reader", "INVALID_ARGUMENT"), ("other|reader", "INVALID_ARGUMENT"), ("other", "OK"),
              (None, "UNAUTHENTICATED"), ("a/b", "INVALID_ARGUMENT")]
@@ -203,6 +213,7 @@ def tags():
     narrowed = '{ .a = "1" || .b = "2" }'
     answer = get("narrow", f"/api/v2/search/tag/{TAG}/values", q=narrowed)
     same("two alternatives where one is allowed", answer.status_code, 400)
+    same("questions that failed", failed("api_v2_search_tag_tagname_values", 400), 1)
     answer = get("other", f"/api/v2/search/tag/{TAG}/values", q=narrowed)
     same("the same of others", answer.status_code, 200)
     asked = pb.SearchTagValuesRequest(tagName=TAG, query=narrowed)
