@@ -6,7 +6,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::corpus::{recorded, send_over_http};
+use common::corpus::{assert_equal, recorded, send_over_http};
 use common::{Options, Server, data_path};
 use serde_json::Value;
 
@@ -187,13 +187,29 @@ fn a_deleted_trace_is_in_no_block_and_all_others_are() {
 }
 
 #[test]
-fn a_block_of_a_version_that_is_not_written_is_left_alone() {
+fn a_block_of_a_version_that_is_only_read_is_rewritten_as_one_that_is_written() {
     let store = Store::of(&["vparquet3"]);
     let id = recorded().into_keys().nth(7).unwrap();
-    let printed = store.refused(&["delete-trace", &id]);
-    assert!(printed.contains("vParquet3 is not written any more"), "{printed}");
-    assert!(store.printed(&["check"]).contains("1 blocks, 0 faults"));
+    let receipt = store.printed(&["delete-trace", &id]);
+    let how = "rewritten as vParquet4 (it was vParquet3), the old block marked compacted, into";
+    assert!(receipt.contains(how), "{receipt}");
+    assert!(receipt.contains("from 1 of 1 blocks, 0 failures"), "{receipt}");
+    assert!(store.printed(&["check"]).contains("sound (207 traces"));
+    assert!(store.printed(&["list"]).contains("vParquet4"));
     assert!(store.refused(&["delete-trace", "no id"]).contains("is no trace id"));
+    // What is there of the others is what was there before.
+    let server = Server::start_on(Options::default(), |dir| {
+        copy_dir(&store.dir.path().join("blocks"), &dir.join("blocks"));
+    });
+    let before = Server::start_on(Options::default(), |dir| {
+        copy_dir(&data_path("blocks/vparquet3"), &dir.join("blocks"));
+    });
+    let others = recorded().into_keys().filter(|other| *other != id).map(|other| {
+        let mut answer = before.get(&format!("/api/v2/traces/{other}")).ok().json();
+        (other, answer["trace"].take())
+    });
+    assert_equal(&server, "rewritten", &others.collect());
+    assert_eq!(server.get(&format!("/api/traces/{id}")).status, 404);
 }
 
 #[test]

@@ -15,7 +15,10 @@
 //! decoded pages into the encoder's columns, run by run, where codes of strings become those of the
 //! new dictionary through a table. Rows of one id in several inputs become OTLP, are combined and
 //! shredded into the same columns. Everything behind the columns (levels, pages, row groups,
-//! filters) is the encoder's, so a merged block is as a fresh one.
+//! filters) is the encoder's, so a merged block is as a fresh one. Blocks of a version that is only
+//! read (vParquet3) have other columns: all their rows become OTLP and go this way, into a block of
+//! vParquet4, which keeps all that they have, but of spans that are there twice one. (Columns of
+//! single attributes in vParquet5 keep no empty lists.)
 //!
 //! Memory: of each input some pages of all columns and the dictionaries of a row group, of the
 //! output a row group; row groups are ended early where they would take more than their part.
@@ -34,11 +37,13 @@ use uuid::Uuid;
 
 use self::append::Appender;
 use self::input::{Input, Wants};
-use self::order::{Batch, Next};
+use self::order::{Batch, Next, Take};
 use crate::encode::{BlockEncoder, EncodeError, EncodeOptions, Finishing};
 use crate::meta::{self, BlockMeta};
 use crate::read::ReadError;
 use crate::read::stream::DecodeBudget;
+use crate::schema::{Leaf, Schema};
+use crate::version::Version;
 
 /// Bytes of the file are handed out when there are so many.
 const MADE_BYTES_MIN: usize = 1 << 20;
@@ -149,6 +154,9 @@ pub struct MergeCounts {
     pub traces_left_out: u64,
     /// Spans that were left out with them.
     pub spans_left_out: u64,
+    /// Traces without a span, which blocks of a version that is only read may hold, and which are
+    /// not written.
+    pub traces_empty: u64,
 }
 
 /// Merges blocks in small steps.
@@ -162,6 +170,10 @@ pub struct Merge {
     finishing: Option<Finishing>,
     finished: Option<Box<MergedBlock>>,
     appender: Appender,
+    /// The columns of the inputs.
+    leaves: Vec<Leaf>,
+    /// Whether the inputs have other columns than the output, so that no row can be copied.
+    by_row: bool,
     batch: Batch,
     /// Ids of traces that are left out, ascending.
     without: Vec<u128>,
@@ -183,13 +195,14 @@ impl Merge {
     /// # Errors
     /// [`MergeError::Plan`].
     pub fn new(inputs: Vec<BlockMeta>, options: MergeOptions) -> Result<Self, MergeError> {
-        let first = check(&inputs)?;
+        let (first, version) = check(&inputs)?;
+        let by_row = !version.is_written();
         let heading = Heading::of(&inputs);
         let traces = inputs.iter().fold(0_u64, |sum, it| sum.saturating_add(it.total_objects));
         let encoder = BlockEncoder::new(EncodeOptions {
             block_id: options.block_id,
             tenant: first.tenant_id.clone(),
-            version: first.version().unwrap_or_default(),
+            version: if by_row { Version::V4 } else { version },
             dedicated_columns: first.dedicated_columns.clone(),
             bloom_false_positive: options.bloom_false_positive,
             bloom_shard_bytes: options.bloom_shard_bytes,
@@ -201,6 +214,11 @@ impl Merge {
         let window = options.memory_bytes_max / (8 * inputs.len() as u64);
         let window = window.clamp(*WINDOW_BYTES.start(), *WINDOW_BYTES.end());
         let appender = Appender::new(inputs.len(), &encoder);
+        let leaves = match by_row {
+            true => Schema::new(version, &first.dedicated_columns).map(|schema| schema.leaves),
+            false => Ok(encoder.schema().leaves.clone()),
+        };
+        let leaves = leaves.map_err(|error| MergeError::Plan(error.to_string()))?;
         let inputs = inputs.into_iter().map(|meta| Input::new(meta, window)).collect();
         Ok(Self {
             budget: DecodeBudget::within(decoded_bytes_max(&options)),
@@ -211,6 +229,8 @@ impl Merge {
             finishing: None,
             finished: None,
             appender,
+            leaves,
+            by_row,
             batch: Batch::default(),
             without: Vec::new(),
             is_writing: false,
@@ -263,7 +283,7 @@ impl Merge {
     fn prepare_inputs(&mut self) -> Result<Option<MergeStep>, MergeError> {
         let mut needs = Vec::new();
         for (number, input) in self.inputs.iter_mut().enumerate() {
-            let wants = input.prepare(self.appender.leaves(), &mut self.budget);
+            let wants = input.prepare(&self.leaves, &mut self.budget);
             match wants.map_err(|error| failed(input, error, &self.options))? {
                 Wants::Ranges(ranges) => {
                     needs.extend(ranges.into_iter().map(|range| Need { input: number, range }));
@@ -282,14 +302,15 @@ impl Merge {
     /// Takes the next rows, as many as are ready.
     fn take_rows(&mut self) -> Result<MergeStep, MergeError> {
         let Some(encoder) = self.encoder.as_mut() else { return Ok(MergeStep::Working) };
-        let wanted = (encoder.wanted(), self.without.as_slice());
-        match order::next(&mut self.inputs, wanted, &mut self.batch) {
+        let (wanted, without) = (encoder.wanted(), self.without.as_slice());
+        let take = Take { wanted, without, by_row: self.by_row };
+        match order::next(&mut self.inputs, &take, &mut self.batch) {
             Next::Batch => {
                 let appended = self.appender.append(&mut self.inputs, &self.batch, encoder);
                 appended.map_err(|error| failed_batch(&self.inputs, error))?;
                 self.counts.traces_read += self.batch.ids.len() as u64;
             }
-            Next::Split(holders) => self.combine(&holders)?,
+            Next::Row(holders) => self.combine(&holders)?,
             Next::LeftOut(holders) => {
                 self.leave_out(&holders);
                 return Ok(MergeStep::Working);
@@ -321,6 +342,7 @@ impl Merge {
             combined.map_err(|(input, error)| failed(&self.inputs[input], error, &self.options))?;
         encoder.add_trace(&[combined.bytes], &combined.id, &combined.parts)?;
         self.counts.traces_read += holders.len() as u64;
+        self.counts.traces_empty += u64::from(combined.parts.is_empty());
         self.counts.traces_combined += u64::from(holders.len() > 1);
         self.counts.traces_too_large += u64::from(combined.is_too_large);
         self.counts.spans_discarded += combined.spans_discarded;
@@ -362,8 +384,8 @@ impl Merge {
     }
 }
 
-/// Checks that blocks go together; gives the first.
-fn check(inputs: &[BlockMeta]) -> Result<&BlockMeta, MergeError> {
+/// Checks that blocks go together; gives the first, and the version of all.
+fn check(inputs: &[BlockMeta]) -> Result<(&BlockMeta, Version), MergeError> {
     let plan = |what: String| MergeError::Plan(what);
     let (first, rest) = inputs.split_first().ok_or_else(|| plan("there are none".into()))?;
     for meta in rest {
@@ -381,8 +403,8 @@ fn check(inputs: &[BlockMeta]) -> Result<&BlockMeta, MergeError> {
             return Err(differs("the same block"));
         }
     }
-    match first.version().filter(|version| version.is_written()) {
-        Some(_) => Ok(first),
+    match first.version() {
+        Some(version) => Ok((first, version)),
         None => Err(plan(format!("format {:?} is not merged", first.format))),
     }
 }

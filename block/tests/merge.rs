@@ -290,6 +290,28 @@ fn a_block_of_tempo_merged_with_other_traces_keeps_its_own() {
 }
 
 #[test]
+fn blocks_of_a_version_that_is_only_read_become_one_of_vparquet4_with_every_span_once() {
+    let old = tempos("vparquet3");
+    let mut again = old.clone();
+    again.meta.block_id = uuid::Uuid::from_u128(3);
+    for blocks in [vec![old.clone()], vec![old.clone(), again]] {
+        let merged = merge_all(&blocks, merge_options());
+        assert_eq!(merged.block.meta.version(), Some(Version::V4));
+        let (all, copies) = (208, blocks.len() as u64 - 1);
+        assert_eq!((merged.counts.traces, merged.counts.traces_combined), (all, all * copies));
+        assert_eq!(merged.counts.traces_read, all * blocks.len() as u64);
+        let pieces = all_of(std::slice::from_ref(&old));
+        assert_eq!(ids_of(&merged.block), pieces.keys().copied().collect::<Vec<_>>());
+        for (id, piece) in pieces {
+            let mut expected = spans_of(&piece[0], &id);
+            expected.values_mut().for_each(|copies| copies.truncate(1));
+            let stored = spans_of(&read_trace(&merged.block, &id), &id);
+            assert_eq!(format!("{stored:?}"), format!("{expected:?}"), "{id}");
+        }
+    }
+}
+
+#[test]
 fn of_a_trace_that_is_too_large_the_first_piece_is_kept() {
     let blocks = [encode(&corpus(), options(default_dedicated_columns())), tempos("vparquet5")];
     let mut options = merge_options();

@@ -57,7 +57,7 @@ struct Done {
     spans: u64,
     /// The block in its place; `None` if there was nothing else in it, or nothing was done.
     new: Option<Uuid>,
-    what: &'static str,
+    what: String,
 }
 
 #[derive(Default)]
@@ -106,11 +106,7 @@ async fn delete(
 ) -> Result<Option<Done>, Failed> {
     let Some(spans) = spans_of(place, entry, trace_id).await? else { return Ok(None) };
     if dry_run {
-        return Ok(Some(Done { spans, new: None, what: "to be rewritten" }));
-    }
-    if !entry.meta.version().is_some_and(stringendo_block::Version::is_written) {
-        let version = &entry.meta.format;
-        return Err(format!("{version} is not written any more, so it cannot be rewritten"));
+        return Ok(Some(Done { spans, new: None, what: "to be rewritten".to_owned() }));
     }
     let new = rewrite(place, entry, trace_id).await?;
     let (tenant, id) = (&entry.tenant, &entry.meta.block_id);
@@ -118,13 +114,29 @@ async fn delete(
     if purge {
         place.backend.delete_block(tenant, id).await.map_err(text)?;
     }
-    let what = match (new.is_some(), purge) {
-        (true, true) => "rewritten, the old block deleted,",
-        (true, false) => "rewritten, the old block marked compacted,",
-        (false, true) => "there was nothing else in it: deleted",
-        (false, false) => "there was nothing else in it: marked compacted",
+    let what = match (&new, purge) {
+        (Some(new), true) => format!("{}, the old block deleted,", new.how(entry)),
+        (Some(new), false) => format!("{}, the old block marked compacted,", new.how(entry)),
+        (None, true) => "there was nothing else in it: deleted".to_owned(),
+        (None, false) => "there was nothing else in it: marked compacted".to_owned(),
     };
-    Ok(Some(Done { spans, new, what }))
+    Ok(Some(Done { spans, new: new.map(|new| new.id), what }))
+}
+
+/// A block that was written.
+struct NewBlock {
+    id: Uuid,
+    format: String,
+}
+
+impl NewBlock {
+    /// What was done with the old block; it becomes one of another version if its own is only read.
+    fn how(&self, old: &BlockEntry) -> String {
+        match self.format == old.meta.format {
+            true => "rewritten".to_owned(),
+            false => format!("rewritten as {} (it was {})", self.format, old.meta.format),
+        }
+    }
 }
 
 /// How many spans of the trace a block holds; `None` if it does not hold it.
@@ -162,7 +174,7 @@ async fn rewrite(
     place: &Place,
     entry: &BlockEntry,
     trace_id: &TraceId,
-) -> Result<Option<Uuid>, Failed> {
+) -> Result<Option<NewBlock>, Failed> {
     let mut memory_bytes_max = MEMORY_BYTES;
     loop {
         let id = Uuid::new_v4();
@@ -174,13 +186,14 @@ async fn rewrite(
                 return Ok(None);
             }
             Ok(merged) => {
+                let new = NewBlock { id, format: merged.meta.format.clone() };
                 let finished = upload.finish().await.map_err(text);
                 let published = match finished {
                     Ok(()) => publish(place, entry, merged).await,
                     error => error,
                 };
                 return match published {
-                    Ok(()) => Ok(Some(id)),
+                    Ok(()) => Ok(Some(new)),
                     Err(why) => Err(remove_unpublished(place, entry, &id, why).await),
                 };
             }
@@ -272,8 +285,8 @@ async fn merge(
             }
             MergeStep::Finished(merged) => {
                 let counts = merged.counts;
-                let is_complete = counts.traces_left_out == 1
-                    && counts.traces + counts.traces_left_out == entry.meta.total_objects;
+                let all = counts.traces + counts.traces_empty + counts.traces_left_out;
+                let is_complete = counts.traces_left_out == 1 && all == entry.meta.total_objects;
                 return match is_complete {
                     true => Ok(merged),
                     false => Err(failed(&format_args!(

@@ -69,11 +69,6 @@ impl Appender {
         }
     }
 
-    /// The leaves of the output.
-    pub(super) fn leaves(&self) -> &[Leaf] {
-        &self.leaves
-    }
-
     /// An input goes on with other dictionaries and pages.
     pub(super) fn forget_codes(&mut self, input: usize) {
         self.codes.iter_mut().for_each(|of_inputs| of_inputs[input].clear());

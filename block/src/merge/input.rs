@@ -86,9 +86,9 @@ pub(super) struct Input {
 
 struct Opened {
     reader: BlockReader,
-    /// Column of each leaf of the output.
+    /// Column of each leaf.
     columns: Vec<Column>,
-    /// Leaf of the output of each column.
+    /// Leaf of each column.
     leaf_of: Vec<Option<usize>>,
     whole: WholeRows,
     /// The leaf of trace ids, and one that has a value per span.
@@ -368,7 +368,7 @@ impl Input {
         self.streams[opened.span_leaf].row(row).map_or(0, |slice| slice.present)
     }
 
-    /// The page that a leaf of the output is at.
+    /// The page that a leaf is at.
     pub(super) fn page(&self, leaf: usize) -> Option<PageView<'_>> {
         self.streams.get(leaf)?.page()
     }

@@ -28,22 +28,29 @@ pub(super) struct Run {
 pub(super) enum Next {
     /// The rows in the batch, which are taken from the inputs.
     Batch,
-    /// A trace that is the next one of several inputs.
-    Split(Vec<usize>),
+    /// A trace that is the next one of these inputs, and cannot be copied: several have it, or they
+    /// have other columns than the output.
+    Row(Vec<usize>),
     /// A trace that is to be left out is the next one of these inputs.
     LeftOut(Vec<usize>),
     /// Nothing more.
     End,
 }
 
+/// What is to be taken.
+pub(super) struct Take<'a> {
+    /// So much at a time.
+    pub(super) wanted: Wanted,
+    /// Not these ids, which ascend.
+    pub(super) without: &'a [u128],
+    /// Whether no row can be copied.
+    pub(super) by_row: bool,
+}
+
 /// Finds what comes next. All inputs are ready or at their end. A batch goes on until it has as
-/// much as is wanted, an input has no more rows ready, or there is a split trace. The ids
-/// `without`, which ascend, are left out.
-pub(super) fn next(
-    inputs: &mut [Input],
-    (wanted, without): (Wanted, &[u128]),
-    batch: &mut Batch,
-) -> Next {
+/// much as is wanted, an input has no more rows ready, or there is a split trace.
+pub(super) fn next(inputs: &mut [Input], take: &Take<'_>, batch: &mut Batch) -> Next {
+    let Take { wanted, without, by_row } = take;
     let is_left_out = |id: &u128| !without.is_empty() && without.binary_search(id).is_ok();
     batch.runs.clear();
     batch.ids.clear();
@@ -59,8 +66,8 @@ pub(super) fn next(
             let is_next = batch.runs.is_empty();
             return if is_next { Next::LeftOut(holders(inputs)) } else { Next::Batch };
         }
-        if first.is_split {
-            return if batch.runs.is_empty() { Next::Split(holders(inputs)) } else { Next::Batch };
+        if first.is_split || *by_row {
+            return if batch.runs.is_empty() { Next::Row(holders(inputs)) } else { Next::Batch };
         }
         let input = &inputs[first.input];
         let (ids, row) = (input.ids(), input.next_row());

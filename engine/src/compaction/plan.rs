@@ -5,8 +5,6 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stringendo_block::Version;
-
 use super::columns_hash::columns_hash;
 use crate::block_list::BlockEntry;
 
@@ -132,9 +130,8 @@ impl<'a> Candidate<'a> {
         let meta = &block.meta;
         let (window, level) = (windows.number(block.end_unix_nanos), meta.compaction_level);
         let may_grow = rules.level_max == 0 || level < rules.level_max;
-        // What comes out has the format of its inputs.
-        let can_be_merged = meta.version().is_some_and(Version::is_written);
-        if !may_grow || window == windows.active || !can_be_merged {
+        let can_be_read = meta.version().is_some();
+        if !may_grow || window == windows.active || !can_be_read {
             return None;
         }
         let (is_old, age) = (window < windows.active, windows.now - window);

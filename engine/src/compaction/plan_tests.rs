@@ -118,10 +118,11 @@ fn formats_columns_and_replication_factors_are_not_mixed() {
 }
 
 #[test]
-fn blocks_of_a_format_that_is_only_read_are_left_alone() {
+fn blocks_of_a_format_that_is_only_read_are_merged_with_one_another() {
     let of = |format| Fake { format, ..Fake::default() };
     let fakes = [of("vParquet3"), of("vParquet3"), of("vParquet4"), of("vParquet4")];
-    assert_eq!(planned(&fakes, &Rules::default()), [vec![2, 3]]);
+    assert_eq!(planned(&fakes, &Rules::default()), [vec![0, 1], vec![2, 3]]);
+    assert!(planned(&[of("vParquet2"), of("vParquet2")], &Rules::default()).is_empty());
 }
 
 #[test]
