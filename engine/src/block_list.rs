@@ -207,6 +207,13 @@ impl BlockList {
         &self.blocks(tenant).compacted
     }
 
+    /// Whether a block is on the list, live or compacted.
+    pub fn knows(&self, tenant: &TenantId, block_id: &Uuid) -> bool {
+        let is_it = |entry: &BlockEntry| entry.meta.block_id == *block_id;
+        self.of(tenant).iter().any(|entry| is_it(entry))
+            || self.compacted_of(tenant).iter().any(|block| is_it(&block.entry))
+    }
+
     /// Blocks of a tenant that are not listed, since their metas cannot be read: what of the
     /// tenant's data they hold, and of which time, nobody knows.
     pub fn unlisted_of(&self, tenant: &TenantId) -> &Damaged {

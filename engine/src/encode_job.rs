@@ -123,6 +123,10 @@ async fn store_tenant(
     let block_id = block_id(&segment.id, tenant);
     match stored(shard.store.backend(), tenant, &block_id).await {
         Ok(None) => {}
+        // Whoever superseded it has not marked it yet; on the list it would be live again.
+        Ok(Some(Stored::Live(_))) if shard.blocks.borrow().knows(tenant, &block_id) => {
+            return Ok(());
+        }
         // An earlier try, or process, may have ended before it was listed.
         Ok(Some(Stored::Live(meta))) => return list_everywhere(node, tenant, *meta).await,
         Ok(Some(Stored::Compacted)) => return Ok(()),
