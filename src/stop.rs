@@ -108,6 +108,9 @@ async fn wind_down(
     }
     node.flush(None).await;
     tracing::info!("all live traces are in blocks");
+    if !node.keeping_ended().await {
+        tracing::warn!("a job of compaction does not end; the next start removes what it has left");
+    }
 }
 
 fn name(signal: EndSignal) -> &'static str {

@@ -9,8 +9,9 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bucket::Bucket;
+use bucket::{Bucket, is};
 use common::{Options, Server, http, load, spans, wait};
+use stringendo_teststores::Fault;
 
 /// Servers leave blocks alone; whoever does not merges them as soon as there are two.
 const EAGER: &str = "\
@@ -170,6 +171,30 @@ fn log_files(server: &Server) -> Vec<String> {
     let entries = std::fs::read_dir(server.dir().join("wal")).expect("a directory").flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     names.filter(|name| name.contains(".wal") || name.contains(".free")).collect()
+}
+
+#[test]
+fn a_worker_that_ends_in_order_leaves_nothing_half_done_and_makes_room_for_the_next_one() {
+    let bucket = Bucket::new();
+    let server = Server::start(options(&bucket, EAGER));
+    for number in 0..2 {
+        server.export(http::X_PROTOBUF, &spans::numbered(number)).ok();
+        server.flush();
+    }
+    let slow = Fault::Slow(Duration::from_millis(300));
+    bucket.proxy.spoil(usize::MAX, slow, is("GET", "data.parquet"));
+    let mut worker = Server::start(worker(options(&bucket, EAGER), "backend-worker"));
+    wait::until("it is at work", || {
+        (worker.metric("tempo_backend_scheduler_jobs_active", &[]) == 1.0).then_some(())
+    });
+    let keeper = bucket.path().join("some/prefix/stringendo-keeper.json");
+    assert!(keeper.exists());
+    assert!(worker.terminate().success());
+    assert!(worker.log().contains("reason=stopping"), "{}", worker.log());
+    assert_eq!((bucket.blocks().len(), bucket.objects("meta.json").len()), (2, 2));
+    let notes = std::fs::read_dir(worker.dir().join("wal/compaction")).expect("a directory");
+    assert_eq!(notes.count(), 0);
+    assert!(!keeper.exists(), "the place is free");
 }
 
 #[test]

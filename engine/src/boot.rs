@@ -251,6 +251,7 @@ fn serve(node: &Node, message: Message) {
         Message::Heartbeat(answer) => tell(answer, shard.ready.get()),
         Message::Stop(answer) => {
             shard.stopping.set(true);
+            shard.keeping.ending.ask();
             tell(answer, ());
         }
     }

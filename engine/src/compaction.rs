@@ -14,6 +14,7 @@
 
 pub mod columns_hash;
 pub mod conductor;
+mod ending;
 mod failures;
 pub mod fresh;
 mod intents;

@@ -228,10 +228,17 @@ impl Node {
         known.into_iter().flatten().any(|known| known)
     }
 
-    /// Makes every core say from now on that it is not ready. Nothing else changes: spans and
-    /// queries are served until listeners close, and what is in flight then may finish.
+    /// Makes every core say from now on that it is not ready. Blocks are not merged any more.
+    /// Nothing else changes: spans and queries are served until listeners close, and what is in
+    /// flight then may finish.
     pub async fn stop(&self) {
         self.ask_all(Message::Stop).await;
+    }
+
+    /// On core 0, after [`Node::stop`]: waits until no block is half merged any more, and another
+    /// process may keep the blocks. Not for long; tells whether it came to that.
+    pub async fn keeping_ended(&self) -> bool {
+        self.shard().keeping.ending.wait().await
     }
 
     /// Counters of all cores together.

@@ -85,9 +85,20 @@ impl Conductor {
         }
     }
 
-    /// Makes up for what an earlier process has left. Then plans as often as configured, and works
-    /// off what was planned, until the end of the process.
+    /// Plans, and works off what was planned, until the process goes down. Then nothing is left
+    /// half done, as far as the backend lets it be.
     pub async fn run(mut self) {
+        let shard = std::rc::Rc::clone(self.node.shard());
+        shard.keeping.ending.before(self.work()).await;
+        while let Some(ended) = self.running.next().await {
+            self.end(ended).await;
+        }
+        self.keeper.leave().await;
+        shard.keeping.ending.tell();
+    }
+
+    /// Makes up for what an earlier process has left. Then plans as often as configured.
+    async fn work(&mut self) {
         self.settle_what_is_left().await;
         loop {
             let next = self.node.shard().now() + self.node.settings().compaction.cycle;

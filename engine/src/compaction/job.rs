@@ -31,6 +31,9 @@ use crate::message::Message;
 use crate::node::Node;
 use crate::tenant::TenantId;
 
+/// A pause is made of steps of this length, between which it may end early.
+const PAUSE_STEP: Duration = Duration::from_millis(200);
+
 /// What is to be merged.
 #[derive(Clone, Debug)]
 pub struct CompactionJob {
@@ -74,6 +77,9 @@ pub enum JobError {
     /// A query needs the memory.
     #[error("a query needs the memory")]
     GaveWay,
+    /// The process is going down.
+    #[error("the process is going down")]
+    Stopping,
     /// From the backend.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -92,6 +98,7 @@ impl JobError {
             Self::Gone(_) => "gone",
             Self::GaveWay => "gave_way",
             Self::NotKeeper => "not_keeper",
+            Self::Stopping => "stopping",
             Self::Io(error) if error.kind() == ErrorKind::StorageFull => "disk_full",
             Self::Io(_) => "backend",
             Self::Cut(_) | Self::Merge(MergeError::Input { .. }) => "unreadable_block",
@@ -102,7 +109,7 @@ impl JobError {
 
     /// Whether nothing is wrong: the job is to be forgotten, or done later.
     pub fn is_harmless(&self) -> bool {
-        matches!(self, Self::Gone(_) | Self::GaveWay | Self::NotKeeper)
+        matches!(self, Self::Gone(_) | Self::GaveWay | Self::NotKeeper | Self::Stopping)
     }
 
     /// Memory that it needs, if that is what is missing.
@@ -264,6 +271,9 @@ impl Work<'_> {
                 MergeStep::Made(bytes) => upload.append(bytes).await?,
                 MergeStep::Finished(merged) => return Ok(*merged),
             }
+            if self.node.shard().stopping.get() {
+                return Err(JobError::Stopping);
+            }
             if self.node.shard().budget.merging_is_in_the_way() {
                 return Err(JobError::GaveWay);
             }
@@ -304,10 +314,17 @@ impl Work<'_> {
         }
     }
 
-    /// Keeps to the configured pace.
+    /// Keeps to the configured pace, as long as the process is not going down.
     async fn pause(&self, bytes: u64) {
-        if self.job.bytes_per_second > 0 {
-            sleep(Duration::from_secs_f64(bytes as f64 / self.job.bytes_per_second as f64)).await;
+        if self.job.bytes_per_second == 0 {
+            return;
+        }
+        let seconds = bytes as f64 / self.job.bytes_per_second as f64;
+        let mut left = Duration::from_secs_f64(seconds);
+        while !left.is_zero() && !self.node.shard().stopping.get() {
+            let step = left.min(PAUSE_STEP);
+            sleep(step).await;
+            left -= step;
         }
     }
 

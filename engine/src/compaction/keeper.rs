@@ -4,7 +4,8 @@
 //! An object beside the tenants has the keeper's name, and the keeper writes it again with every
 //! plan. Who reads the same there for ten plans takes its place: it writes its own name, and is the
 //! keeper if that is still there at the next plan. Only what one process sees with its own clock
-//! counts. A keeper that could not write its name for half of that time stops by itself.
+//! counts. A keeper that could not write its name for half of that time stops by itself; one that
+//! ends in order removes it.
 //!
 //! From: [`super::conductor`], before each plan. To: the same; to jobs before they publish, and to
 //! [`crate::retention`], as [`Tenure`].
@@ -136,6 +137,26 @@ impl Keeper {
         self.keeps = keeps;
         shard.metrics.set(&family::COMPACTION_KEEPER, &[], f64::from(u8::from(keeps)));
         keeps
+    }
+
+    /// Gives the place up, if this process has it: nobody need wait until it seems dead.
+    pub async fn leave(&mut self) {
+        let shard = std::rc::Rc::clone(self.node.shard());
+        let backend = shard.store.backend();
+        if backend.store().is_none() {
+            return;
+        }
+        shard.keeping.tenure.set(Duration::ZERO);
+        let left = match self.read().await {
+            Ok(Some(found)) if found.process == self.own.process => {
+                tracing::info!("another server may merge and delete blocks now");
+                backend.delete_root_object(OBJECT).await
+            }
+            found => found.map(|_| ()),
+        };
+        if let Err(error) = left {
+            tracing::warn!(%error, "the keeper's place could not be given up");
+        }
     }
 
     fn lapse(&self) -> Duration {

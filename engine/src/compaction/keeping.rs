@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use uuid::Uuid;
 
+use super::ending::Ending;
 use super::keeper::Tenure;
 use crate::metrics::families as family;
 use crate::node::Node;
@@ -19,6 +20,8 @@ pub type BlockKey = (TenantId, Uuid);
 pub struct Keeping {
     /// Whether this process may merge and delete at all.
     pub tenure: Tenure,
+    /// How it ends.
+    pub ending: Ending,
     /// Inputs and outputs of jobs under way.
     busy: RefCell<HashSet<BlockKey>>,
     /// Superseded on the list, and not yet marked in the backend.

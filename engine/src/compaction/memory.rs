@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use stringendo_ring::sleep;
 
+use super::job::JobError;
 use crate::budget::{Charge, Use};
 use crate::shard::Shard;
 
@@ -30,17 +31,20 @@ pub struct NoMemory {
 /// Waits until there is room to merge `inputs` blocks, with `least` bytes if that is known.
 ///
 /// # Errors
-/// There never can be.
-pub async fn wait_for(shard: &Shard, inputs: usize, least: u64) -> Result<Charge, NoMemory> {
+/// There never can be, or the process is going down.
+pub async fn wait_for(shard: &Shard, inputs: usize, least: u64) -> Result<Charge, JobError> {
     let limit = shard.budget.limit_for(Use::Compact);
     if least > limit {
-        return Err(NoMemory { bytes: least, limit });
+        return Err(NoMemory { bytes: least, limit }.into());
     }
     let likely = LIKELY_BYTES.0 + LIKELY_BYTES.1 * inputs as u64;
     let bytes = likely.max(least).min(limit);
     loop {
         if let Some(charge) = shard.budget.try_charge(Use::Compact, bytes) {
             return Ok(charge);
+        }
+        if shard.stopping.get() {
+            return Err(JobError::Stopping);
         }
         sleep(PAUSE).await;
     }
