@@ -5,13 +5,15 @@
 mod bucket;
 mod common;
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bucket::{Bucket, is};
 use common::{Options, Server, http, load, spans, wait};
-use stringendo_teststores::Fault;
+use stringendo_teststores::{Fault, Proxy};
 
 /// Servers leave blocks alone; whoever does not merges them as soon as there are two.
 const EAGER: &str = "\
@@ -28,6 +30,15 @@ compactor:
   disabled: true
   compaction: {compaction_cycle: 200ms, block_retention: 4s, compacted_block_retention: 1s}
 backend_scheduler: {provider: {retention: {interval: 1s}}}
+query_frontend: {query_end_cutoff: 0s}
+";
+
+/// Blocks of several tenants.
+const MULTI_TENANT: &str = "\
+multitenancy_enabled: true
+compactor:
+  disabled: true
+  compaction: {compaction_cycle: 200ms, compaction_window: 8h}
 query_frontend: {query_end_cutoff: 0s}
 ";
 
@@ -195,6 +206,116 @@ fn a_worker_that_ends_in_order_leaves_nothing_half_done_and_makes_room_for_the_n
     let notes = std::fs::read_dir(worker.dir().join("wal/compaction")).expect("a directory");
     assert_eq!(notes.count(), 0);
     assert!(!keeper.exists(), "the place is free");
+}
+
+/// A server with a live segment of which one of two tenants has its block, beside an older one, and
+/// the other one does not get it: writes fail until the proxy heals.
+struct HalfStored {
+    server: Server,
+    /// The one that has its block.
+    tenant: String,
+    flush: JoinHandle<Result<http::Answer, ureq::Error>>,
+}
+
+impl HalfStored {
+    const TENANTS: [&str; 2] = ["alpha", "beta"];
+
+    fn new(bucket: &Bucket) -> Self {
+        let server = Server::start(Options { block_age: "1h", ..options(bucket, MULTI_TENANT) });
+        let send = |number| {
+            for tenant in Self::TENANTS {
+                let headers = [("Content-Type", http::X_PROTOBUF), ("X-Scope-OrgID", tenant)];
+                server.export_with(&headers, &spans::numbered(number)).ok();
+            }
+        };
+        send(1);
+        server.flush();
+        send(2);
+        let first = let_one_tenant_through(bucket);
+        let url = server.api_url("/flush");
+        let flush = wait::aside(move || http::try_send("POST", &url, &[], b""));
+        let tenant = wait::until("one tenant has its block", || {
+            let tenant = first.lock().expect("no test panics here").clone()?;
+            (live_blocks(bucket, &tenant) == 2).then_some(tenant)
+        });
+        Self { server, tenant, flush }
+    }
+
+    /// A worker that asks for the store at another address than the server.
+    fn worker_at(&self, address: SocketAddr) -> Server {
+        let s3 = bucket::s3_yaml(address, 4);
+        let blocks = Some(format!("backend: s3\n    blocklist_poll: 1s\n{s3}"));
+        Server::start(worker(Options { blocks, ..self.server.options.clone() }, "backend-worker"))
+    }
+
+    fn spans(&self, tenant: &str) -> f64 {
+        load::spans_counted_as(&self.server, &[("X-Scope-OrgID", tenant)])
+    }
+}
+
+fn live_blocks(bucket: &Bucket, tenant: &str) -> usize {
+    let blocks = std::fs::read_dir(bucket.path().join("some/prefix").join(tenant));
+    let blocks = blocks.into_iter().flatten().flatten();
+    blocks.filter(|block| block.path().join("meta.json").exists()).count()
+}
+
+#[test]
+fn spans_count_once_while_their_segment_is_live_and_a_worker_has_merged_their_block() {
+    let bucket = Bucket::new();
+    let half = HalfStored::new(&bucket);
+    let worker = half.worker_at(bucket.server_address());
+    wait::until("it merges", || (merged(&worker) == 2.0).then_some(()));
+    wait::until("the server has seen it", || {
+        half.server.log().contains("merged blocks wait for the next poll").then_some(())
+    });
+    for _ in 0..3 {
+        let counted = || Some(half.spans(&half.tenant)).filter(|spans| *spans >= 2.0);
+        assert_eq!(wait::until("both count", counted), 2.0);
+        wait::pause(Duration::from_millis(400));
+    }
+    bucket.proxy.heal();
+    wait::until("it serves the merged block", || {
+        let labels = [("tenant", half.tenant.as_str())];
+        (half.server.metric("tempodb_blocklist_length", &labels) == 1.0).then_some(())
+    });
+    assert_eq!(HalfStored::TENANTS.map(|tenant| half.spans(tenant)), [2.0, 2.0]);
+    half.flush.join().expect("no panic").expect("an answer");
+}
+
+#[test]
+fn spans_count_once_after_a_crash_between_their_block_and_the_mark_that_it_was_merged() {
+    let bucket = Bucket::new();
+    let mut half = HalfStored::new(&bucket);
+    let proxy = Proxy::start(bucket.server_address());
+    proxy.spoil(usize::MAX, Fault::Status(503), is("PUT", "meta.compacted.json"));
+    let mut worker = half.worker_at(proxy.address());
+    wait::until("what it has merged is there", || {
+        (live_blocks(&bucket, &half.tenant) == 3).then_some(())
+    });
+    half.server.kill9();
+    worker.kill9();
+    bucket.proxy.heal();
+    let blocks = half.server.options.blocks.as_mut().expect("a store");
+    *blocks = blocks.replace("poll: 1s", "poll: 1h");
+    half.server.start_again();
+    half.server.flush();
+    for tenant in HalfStored::TENANTS {
+        let counted = || Some(half.spans(tenant)).filter(|spans| *spans >= 2.0);
+        assert_eq!(wait::until("both count", counted), 2.0);
+    }
+}
+
+/// From now on writes fail, but for those of rows of the tenant that is the first to write some.
+fn let_one_tenant_through(bucket: &Bucket) -> Arc<Mutex<Option<String>>> {
+    let lucky = Arc::new(Mutex::new(None));
+    let known = Arc::clone(&lucky);
+    bucket.proxy.spoil(usize::MAX, Fault::Status(503), move |request| {
+        let Some((path, _)) = request.target.split_once("/data.parquet") else { return false };
+        let tenant = path.split('/').rev().nth(1).unwrap_or_default().to_owned();
+        let mut lucky = known.lock().expect("no test panics here");
+        request.method == "PUT" && *lucky.get_or_insert_with(|| tenant.clone()) != tenant
+    });
+    lucky
 }
 
 #[test]

@@ -18,6 +18,8 @@ use crate::backend::{indexes, leftovers};
 use crate::block_changes::publish;
 use crate::block_list::BlockList;
 use crate::budget::Use;
+use crate::compaction::fresh::Fresh;
+use crate::compaction::put_off::put_off;
 use crate::compaction::superseded;
 use crate::metrics::families as family;
 use crate::node::Node;
@@ -39,13 +41,15 @@ pub struct BlockPoll {
     /// When the tenant indexes were made that were read or written last, nanoseconds since the Unix
     /// epoch.
     indexes_made: HashMap<TenantId, u64>,
+    /// What queries may still see live.
+    fresh: Fresh,
 }
 
 impl BlockPoll {
     /// For core 0.
     pub fn new(node: Node) -> Self {
         let (skipped, listed, indexes_made) = Default::default();
-        Self { node, skipped, listed, indexes_made }
+        Self { node, skipped, listed, indexes_made, fresh: Fresh::default() }
     }
 
     /// Reads the list now. Blocks that were added meanwhile are kept, and so are listed blocks
@@ -70,7 +74,19 @@ impl BlockPoll {
         }
         let now = self.node.clock().unix_nanos();
         let superseded = superseded::settle(shard.store.backend(), &mut listing, now).await;
-        shard.keeping.owe_marks(superseded);
+        if !shard.settings.compaction.disabled {
+            shard.keeping.owe_marks(superseded);
+        }
+        if before.version() > 0 && self.fresh.learn(&self.node).await {
+            let early = put_off(&mut listing, &before, &self.fresh);
+            if early > 0 {
+                tracing::info!(
+                    blocks = early,
+                    "merged blocks wait for the next poll: they hold \
+                    what is still live here"
+                );
+            }
+        }
         let listing = Arc::new(listing);
         if let Some(list) = self.merge(&before, &listing).await? {
             publish(&self.node, list).await;

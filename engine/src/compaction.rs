@@ -23,5 +23,6 @@ pub mod keeper;
 pub mod keeping;
 mod memory;
 pub mod plan;
+pub mod put_off;
 pub mod report;
 pub mod superseded;

@@ -57,12 +57,17 @@ pub fn send_all(options: RunOptions) -> u64 {
 /// All spans of the last quarter of an hour, as a metrics query counts them; no number as long as
 /// the server does not answer it. It needs `query_end_cutoff: 0s`.
 pub fn spans_counted(server: &Server) -> f64 {
+    spans_counted_as(server, &[])
+}
+
+/// The same with headers.
+pub fn spans_counted_as(server: &Server, headers: &[http::Header<'_>]) -> f64 {
     let now = wait::unix_nanos() / 1_000_000_000;
     // What lies in an interval that has not ended yet is left out.
     let (start, end) = ((now - 900).to_string(), (now + 1).to_string());
     let query = [("q", "{} | count_over_time()"), ("start", &start), ("end", &end), ("step", "1s")];
     let path = format!("/api/metrics/query_range?{}", http::query(&query));
-    let answer = server.get(&path);
+    let answer = server.get_as(&path, headers);
     if answer.status != 200 {
         return f64::NAN;
     }

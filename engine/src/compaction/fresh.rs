@@ -16,6 +16,7 @@ use crate::block_list::{BlockEntry, BlockList};
 use crate::encode_job::block_id;
 use crate::message::Message;
 use crate::node::Node;
+use crate::tenant::TenantId;
 
 /// What a core says of its live data.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +30,8 @@ pub struct LiveNow {
 /// Knows since when blocks have no live segment.
 #[derive(Default)]
 pub struct Fresh {
+    /// Live on some core when it was last learned.
+    segments: HashSet<Uuid>,
     /// Of every block on the list that was not made by merging.
     settled_since: HashMap<Uuid, Duration>,
     oldest_look: Option<Duration>,
@@ -46,12 +49,12 @@ impl Fresh {
         true
     }
 
-    fn take(&mut self, list: &BlockList, live: &[LiveNow], now: Duration) {
-        let segments: HashSet<&Uuid> = live.iter().flat_map(|live| &live.segments).collect();
+    pub(super) fn take(&mut self, list: &BlockList, live: &[LiveNow], now: Duration) {
+        let segments = live.iter().flat_map(|live| &live.segments);
+        self.segments = segments.filter(|segment| !segment.is_nil()).copied().collect();
         let mut since = HashMap::new();
         for (tenant, blocks) in list.tenants() {
-            let held: HashSet<Uuid> =
-                segments.iter().map(|segment| block_id(segment, tenant)).collect();
+            let held = self.held(tenant);
             for block in blocks.iter().filter(|block| block.meta.compaction_level == 0) {
                 let id = block.meta.block_id;
                 if !held.contains(&id) {
@@ -61,6 +64,19 @@ impl Fresh {
             }
         }
         self.settled_since = since;
+    }
+
+    /// Blocks that a tenant's live segments are, or will be.
+    fn held(&self, tenant: &TenantId) -> HashSet<Uuid> {
+        self.segments.iter().map(|segment| block_id(segment, tenant)).collect()
+    }
+
+    /// A tenant's blocks that a query may mistake, as far as was last learned: their segments are
+    /// live, or were when a query began that has not read the list yet.
+    pub fn may_be_live(&self, tenant: &TenantId) -> HashSet<Uuid> {
+        let Some(look) = self.oldest_look else { return self.held(tenant) };
+        let seen = self.settled_since.iter().filter(|(_, since)| **since >= look);
+        self.held(tenant).into_iter().chain(seen.map(|(id, _)| *id)).collect()
     }
 
     /// Whether no query can mistake the block any more, as far as was last learned.

@@ -122,12 +122,12 @@ fn twins(listing: &Listing) -> Vec<(Arc<BlockEntry>, Superseded)> {
 }
 
 /// What blocks were merged from, as far as their metas are still there.
-struct Lineages<'a> {
+pub(super) struct Lineages<'a> {
     inputs: HashMap<(&'a TenantId, Uuid), &'a [Uuid]>,
 }
 
 impl<'a> Lineages<'a> {
-    fn of(listing: &'a Listing) -> Self {
+    pub(super) fn of(listing: &'a Listing) -> Self {
         let gone = listing.compacted.iter().map(|block| &block.entry);
         let merged = gone.filter(|entry| !entry.meta.inputs.is_empty());
         let inputs = merged
@@ -136,7 +136,7 @@ impl<'a> Lineages<'a> {
     }
 
     /// The inputs of a block, theirs, and so on.
-    fn of_block(&self, entry: &BlockEntry) -> HashSet<Uuid> {
+    pub(super) fn of_block(&self, entry: &BlockEntry) -> HashSet<Uuid> {
         let (mut lineage, mut left) = (HashSet::new(), entry.meta.inputs.clone());
         while let Some(id) = left.pop() {
             if lineage.insert(id)
