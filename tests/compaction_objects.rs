@@ -74,6 +74,12 @@ fn what_has_expired_is_deleted_in_the_bucket_too() {
     assert!(!bucket.objects("data.parquet").is_empty());
     wait::until("the bucket is empty", || bucket.blocks().is_empty().then_some(()));
     assert_eq!(server.metric("tempodb_retention_errors_total", &[]), 0.0);
+    // The server of the tests leaves the directory. A tenant that is gone has no old index.
+    std::fs::remove_dir_all(bucket.path().join("some/prefix/single-tenant")).expect("removed");
+    wait::until("no age of an index is shown", || {
+        let shown = server.get("/metrics").ok();
+        (!shown.text().contains("tempodb_blocklist_tenant_index_age_seconds{")).then_some(())
+    });
 }
 
 /// What a store does that has a bad day.

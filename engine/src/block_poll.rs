@@ -96,8 +96,16 @@ impl BlockPoll {
         let metrics = self.node.counters();
         metrics.observe(&family::BLOCKLIST_POLL_DURATION, &[], took.as_secs_f64());
         self.listed = listing.tenants.clone();
+        self.forget_gone(&listing);
         self.delete_empty(&listing).await;
         Ok(())
+    }
+
+    /// A tenant that is not there any more has no index that could be old.
+    fn forget_gone(&mut self, listing: &Listing) {
+        let failed = listing.errors.iter().map(|(tenant, _)| tenant);
+        let there: HashSet<&TenantId> = listing.tenants.iter().chain(failed).collect();
+        self.indexes_made.retain(|tenant, _| there.contains(tenant));
     }
 
     /// Deletes what is left of tenants that have no blocks, if that is configured.
@@ -238,6 +246,8 @@ impl BlockPoll {
     /// They grow while indexes cannot be read or written.
     fn show_index_ages(&self) {
         let now = self.node.clock().unix_nanos();
+        // Of tenants that are gone nothing is shown.
+        self.node.counters().clear(&family::TENANT_INDEX_AGE);
         for (tenant, made_unix_nanos) in &self.indexes_made {
             let age = now.saturating_sub(*made_unix_nanos) as f64 / 1e9;
             self.node.counters().set(&family::TENANT_INDEX_AGE, &[tenant.as_str()], age);

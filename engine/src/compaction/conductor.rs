@@ -225,7 +225,10 @@ impl Conductor {
     async fn begin_jobs(&mut self) {
         while let Some(core) = self.free_core() {
             let Some((tenant, inputs)) = self.next_inputs() else { break };
-            self.begin(core, tenant, inputs).await;
+            if !self.begin(core, tenant, inputs).await {
+                // The next one could not be noted either.
+                break;
+            }
         }
         self.count_jobs();
     }
@@ -269,7 +272,8 @@ impl Conductor {
             .all(|input| listed.iter().any(|entry| entry.meta.block_id == input.meta.block_id))
     }
 
-    async fn begin(&mut self, core: CoreId, tenant: TenantId, inputs: Inputs) {
+    /// Has a core do a job; `false` if it could not be noted.
+    async fn begin(&mut self, core: CoreId, tenant: TenantId, inputs: Inputs) -> bool {
         let settings = &self.node.settings().compaction;
         let keys = keys(&tenant, &inputs);
         let most = if settings.jobs_max == 0 {
@@ -293,7 +297,7 @@ impl Conductor {
             self.node.counters().add(&family::COMPACTION_FAILURES, &["log"], 1.0);
             self.node.shard().keeping.release(&with_output(&job, &keys));
             self.failures.add(keys, self.node.shard().now());
-            return;
+            return false;
         }
         self.busy_cores.push(core);
         report::begun(&self.node, &job);
@@ -305,6 +309,7 @@ impl Conductor {
             }
             .boxed_local(),
         );
+        true
     }
 
     async fn end(&mut self, ended: Ended) {
