@@ -133,6 +133,21 @@ fn a_failure_that_was_none_is_tried_again() {
 }
 
 #[test]
+fn more_bytes_than_were_asked_for_are_an_error() {
+    with_s3(
+        |settings| settings,
+        async |backend: Backend, proxy: Proxy| {
+            backend.write_object(&tenant(), &ID, "bloom-0", bytes(100)).await.expect("is written");
+            proxy.spoil(usize::MAX, Fault::Longer(1 << 20), is("GET", "bloom-0"));
+            let read = backend.read_object_range(&tenant(), &ID, "bloom-0", 10..20).await;
+            let error = read.expect_err("is another length");
+            assert!(error.to_string().contains("more than 10 bytes came"), "{error}");
+            assert_ne!(error.kind(), ErrorKind::InvalidData, "it is not the block's fault");
+        },
+    );
+}
+
+#[test]
 fn reads_that_take_long_are_asked_for_again() {
     with_s3(stores::hedged, async |backend: Backend, proxy: Proxy| {
         backend.write_object(&tenant(), &ID, "bloom-0", bytes(100)).await.expect("is written");

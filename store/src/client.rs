@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, PutPayload};
 use stringendo_ring::aside::{aside, timeout};
@@ -281,17 +282,36 @@ async fn get(
 
 /// All bytes of an answer.
 pub(crate) async fn whole(answer: GetResult, bytes_max: u64) -> Result<Bytes, Failure> {
-    let expected = answer.range.end - answer.range.start;
+    let expected = answer.range.end.saturating_sub(answer.range.start);
     if expected > bytes_max {
         let text = format!("it is larger than {bytes_max} bytes");
         return Err(Failure::other(ErrorKind::InvalidData, text));
     }
-    let bytes = answer.bytes().await?;
-    if bytes.len() as u64 != expected {
-        let text = format!("{} of {expected} bytes came", bytes.len());
+    let (mut stream, mut length) = (answer.into_stream(), 0_u64);
+    let (mut first, mut all) = (Bytes::new(), Vec::new());
+    // Not all at once: what a store sends need not be as long as it says.
+    while let Some(piece) = stream.next().await.transpose()? {
+        length += piece.len() as u64;
+        if length > expected {
+            let text = format!("more than {expected} bytes came");
+            return Err(Failure::other(ErrorKind::Other, text));
+        }
+        // A single piece is not copied.
+        if length == piece.len() as u64 {
+            first = piece;
+            continue;
+        }
+        if all.is_empty() {
+            all.reserve_exact(expected as usize);
+            all.extend_from_slice(&first);
+        }
+        all.extend_from_slice(&piece);
+    }
+    if length != expected {
+        let text = format!("{length} of {expected} bytes came");
         return Err(Failure::other(ErrorKind::UnexpectedEof, text));
     }
-    Ok(bytes)
+    Ok(if all.is_empty() { first } else { all.into() })
 }
 
 /// Whether an object that the store has acknowledged is there.

@@ -23,6 +23,8 @@ pub enum Fault {
     /// The server does what it says; the client gets this many bytes of the answer's body, then the
     /// connection ends.
     Truncate(usize),
+    /// The server does what it says; the client gets so many bytes more than there are.
+    Longer(usize),
     /// The server does what it says; the answer's body comes in four parts with so long between.
     Slow(Duration),
     /// The server does not see it; the client is told that it is done.
@@ -230,6 +232,15 @@ impl Proxy {
                 let answer = exchange(message, server)?;
                 client.write_all(&answer.head)?;
                 client.write_all(&answer.body[..bytes.min(answer.body.len())])?;
+                Ok(Connection::Ends)
+            }
+            Some(Fault::Longer(bytes)) => {
+                let mut answer = exchange(message, server)?;
+                answer.remove_header("content-length");
+                let length = format!("Content-Length: {}", answer.body.len() + bytes);
+                client.write_all(&answer.head_with(&length))?;
+                client.write_all(&answer.body)?;
+                client.write_all(&vec![0; bytes])?;
                 Ok(Connection::Ends)
             }
             Some(Fault::Slow(pause)) => {
