@@ -268,8 +268,15 @@ struct Found<'a> {
 impl TenantBlocks {
     fn changed(&self, changes: Vec<BlockChange>) -> Self {
         // The last word on each block.
-        let last: HashMap<Uuid, BlockChange> =
+        let mut last: HashMap<Uuid, BlockChange> =
             changes.into_iter().map(|change| (change.block_id(), change)).collect();
+        // What was superseded stays so: who adds it has seen it before it was marked.
+        for known in &self.compacted {
+            let id = known.entry.meta.block_id;
+            if matches!(last.get(&id), Some(BlockChange::Added(_))) {
+                last.remove(&id);
+            }
+        }
         let mut next = Self { unlisted: self.unlisted, ..Self::default() };
         for entry in &self.live {
             match last.get(&entry.meta.block_id) {

@@ -83,6 +83,13 @@ fn a_merge_takes_effect_in_one_step() {
 }
 
 #[test]
+fn a_block_that_was_superseded_is_not_added_again() {
+    let merged = merge(&list(&[("a", 1), ("a", 2)]));
+    let again = merged.with(entry("a", 1));
+    assert_eq!((ids(&again, "a"), compacted_ids(&again, "a")), (vec![3], vec![1, 2]));
+}
+
+#[test]
 fn a_poll_that_saw_blocks_before_they_were_merged_does_not_bring_them_back() {
     let before = list(&[("a", 1), ("a", 2)]);
     let merged = merge(&before);
