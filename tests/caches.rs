@@ -126,6 +126,31 @@ fn two_memcached_servers_share_what_blocks_are_read_by_and_serve_it_to_a_fresh_s
 }
 
 #[test]
+#[ignore = "needs memcached: cargo xtask test"]
+fn of_a_block_that_is_mended_nothing_is_taken_from_caches_that_was_read_before() {
+    let memcached = CacheServer::memcached();
+    let mut server = Server::start(memcached_options(&[&memcached]));
+    send_over_http(&server);
+    server.flush();
+    let blocks = std::fs::read_dir(server.tenant_dir()).unwrap();
+    let mut data = blocks.map(|block| block.unwrap().path().join("data.parquet"));
+    let data = data.find(|data| data.exists()).unwrap();
+    let sound = std::fs::read(&data).unwrap();
+    let mut spoilt = sound.clone();
+    spoilt[4..sound.len() / 2].iter_mut().for_each(|byte| *byte ^= 0x55);
+    std::fs::write(&data, spoilt).unwrap();
+    server.restart();
+    let search = "/api/search?q=%7Bduration%3E1ns%7D&limit=1000&start=1768470000&end=1768490000";
+    let is_damaged = || server.get(search).ok().text().contains("blockDamaged");
+    assert!(is_damaged());
+    wait_until_written(&server);
+    assert!(memcached.items() > 0);
+    std::fs::write(&data, sound).unwrap();
+    assert!(!is_damaged());
+    assert_equal_to_recorded(&server, "mended");
+}
+
+#[test]
 #[ignore = "needs redis-server: cargo xtask test"]
 fn redis_with_a_password_serves_what_was_read_once() {
     let redis = CacheServer::redis();

@@ -226,9 +226,13 @@ impl BlockStore {
         Ok(open)
     }
 
-    /// Forgets the footer and the open file of a block: they may be replaced.
+    /// Forgets the open file of a block and what was read of it, and asks no cache outside for it
+    /// any more: it is damaged, and may be mended.
     pub fn forget(&self, block: &BlockEntry) {
-        self.cache.borrow_mut().remove(&(block.cache_id(), None));
+        let id = block.cache_id();
+        self.cache.borrow_mut().remove_where(|(of, _)| *of == id);
+        self.dictionaries.forget(&id);
+        self.outer.doubt(id);
         self.recharge();
     }
 

@@ -11,13 +11,16 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
+use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use lru::LruCache;
 use stringendo_cache::{CacheError, Client, KEY_BYTES_MAX};
 use stringendo_ring::{Class, Clock, Notify, aside, spawn_detached};
+use uuid::Uuid;
 
 use crate::backend::BLOOM_BYTES_MAX;
 use crate::block_list::BlockEntry;
@@ -28,6 +31,8 @@ use crate::metrics::{Metrics, families as family};
 const WAITING_BYTES_MAX: u64 = 16 << 20;
 /// Between two warnings that a cache fails, on one core.
 const WARNING_PAUSE: Duration = Duration::from_secs(60);
+/// Blocks in doubt that are known at most.
+const DOUBTED_MAX: NonZeroUsize = NonZeroUsize::new(1024).expect("it is not zero");
 /// Keys with another number are of another form of what is cached.
 const FORM: u32 = 2;
 /// Bytes of the checksum behind a value.
@@ -151,6 +156,9 @@ pub struct OuterCaches {
     by_role: [Option<usize>; CacheRole::ALL.len()],
     clock: Clock,
     metrics: Metrics,
+    /// Damaged blocks, by what caches of the process know them by: what is kept of them may be what
+    /// they were.
+    doubted: RefCell<LruCache<Uuid, ()>>,
     /// When it was last said that one fails.
     warned: Cell<Option<Duration>>,
     waiting: RefCell<VecDeque<Write>>,
@@ -182,6 +190,7 @@ impl OuterCaches {
             caches,
             clock,
             metrics,
+            doubted: RefCell::new(LruCache::new(DOUBTED_MAX)),
             warned: Cell::default(),
             waiting: RefCell::default(),
             waiting_bytes: Cell::new(0),
@@ -211,7 +220,9 @@ impl OuterCaches {
         let Some((cache, key)) = self.place_of(&wanted) else {
             return Ok(Found { bytes: read.await?, is_cached: false });
         };
-        if let Some(bytes) = self.ask(cache, &key, wanted).await {
+        if !self.doubted.borrow().contains(&wanted.block.cache_id())
+            && let Some(bytes) = self.ask(cache, &key, wanted).await
+        {
             return Ok(Found { bytes, is_cached: true });
         }
         let bytes = read.await?;
@@ -220,6 +231,14 @@ impl OuterCaches {
             self.write_later(Write { cache, key, value: bytes.clone() });
         }
         Ok(Found { bytes, is_cached: false })
+    }
+
+    /// A block is damaged, and may be mended: it is read from the backend from now on, and what is
+    /// kept of it is written again.
+    pub fn doubt(&self, block: Uuid) {
+        if !self.caches.is_empty() {
+            self.doubted.borrow_mut().put(block, ());
+        }
     }
 
     /// Whether parts of this role may be in a cache.

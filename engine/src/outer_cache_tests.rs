@@ -1,9 +1,7 @@
-use stringendo_block::BlockMeta;
-use stringendo_cache::{BreakerOptions, CommonOptions, MemcachedOptions};
-use uuid::Uuid;
-
 use super::*;
 use crate::tenant::TenantId;
+use stringendo_block::BlockMeta;
+use stringendo_cache::{BreakerOptions, CommonOptions, MemcachedOptions};
 
 fn client() -> Arc<Client> {
     let breaker = BreakerOptions { failures: 1, pause: Duration::ZERO, interval: Duration::ZERO };
@@ -35,6 +33,7 @@ fn caches(roles: Vec<CacheRole>, level: u32, age: Duration, waiting_max: usize) 
         by_role,
         clock: Clock::Fixed(100_000_000_000),
         metrics: Metrics::default(),
+        doubted: RefCell::new(LruCache::new(DOUBTED_MAX)),
         warned: Cell::default(),
         waiting: RefCell::default(),
         waiting_bytes: Cell::new(0),

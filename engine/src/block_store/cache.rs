@@ -28,6 +28,16 @@ impl<K: Hash + Eq, V: Clone> ByteCache<K, V> {
         self.entries.get(key).map(|(value, _)| value.clone())
     }
 
+    /// Forgets the entries of these keys. Looks at all of them.
+    pub fn remove_where(&mut self, is_one: impl Fn(&K) -> bool)
+    where
+        K: Clone,
+    {
+        let keys = self.entries.iter().map(|(key, _)| key).filter(|key| is_one(key));
+        let keys: Vec<K> = keys.cloned().collect();
+        keys.iter().for_each(|key| self.remove(key));
+    }
+
     /// Forgets an entry.
     pub fn remove(&mut self, key: &K) {
         if let Some((_, bytes)) = self.entries.pop(key) {

@@ -35,6 +35,14 @@ impl Dictionaries {
         Self { kept: Rc::new(RefCell::new(kept)) }
     }
 
+    /// Forgets those of a block.
+    pub fn forget(&self, block_id: &Uuid) {
+        let mut kept = self.kept.borrow_mut();
+        kept.cache.remove_where(|(of, _)| of == block_id);
+        let bytes = kept.cache.bytes() as u64;
+        kept.charge.resize(bytes);
+    }
+
     /// Those of one block.
     pub fn of(&self, block_id: Uuid) -> Rc<BlockDictionaries> {
         Rc::new(BlockDictionaries { block_id, all: self.clone() })
