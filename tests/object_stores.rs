@@ -98,6 +98,32 @@ fn a_block_that_was_written_without_our_hearing_of_it_is_listed_at_once() {
 }
 
 #[test]
+fn a_meta_that_is_no_meta_does_not_count_as_a_block_that_was_written() {
+    let bucket = Bucket::new();
+    let server = Server::start(bucket.options());
+    server.export(http::X_PROTOBUF, &spans::numbered(3)).ok();
+    let proxy = &bucket.proxy;
+    proxy.spoil(usize::MAX, Fault::Status(500), is("PUT", "/data.parquet"));
+    std::thread::scope(|scope| {
+        scope.spawn(|| server.flush());
+        wait::until("the block could not be written", || {
+            let failed = server.metric("tempo_ingester_failed_flushes_total", &[]);
+            (failed > 0.0).then_some(())
+        });
+        let written = proxy.seen().into_iter().find(|request| is("PUT", "/data.parquet")(request));
+        let target = written.expect("a try").target;
+        let data =
+            bucket.root().join(target.split('?').next().unwrap_or_default().trim_matches('/'));
+        let block = data.parent().expect("a block");
+        std::fs::create_dir_all(block).expect("made");
+        std::fs::write(block.join("meta.json"), "{\"format\":\"vPar").expect("written");
+        proxy.heal();
+    });
+    assert_eq!(server.get(&format!("/api/traces/{}", spans::hex(3))).status, 200);
+    assert_eq!(server.metric("tempodb_blocklist_length", &[]), 1.0);
+}
+
+#[test]
 fn what_was_acknowledged_while_the_store_was_away_is_there_after_a_crash() {
     let bucket = Bucket::new();
     let mut server = Server::start(bucket.options());
