@@ -266,3 +266,7 @@ impl KnownWindows {
         Ok(window)
     }
 }
+
+#[cfg(test)]
+#[path = "window_tests.rs"]
+mod tests;
