@@ -187,6 +187,19 @@ fn a_deleted_trace_is_in_no_block_and_all_others_are() {
 }
 
 #[test]
+fn a_trace_is_deleted_whatever_filters_say() {
+    let store = Store::of(&["vparquet5"]);
+    let filter = store.block(BLOCKS[2].1).join("bloom-0");
+    let mut bytes = std::fs::read(&filter).unwrap();
+    // Behind sizes and the number of hashes: no trace is there.
+    bytes[24..].fill(0);
+    std::fs::write(filter, bytes).unwrap();
+    let id = recorded().into_keys().nth(100).unwrap();
+    let receipt = store.printed(&["delete-trace", &id]);
+    assert!(receipt.contains("from 1 of 1 blocks, 0 failures"), "{receipt}");
+}
+
+#[test]
 fn a_block_of_a_version_that_is_only_read_is_rewritten_as_one_that_is_written() {
     let store = Store::of(&["vparquet3"]);
     let id = recorded().into_keys().nth(7).unwrap();

@@ -4,9 +4,9 @@
 //! a crash leaves the old block or the new one. What was done is printed as a receipt.
 
 use stringendo_block::merge::{Merge, MergeError, MergeOptions, MergeStep, MergedBlock};
-use stringendo_block::{RowContent, bloom, check};
+use stringendo_block::{RowContent, check};
 use stringendo_engine::backend::listing::META_BYTES_MAX;
-use stringendo_engine::backend::{BLOOM_BYTES_MAX, DataUpload, object};
+use stringendo_engine::backend::{DataUpload, object};
 use stringendo_engine::block_list::BlockEntry;
 use stringendo_proto::TraceId;
 use stringendo_ring::yield_if_due;
@@ -139,15 +139,13 @@ impl NewBlock {
     }
 }
 
-/// How many spans of the trace a block holds; `None` if it does not hold it.
+/// How many spans of the trace a block holds; `None` if it does not hold it. Its rows are asked: a
+/// filter that is damaged, or that a wrong meta leads to, may deny a trace that is there.
 async fn spans_of(
     place: &Place,
     entry: &BlockEntry,
     trace_id: &TraceId,
 ) -> Result<Option<u64>, Failed> {
-    if is_denied(place, entry, trace_id).await {
-        return Ok(None);
-    }
     let block = OpenBlock::open(place, entry).await?;
     for probe in block.reader.probe(trace_id) {
         let fetched = block.fetch(probe.ranges.clone()).await?;
@@ -159,14 +157,6 @@ async fn spans_of(
         return check::check_rows(&block.reader, group, &rows, &fetched).map(Some).map_err(text);
     }
     Ok(None)
-}
-
-/// Whether the Bloom filter says that the trace is not there. What cannot be read denies nothing.
-async fn is_denied(place: &Place, entry: &BlockEntry, trace_id: &TraceId) -> bool {
-    let name = object::bloom(bloom::shard_of(trace_id, entry.meta.bloom_shards));
-    let (tenant, id) = (&entry.tenant, &entry.meta.block_id);
-    let read = place.backend.read_object(tenant, id, &name, BLOOM_BYTES_MAX).await;
-    read.is_ok_and(|object| bloom::may_contain(&object, trace_id) == Some(false))
 }
 
 /// Writes the block again without the trace; `None` if nothing is left of it.
