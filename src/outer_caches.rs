@@ -6,11 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use stringendo_cache::{
-    BreakerOptions, Client, CommonOptions, MemcachedOptions, RedisOptions, RedisTls,
+    BreakerOptions, Client, CommonOptions, MemcachedOptions, MemcachedTls, RedisOptions, RedisTls,
 };
 use stringendo_config::settings::{self as config, CacheEntry, Caches};
 use stringendo_engine::outer_cache::{CacheRole, OuterCache, OuterCacheSettings};
 
+use crate::stores;
 use crate::wiring::usize_of;
 
 /// memcached's own port.
@@ -31,7 +32,7 @@ pub fn settings(caches: &Caches) -> Result<OuterCacheSettings, String> {
 
 fn cache(number: usize, entry: &CacheEntry) -> Result<OuterCache, String> {
     let client = match (&entry.memcached, &entry.redis) {
-        (Some(options), _) => memcached(options),
+        (Some(options), _) => memcached(options)?,
         (None, Some(options)) => redis(options)?,
         (None, None) => return Err(format!("cache {number} is of no kind")),
     };
@@ -59,7 +60,7 @@ fn used(role: config::CacheRole) -> Option<CacheRole> {
     }
 }
 
-fn memcached(options: &config::Memcached) -> Client {
+fn memcached(options: &config::Memcached) -> Result<Client, String> {
     let connect = options.connect_timeout;
     let memcached = MemcachedOptions {
         addresses: addresses(options),
@@ -71,13 +72,20 @@ fn memcached(options: &config::Memcached) -> Client {
             pause: options.circuit_breaker_timeout,
             interval: options.circuit_breaker_interval,
         },
+        tls: options.tls_enabled.then(|| memcached_tls(&options.tls)).transpose()?,
     };
     let common = CommonOptions {
         timeout: options.timeout,
         item_bytes_max: options.max_item_size,
         ttl: options.ttl,
     };
-    Client::memcached(memcached, common)
+    Ok(Client::memcached(memcached, common))
+}
+
+fn memcached_tls(tls: &config::ClientTls) -> Result<MemcachedTls, String> {
+    let tls = stores::tls(tls);
+    let config = stringendo_store::client_config(&tls).map_err(|error| error.to_string())?;
+    Ok(MemcachedTls { config: Arc::new(config), server_name: tls.server_name })
 }
 
 /// Either the addresses, or all those that the host's name has.

@@ -165,7 +165,8 @@ fn hedging(after: Duration, requests_max: u64) -> Option<Hedging> {
     wanted.then(|| Hedging { after, requests_max: usize_of(requests_max) })
 }
 
-fn tls(tls: &config::ClientTls) -> Tls {
+/// TLS of a client.
+pub fn tls(tls: &config::ClientTls) -> Tls {
     let path = |path: &Path| (!path.as_os_str().is_empty()).then(|| path.to_owned());
     Tls {
         ca_path: path(&tls.tls_ca_path),

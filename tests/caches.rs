@@ -262,12 +262,55 @@ impl Certificates {
         })
     }
 
-    fn options(&self, port: u16, more: &str) -> Options {
+    /// The same for a memcached.
+    fn memcached(&self) -> CacheServer {
+        CacheServer::start(|port| {
+            let mut command = Command::new("memcached");
+            let (certificate, key) = (self.path("server.crt"), self.path("server.key"));
+            let known = format!("ssl_ca_cert={},ssl_verify_mode=2", self.path("ca.crt"));
+            let tls = format!("ssl_chain_cert={certificate},ssl_key={key},{known}");
+            // The files are the user's own.
+            command.args(["-l", "127.0.0.1", "-p", &port.to_string(), "-U", "0", "-u", "root"]);
+            command.args(["-m", "64", "-Z", "-o", &tls]);
+            command
+        })
+    }
+
+    /// Options for a cache, such as `redis: {endpoint: e`, with `more` of them behind.
+    fn options(&self, cache: &str, more: &str) -> Options {
         let (certificate, key) = (self.path("client.crt"), self.path("client.key"));
         options(&format!(
-            "redis: {{endpoint: '127.0.0.1:{port}', tls_enabled: true, timeout: 10s, \
-             tls_cert_path: {certificate}, tls_key_path: {key}, {more}}}"
+            "{cache}, tls_enabled: true, timeout: 10s, tls_cert_path: {certificate}, \
+             tls_key_path: {key}, {more}}}"
         ))
+    }
+
+    /// Fills a cache, and gives a server that has read through it.
+    fn assert_serves_those_who_know_each_other(&self, cache: &str) -> Server {
+        let mut server =
+            filled(self.options(cache, &format!("tls_ca_path: {}", self.path("ca.crt"))));
+        assert_equal_to_recorded(&server, "read through TLS");
+        assert!(hits(&server) > 0.0);
+        self.assert_hits(&mut server, cache, "tls_insecure_skip_verify: true", true);
+        // Without the authority the server is a stranger.
+        self.assert_hits(&mut server, cache, "ttl: 1h", false);
+        assert!(server.log().contains("a cache fails"), "it says so");
+        server
+    }
+
+    fn assert_hits(&self, server: &mut Server, cache: &str, more: &str, has_hits: bool) {
+        server.options = self.options(cache, more);
+        server.restart();
+        assert_equal_to_recorded(server, more);
+        assert_eq!(hits(server) > 0.0, has_hits, "{more}");
+    }
+
+    fn assert_refuses_to_start_without_its_file(&self, server: &mut Server, cache: &str) {
+        server.options = self.options(cache, "tls_ca_path: /nowhere");
+        assert!(server.terminate().success());
+        server.spawn();
+        assert!(!server.wait_for_exit().success());
+        assert!(server.log().contains("/nowhere"), "a file that is missing is named");
     }
 }
 
@@ -276,25 +319,29 @@ impl Certificates {
 fn redis_over_tls_serves_those_who_know_each_other() {
     let certificates = Certificates::make();
     let redis = certificates.redis();
-    let knows = format!("tls_ca_path: {}", certificates.path("ca.crt"));
-    let mut server = filled(certificates.options(redis.port, &knows));
-    assert_equal_to_recorded(&server, "read through TLS");
-    assert!(hits(&server) > 0.0);
-    server.options = certificates.options(redis.port, "tls_insecure_skip_verify: true");
-    server.restart();
-    assert_equal_to_recorded(&server, "without looking at the certificate");
-    assert!(hits(&server) > 0.0);
-    // Without the authority the server is a stranger.
-    server.options = certificates.options(redis.port, "db: 0");
-    server.restart();
-    assert_equal_to_recorded(&server, "without the authority");
-    assert_eq!(hits(&server), 0.0);
-    assert!(server.log().contains("a cache fails"), "it says so");
-    server.options = certificates.options(redis.port, "tls_ca_path: /nowhere");
-    assert!(server.terminate().success());
-    server.spawn();
-    assert!(!server.wait_for_exit().success());
-    assert!(server.log().contains("/nowhere"), "a file that is missing is named");
+    let cache = format!("redis: {{endpoint: '127.0.0.1:{}'", redis.port);
+    let mut server = certificates.assert_serves_those_who_know_each_other(&cache);
+    certificates.assert_refuses_to_start_without_its_file(&mut server, &cache);
+}
+
+#[test]
+#[ignore = "needs memcached: cargo xtask test"]
+fn memcached_over_tls_serves_those_who_know_each_other() {
+    let certificates = Certificates::make();
+    let memcached = certificates.memcached();
+    let cache = format!("memcached: {{addresses: '127.0.0.1:{}'", memcached.port);
+    let mut server = certificates.assert_serves_those_who_know_each_other(&cache);
+    let ca = format!("tls_ca_path: {}", certificates.path("ca.crt"));
+    for (more, has_hits) in [
+        ("tls_server_name: localhost", true),
+        ("tls_server_name: somebody.else", false),
+        ("tls_min_version: VersionTLS13", true),
+    ] {
+        certificates.assert_hits(&mut server, &cache, &format!("{ca}, {more}"), has_hits);
+    }
+    let by_name = format!("memcached: {{host: localhost, service: '{}'", memcached.port);
+    certificates.assert_hits(&mut server, &by_name, &ca, true);
+    certificates.assert_refuses_to_start_without_its_file(&mut server, &cache);
 }
 
 /// Three nodes of a cluster.

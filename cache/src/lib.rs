@@ -16,7 +16,7 @@ use stringendo_ring::Clock;
 
 pub use crate::breaker::BreakerOptions;
 use crate::memcached::Memcached;
-pub use crate::memcached::MemcachedOptions;
+pub use crate::memcached::{MemcachedOptions, MemcachedTls};
 use crate::redis::Redis;
 pub use crate::redis::{RedisOptions, RedisTls};
 
@@ -60,15 +60,15 @@ pub struct Client {
 }
 
 enum Kind {
-    Memcached(Memcached),
+    Memcached(Box<Memcached>),
     Redis(Box<Redis>),
 }
 
 impl Client {
     /// A client of memcached servers, which are connected when they are first asked.
     pub fn memcached(options: MemcachedOptions, common: CommonOptions) -> Self {
-        let kind = Kind::Memcached(Memcached::new(options, common, Clock::System));
-        Self { kind, common }
+        let memcached = Memcached::new(options, common, Clock::System);
+        Self { kind: Kind::Memcached(Box::new(memcached)), common }
     }
 
     /// A client of a Redis server or cluster, which is connected when it is first asked.
@@ -96,9 +96,10 @@ impl Client {
     /// # Errors
     /// No server answered.
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>, CacheError> {
+        // Apart, since what is done here is deep, and whoever asks is deeper still.
         match &self.kind {
-            Kind::Memcached(memcached) => memcached.get(key).await,
-            Kind::Redis(redis) => redis.get(key).await,
+            Kind::Memcached(memcached) => Box::pin(memcached.get(key)).await,
+            Kind::Redis(redis) => Box::pin(redis.get(key)).await,
         }
     }
 
@@ -108,8 +109,8 @@ impl Client {
     /// No server took it.
     pub async fn put(&self, key: &str, value: &Bytes) -> Result<(), CacheError> {
         match &self.kind {
-            Kind::Memcached(memcached) => memcached.put(key, value).await,
-            Kind::Redis(redis) => redis.put(key, value).await,
+            Kind::Memcached(memcached) => Box::pin(memcached.put(key, value)).await,
+            Kind::Redis(redis) => Box::pin(redis.put(key, value)).await,
         }
     }
 

@@ -1,20 +1,24 @@
 //! Servers of memcached (its meta commands, version 1.6 or later): keys are spread over them by
 //! rendezvous hashing, so that one server less moves only its own keys.
 
+mod server;
+mod wire;
+
+use std::hash::{DefaultHasher, Hasher};
 use std::io;
 use std::net::ToSocketAddrs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use memcache::exp::{AsyncMetaClient, Error, Rendezvous, Router};
+use rustls::ClientConfig;
 use stringendo_ring::{Clock, offload};
 
+use self::server::{Reach, Server};
+use self::wire::Answer;
 use crate::breaker::{Breaker, BreakerOptions};
 use crate::{CacheError, CommonOptions};
 
-/// Connections to one server at a time; more questions wait.
-const CONNECTIONS_MAX: usize = 64;
 /// Values are kept no longer than a server counts in seconds.
 const TTL_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -31,6 +35,17 @@ pub struct MemcachedOptions {
     pub update_interval: Duration,
     /// When a server is left alone.
     pub breaker: BreakerOptions,
+    /// TLS, or plain TCP.
+    pub tls: Option<MemcachedTls>,
+}
+
+/// TLS to the servers.
+#[derive(Clone, Debug)]
+pub struct MemcachedTls {
+    /// Whom to trust, and what is shown to the servers.
+    pub config: Arc<ClientConfig>,
+    /// What the servers' certificates are for; `None`: the host that they are configured with.
+    pub server_name: Option<String>,
 }
 
 /// The servers.
@@ -53,11 +68,12 @@ struct Known {
 struct Servers {
     /// Their addresses, in order.
     names: Vec<String>,
-    servers: Vec<Arc<Server>>,
+    servers: Vec<Arc<Watched>>,
 }
 
-struct Server {
-    client: AsyncMetaClient,
+/// A server, and how it does.
+struct Watched {
+    server: Server,
     breaker: Breaker,
 }
 
@@ -71,46 +87,36 @@ impl Memcached {
     }
 
     pub(crate) async fn get(&self, key: &str) -> Result<Option<Bytes>, CacheError> {
-        let (name, server) = self.server_for(key).await?;
-        let outcome = server.client.get(key).send().await;
-        let result = self.note(&name, &server, outcome)?;
-        Ok(result.hit().then_some(result.value).flatten().map(Bytes::from))
+        match self.ask(key, &wire::get(key)).await? {
+            (_, Answer::Value(value)) => Ok(Some(value)),
+            (_, Answer::Nothing) => Ok(None),
+            (server, answer) => Err(refused(server, &answer)),
+        }
     }
 
     pub(crate) async fn put(&self, key: &str, value: &Bytes) -> Result<(), CacheError> {
-        let (name, server) = self.server_for(key).await?;
-        let mut write = server.client.set(key, value);
-        if !self.common.ttl.is_zero() {
-            write = write.ttl(self.common.ttl.clamp(Duration::from_secs(1), TTL_MAX));
+        let command = wire::set(key, value, self.common.ttl.min(TTL_MAX));
+        match self.ask(key, &command).await? {
+            (_, Answer::Done) => Ok(()),
+            (server, answer) => Err(refused(server, &answer)),
         }
-        let outcome = write.send().await;
-        self.note(&name, &server, outcome).map(drop)
     }
 
-    /// Servers that answer, though with an error, are well.
-    fn note<T>(
-        &self,
-        name: &str,
-        server: &Server,
-        outcome: Result<T, Error>,
-    ) -> Result<T, CacheError> {
-        let has_answered = matches!(outcome, Ok(_) | Err(Error::Server(_) | Error::Rejected(_)));
-        server.breaker.note(has_answered, self.clock.monotonic());
-        outcome.map_err(|error| CacheError::Failed {
-            server: name.to_owned(),
-            reason: error.to_string(),
-        })
-    }
-
-    /// The server that has the key, if it may be asked.
-    async fn server_for(&self, key: &str) -> Result<(String, Arc<Server>), CacheError> {
+    /// Asks the server that has the key, if it may be asked; gives its name, too. Servers that
+    /// answer, though with a refusal, are well.
+    async fn ask(&self, key: &str, command: &[u8]) -> Result<(String, Answer), CacheError> {
         let servers = self.looked_up().await?;
-        let number = Rendezvous::new().route(key.as_bytes(), &servers.names);
-        let name = servers.names[number].clone();
-        let server = Arc::clone(&servers.servers[number]);
-        match server.breaker.allows(self.clock.monotonic()) {
-            true => Ok((name, server)),
-            false => Err(CacheError::LeftAlone(name)),
+        let number = server_of(key, &servers.names);
+        let (name, Watched { server, breaker }) =
+            (servers.names[number].clone(), &*servers.servers[number]);
+        if !breaker.allows(self.clock.monotonic()) {
+            return Err(CacheError::LeftAlone(name));
+        }
+        let outcome = server.ask(command).await;
+        breaker.note(outcome.is_ok(), self.clock.monotonic());
+        match outcome {
+            Ok(answer) => Ok((name, answer)),
+            Err(error) => Err(CacheError::Failed { server: name, reason: error.to_string() }),
         }
     }
 
@@ -133,28 +139,31 @@ impl Memcached {
             }
             known.looked_up = Some(now);
         }
+        let looking = Looking { servers: self, has_ended: false };
         let addresses = self.options.addresses.clone();
         let found = offload(move || look_up(&addresses)).await.unwrap_or_else(|e| Err(e.into()));
+        looking.end();
         match found {
-            Ok(names) => self.take(names).await,
+            Ok(found) => Ok(self.take(found)),
             Err(error) => self.keep(&error),
         }
     }
 
     /// Takes over the servers that were found; those that were known keep their connections.
-    async fn take(&self, names: Vec<String>) -> Result<Arc<Servers>, CacheError> {
-        let before = Arc::clone(&self.known().servers);
-        let mut servers = Vec::with_capacity(names.len());
-        for name in &names {
-            let known = before.names.iter().position(|known| known == name);
-            servers.push(match known {
+    fn take(&self, found: Vec<Found>) -> Arc<Servers> {
+        let mut known = self.known();
+        let before = &known.servers;
+        let mut servers = Servers::default();
+        for Found { address, host } in found {
+            let known = before.names.iter().position(|known| *known == address);
+            servers.servers.push(match known {
                 Some(at) => Arc::clone(&before.servers[at]),
-                None => Arc::new(self.connect(name).await?),
+                None => Arc::new(self.server(address.clone(), host)),
             });
+            servers.names.push(address);
         }
-        let servers = Arc::new(Servers { names, servers });
-        self.known().servers = Arc::clone(&servers);
-        Ok(servers)
+        known.servers = Arc::new(servers);
+        Arc::clone(&known.servers)
     }
 
     /// Names could not be looked up: what was known may still be right. Without any, they are
@@ -172,37 +181,93 @@ impl Memcached {
         Err(CacheError::Failed { server, reason })
     }
 
-    /// A client of one server; it connects when it is used.
-    async fn connect(&self, name: &str) -> Result<Server, CacheError> {
-        let client = AsyncMetaClient::builder()
-            .max_idle(self.options.idle_connections_max)
-            .max_connections(Some(CONNECTIONS_MAX))
-            .connect_timeout(Some(self.options.connect_timeout))
-            .io_timeout(Some(self.common.timeout))
-            .connect_async(name)
-            .await;
-        let client = client.map_err(|error| CacheError::Failed {
-            server: name.to_owned(),
-            reason: error.to_string(),
-        })?;
-        Ok(Server { client, breaker: Breaker::new(self.options.breaker) })
+    /// A server, which is connected when it is asked.
+    fn server(&self, address: String, host: String) -> Watched {
+        let tls = self.options.tls.as_ref();
+        let reach = Reach {
+            connect_timeout: self.options.connect_timeout,
+            timeout: self.common.timeout,
+            idle_max: self.options.idle_connections_max,
+            tls: tls.map(|tls| Arc::clone(&tls.config)),
+        };
+        let host = tls.and_then(|tls| tls.server_name.clone()).unwrap_or(host);
+        let breaker = Breaker::new(self.options.breaker);
+        Watched { server: Server::new(address, host, reach), breaker }
     }
 }
 
-/// The servers' addresses, in order, each once.
-fn look_up(addresses: &str) -> io::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for address in addresses.split(',').map(str::trim).filter(|address| !address.is_empty()) {
-        match address.strip_prefix("dns+") {
-            Some(name) => names.extend(name.to_socket_addrs()?.map(|found| found.to_string())),
-            None => names.push(address.to_owned()),
+/// A look-up under way. If the question that waits for it is given up, the next one looks up.
+struct Looking<'a> {
+    servers: &'a Memcached,
+    has_ended: bool,
+}
+
+impl Looking<'_> {
+    fn end(mut self) {
+        self.has_ended = true;
+    }
+}
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.servers.known().looked_up = None;
         }
     }
-    names.sort_unstable();
-    names.dedup();
-    match names.is_empty() {
+}
+
+fn refused(server: String, answer: &Answer) -> CacheError {
+    let reason = match answer {
+        Answer::Refused(reason) => reason.clone(),
+        other => format!("unexpected answer {other:?}"),
+    };
+    CacheError::Failed { server, reason }
+}
+
+/// The number of the server that has a key: the one that comes first in an order of the key's own,
+/// so that one server less moves only its keys. There is at least one.
+fn server_of(key: &str, names: &[String]) -> usize {
+    let rank = |name: &String| {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(name.as_bytes());
+        hasher.write_u8(0);
+        hasher.write(key.as_bytes());
+        hasher.finish()
+    };
+    let ranked = names.iter().enumerate().max_by_key(|(_, name)| rank(name));
+    ranked.map_or(0, |(number, _)| number)
+}
+
+/// A server that was found.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Found {
+    /// `host:port`, the host a number if names were looked up.
+    address: String,
+    /// The host as it was configured.
+    host: String,
+}
+
+/// The servers, in order of their addresses, each once.
+fn look_up(addresses: &str) -> io::Result<Vec<Found>> {
+    let mut all = Vec::new();
+    for address in addresses.split(',').map(str::trim).filter(|address| !address.is_empty()) {
+        let (name, is_looked_up) = match address.strip_prefix("dns+") {
+            Some(name) => (name, true),
+            None => (address, false),
+        };
+        let host = name.rsplit_once(':').map_or(name, |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let found = |address: String| Found { address, host: host.clone() };
+        match is_looked_up {
+            true => all.extend(name.to_socket_addrs()?.map(|address| found(address.to_string()))),
+            false => all.push(found(name.to_owned())),
+        }
+    }
+    all.sort_unstable();
+    all.dedup_by(|one, other| one.address == other.address);
+    match all.is_empty() {
         true => Err(io::Error::new(io::ErrorKind::NotFound, "no server has this name")),
-        false => Ok(names),
+        false => Ok(all),
     }
 }
 

@@ -11,6 +11,7 @@ fn client() -> Arc<Client> {
         idle_connections_max: 1,
         update_interval: Duration::from_secs(60),
         breaker,
+        tls: None,
     };
     let timeout = Duration::from_secs(1);
     let common = CommonOptions { timeout, item_bytes_max: 10, ttl: Duration::ZERO };

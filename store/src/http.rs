@@ -37,7 +37,7 @@ pub(crate) struct Connector {
 impl Connector {
     pub(crate) fn new(settings: &Settings, requests: Arc<Requests>) -> Result<Self, BuildError> {
         let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client_config(settings)?)
+            .tls_backend_preconfigured(tls::of_store(settings)?)
             .user_agent(concat!("stringendo/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_MAX)
             .read_timeout(SILENCE_MAX)

@@ -33,5 +33,6 @@ pub use error::BuildError;
 pub use list::Listed;
 pub use requests::{BOUNDS_SECONDS, RequestSample, Requests};
 pub use settings::{Secret, Settings};
+pub use tls::client_config;
 pub use upload::Upload;
 pub use version::{Version, is_conflict};

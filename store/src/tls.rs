@@ -1,5 +1,5 @@
-//! Transport security of requests to stores: rustls, with ring's cryptography and the system's
-//! authorities.
+//! Transport security of requests to stores, and of other clients: rustls, with ring's cryptography
+//! and the system's authorities.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,15 +21,24 @@ use crate::settings::{Kind, Settings, Tls};
 const ANY: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
 const NEWEST: &[&SupportedProtocolVersion] = &[&TLS13];
 
-/// What a client needs.
-pub(crate) fn client_config(settings: &Settings) -> Result<ClientConfig, BuildError> {
-    let tls = &settings.tls;
+/// What a client of a store needs.
+pub(crate) fn of_store(settings: &Settings) -> Result<ClientConfig, BuildError> {
     let insecure = matches!(&settings.kind, Kind::Gcs(gcs) if gcs.insecure);
+    let mut tls = settings.tls.clone();
+    tls.insecure_skip_verify |= insecure;
+    client_config(&tls)
+}
+
+/// What a client needs; also one of something else than a store.
+///
+/// # Errors
+/// Certificates or keys that cannot be read.
+pub fn client_config(tls: &Tls) -> Result<ClientConfig, BuildError> {
     let provider = Arc::new(ring::default_provider());
     let versions = if tls.tls13_only { NEWEST } else { ANY };
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)?;
-    let verifier: Arc<dyn ServerCertVerifier> = if insecure || tls.insecure_skip_verify {
+    let verifier: Arc<dyn ServerCertVerifier> = if tls.insecure_skip_verify {
         Arc::new(Unverified(Arc::clone(&provider)))
     } else {
         verifier(tls, &provider)?

@@ -112,9 +112,8 @@ fn memcached(raw: &Raw, block: &str) -> Result<Memcached, ConfigError> {
         let why = "names with SRV records are not supported; use dns+name:port";
         return Err(raw.error(&at("addresses"), why));
     }
-    if raw.get(&at("tls_enabled"))? == Some(true) {
-        return Err(raw.error(&at("tls_enabled"), "TLS to memcached is not supported yet"));
-    }
+    raw.read(&at("tls_enabled"), &mut m.tls_enabled)?;
+    super::object_stores::tls(raw, block, &mut m.tls)?;
     positive(raw, &at("timeout"), m.timeout)?;
     Ok(memcached)
 }

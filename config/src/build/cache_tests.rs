@@ -59,11 +59,24 @@ fn the_old_form_is_a_cache_of_filters_and_of_what_cache_control_says() {
 }
 
 #[test]
+fn memcached_takes_the_keys_of_tls() {
+    let cache = "{roles: [bloom], memcached: {host: m, tls_enabled: true, tls_ca_path: /ca, \
+                 tls_server_name: n, tls_cert_path: /c, tls_key_path: /k}}";
+    let (settings, warnings) = with_caches(cache).unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let memcached = settings.cache.caches[0].memcached.as_ref().unwrap();
+    assert!(memcached.tls_enabled && !memcached.tls.tls_insecure_skip_verify);
+    assert_eq!(memcached.tls.tls_ca_path, PathBuf::from("/ca"));
+    assert_eq!(memcached.tls.tls_server_name, "n");
+}
+
+#[test]
 fn what_is_not_served_is_refused_and_what_is_not_cached_is_told() {
     for (cache, wanted) in [
         ("{roles: [bloom], memcached: {}}", "needs `host` or `addresses`"),
         ("{roles: [bloom], memcached: {addresses: 'dnssrv+x'}}", "SRV"),
-        ("{roles: [bloom], memcached: {host: m, tls_enabled: true}}", "not supported yet"),
+        ("{roles: [bloom], memcached: {host: m, tls_cert_path: c}}", "tls_key_path"),
+        ("{roles: [bloom], memcached: {host: m, tls_min_version: x}}", "tls_min_version"),
         ("{roles: [bloom], memcached: {host: m, timeout: 0s}}", "must not be 0"),
         ("{roles: [bloom], redis: {}}", "needs `endpoint`"),
         ("{roles: [bloom], redis: {endpoint: e, master_name: m}}", "Sentinel"),

@@ -108,7 +108,8 @@ fn part_size(raw: &Raw, path: &str, bytes: u64) -> Done {
     Err(raw.error(path, &why))
 }
 
-fn tls(raw: &Raw, block: &str, tls: &mut ClientTls) -> Done {
+/// TLS keys of a client in `block`.
+pub(super) fn tls(raw: &Raw, block: &str, tls: &mut ClientTls) -> Done {
     let at = |key: &str| format!("{block}.{key}");
     raw.read(&at("tls_ca_path"), &mut tls.tls_ca_path)?;
     raw.read(&at("tls_cert_path"), &mut tls.tls_cert_path)?;

@@ -140,10 +140,9 @@ const MEMCACHED: &[Row] = &[
     served("max_idle_conns max_item_size circuit_breaker_consecutive_failures", SIZE),
     none("min_idle_conns_headroom_percentage", FLOAT),
     none("consistent_hash", BOOL),
-    served("tls_enabled", BOOL),
-    none("tls_insecure_skip_verify", BOOL),
-    none("tls_cert_path tls_key_path tls_ca_path tls_server_name", TEXT),
-    none("tls_cipher_suites tls_min_version", TEXT),
+    served("tls_enabled tls_insecure_skip_verify", BOOL),
+    served("tls_cert_path tls_key_path tls_ca_path tls_server_name tls_min_version", TEXT),
+    later("tls_cipher_suites", TEXT),
 ];
 
 const REDIS: &[Row] = &[

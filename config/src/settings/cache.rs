@@ -3,6 +3,7 @@
 use serde::Serialize;
 use std::time::Duration;
 
+use super::ClientTls;
 use crate::duration::as_text;
 
 /// Caches outside the process, and what each is for.
@@ -130,6 +131,11 @@ pub struct Memcached {
     /// Failures further apart are not in a row; zero: however far.
     #[serde(serialize_with = "as_text")]
     pub circuit_breaker_interval: Duration,
+    /// Whether connections are TLS.
+    pub tls_enabled: bool,
+    /// Then how.
+    #[serde(flatten)]
+    pub tls: ClientTls,
 }
 
 impl Default for Memcached {
@@ -147,6 +153,8 @@ impl Default for Memcached {
             circuit_breaker_consecutive_failures: 10,
             circuit_breaker_timeout: Duration::from_secs(10),
             circuit_breaker_interval: Duration::from_secs(10),
+            tls_enabled: false,
+            tls: ClientTls::default(),
         }
     }
 }

@@ -106,7 +106,7 @@ pub struct Sse {
 }
 
 /// Transport security of a client.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ClientTls {
     /// Certificates of authorities in PEM, beside those of the system.
     pub tls_ca_path: PathBuf,
