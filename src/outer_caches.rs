@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use stringendo_cache::{
-    BreakerOptions, Client, CommonOptions, MemcachedOptions, MemcachedTls, RedisOptions, RedisTls,
+    BreakerOptions, Client, CommonOptions, MemcachedOptions, MemcachedTls, RedisOptions,
+    RedisSentinel, RedisTls,
 };
 use stringendo_config::settings::{self as config, CacheEntry, Caches};
 use stringendo_engine::outer_cache::{CacheRole, OuterCache, OuterCacheSettings};
@@ -106,6 +107,11 @@ fn redis(options: &config::Redis) -> Result<Client, String> {
         password: options.password.clone(),
         read_from_replicas: options.read_only,
         tls: options.tls_enabled.then(|| tls(options)).transpose()?,
+        sentinel: (!options.master_name.is_empty()).then(|| RedisSentinel {
+            master_name: options.master_name.clone(),
+            username: options.sentinel_username.clone(),
+            password: options.sentinel_password.clone(),
+        }),
     };
     let common = CommonOptions {
         timeout: options.timeout,

@@ -41,13 +41,15 @@ impl CacheServer {
     }
 
     fn redis() -> Self {
-        Self::start(|port| {
-            let mut command = Command::new("redis-server");
-            command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
-            command.args(["--appendonly", "no", "--dir", env!("CARGO_TARGET_TMPDIR")]);
-            command.args(["--requirepass", PASSWORD]);
-            command
-        })
+        Self::start(Self::redis_command)
+    }
+
+    fn redis_command(port: u16) -> Command {
+        let mut command = Command::new("redis-server");
+        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+        command.args(["--appendonly", "no", "--dir", env!("CARGO_TARGET_TMPDIR")]);
+        command.args(["--requirepass", PASSWORD]);
+        command
     }
 
     fn kill(&mut self) {
@@ -342,6 +344,88 @@ fn memcached_over_tls_serves_those_who_know_each_other() {
     let by_name = format!("memcached: {{host: localhost, service: '{}'", memcached.port);
     certificates.assert_hits(&mut server, &by_name, &ca, true);
     certificates.assert_refuses_to_start_without_its_file(&mut server, &cache);
+}
+
+/// A master, a server that follows it, and a Sentinel that watches them.
+struct Watched {
+    master: CacheServer,
+    follower: CacheServer,
+    sentinel: CacheServer,
+    _dir: tempfile::TempDir,
+}
+
+const SENTINEL_PASSWORD: &str = "who watches";
+
+impl Watched {
+    fn start() -> Self {
+        let (master, dir) = (CacheServer::redis(), tempfile::tempdir().unwrap());
+        let of_master = format!("127.0.0.1 {}", master.port);
+        let follower = CacheServer::start(|port| {
+            let mut command = CacheServer::redis_command(port);
+            command.args(["--replicaof", "127.0.0.1", &master.port.to_string()]);
+            // What it is sent goes through a file, which no other server may find.
+            command.args(["--masterauth", PASSWORD, "--dir"]).arg(dir.path());
+            command
+        });
+        let sentinel = CacheServer::start(|port| {
+            let path = dir.path().join("sentinel.conf");
+            let lines = [
+                format!("port {port}"),
+                "bind 127.0.0.1".to_owned(),
+                format!("requirepass \"{SENTINEL_PASSWORD}\""),
+                format!("sentinel monitor the-cache {of_master} 1"),
+                format!("sentinel auth-pass the-cache \"{PASSWORD}\""),
+                "sentinel down-after-milliseconds the-cache 500".to_owned(),
+                "sentinel failover-timeout the-cache 3000".to_owned(),
+            ];
+            std::fs::write(&path, lines.join("\n")).unwrap();
+            let mut command = Command::new("redis-server");
+            command.arg(path).arg("--sentinel");
+            command
+        });
+        let watched = Self { master, follower, sentinel, _dir: dir };
+        wait::until("the Sentinel knows both, and the follower has everything", || {
+            let info = redis_cli(watched.follower.port, &["-a", PASSWORD, "info", "replication"]);
+            let known = watched.ask_sentinel(&["info", "sentinel"]);
+            (info.contains("master_link_status:up") && known.contains("slaves=1")).then_some(())
+        });
+        watched
+    }
+
+    fn ask_sentinel(&self, question: &[&str]) -> String {
+        redis_cli(self.sentinel.port, &[&["-a", SENTINEL_PASSWORD], question].concat())
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server: cargo xtask test"]
+fn the_master_that_a_sentinel_names_is_used_and_after_a_failover_the_other_one() {
+    let mut watched = Watched::start();
+    let port = watched.sentinel.port;
+    let mut server = filled(options(&format!(
+        "redis: {{endpoint: '127.0.0.1:{port}', master_name: the-cache, timeout: 10s, \
+         password: '{PASSWORD}', sentinel_password: '{SENTINEL_PASSWORD}'}}"
+    )));
+    assert_equal_to_recorded(&server, "read from the master");
+    assert!(hits(&server) > 0.0);
+    watched.master.kill();
+    let name = ["sentinel", "get-master-addr-by-name", "the-cache"];
+    wait::until("the follower is the master", || {
+        watched.ask_sentinel(&name).contains(&watched.follower.port.to_string()).then_some(())
+    });
+    let taken = [("method", "RedisCache.Put"), ("status_code", "200")];
+    let taken =
+        |server: &Server| server.metric("tempo_rediscache_request_duration_seconds_count", &taken);
+    let before = taken(&server);
+    wait::until("the new master takes values", || {
+        send_over_http(&server);
+        server.flush();
+        assert_equal_to_recorded(&server, "while the master changes");
+        (taken(&server) > before).then_some(())
+    });
+    server.restart();
+    assert_equal_to_recorded(&server, "read from the new master");
+    assert!(hits(&server) > 0.0);
 }
 
 /// Three nodes of a cluster.

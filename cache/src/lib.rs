@@ -18,7 +18,7 @@ pub use crate::breaker::BreakerOptions;
 use crate::memcached::Memcached;
 pub use crate::memcached::{MemcachedOptions, MemcachedTls};
 use crate::redis::Redis;
-pub use crate::redis::{RedisOptions, RedisTls};
+pub use crate::redis::{RedisOptions, RedisSentinel, RedisTls};
 
 /// Longest key that every cache takes, bytes; keys are printable ASCII without blanks.
 pub const KEY_BYTES_MAX: usize = 250;
@@ -71,7 +71,8 @@ impl Client {
         Self { kind: Kind::Memcached(Box::new(memcached)), common }
     }
 
-    /// A client of a Redis server or cluster, which is connected when it is first asked.
+    /// A client of a Redis server or cluster, or of the master that Sentinels name, which is
+    /// connected when it is first asked.
     ///
     /// # Errors
     /// An address that is none, or certificates that cannot be read.

@@ -1,24 +1,33 @@
-//! A Redis server, or a cluster of them.
+//! A Redis server, a cluster of them, or one that Sentinels name.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
+use redis::aio::{
+    ConnectionLike, ConnectionManager, ConnectionManagerConfig, MultiplexedConnection,
+};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_read_routing::RandomReplicaStrategy;
+use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
-    Client, ClientTlsConfig, Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue,
-    IntoConnectionInfo, RedisConnectionInfo, RedisError, TlsCertificates,
+    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionAddr, ConnectionInfo,
+    FromRedisValue, IntoConnectionInfo, RedisConnectionInfo, RedisError, TlsCertificates, TlsMode,
 };
 use stringendo_ring::Clock;
+use tokio::time::timeout;
 
 use crate::breaker::{Breaker, BreakerOptions};
 use crate::{CacheError, CommonOptions};
 
 /// Port of an endpoint without one.
 const PORT: u16 = 6379;
+/// The same of a Sentinel.
+const SENTINEL_PORT: u16 = 26379;
+/// Finding a master takes so many answers, each of which may take its time: from a Sentinel, and
+/// from the master, who is asked for its role on a connection of its own.
+const MASTER_ANSWERS: u32 = 4;
 /// A server that does not answer would cost every question its timeout. The configuration has no
 /// keys for this; these are the defaults of memcached's.
 const BREAKER: BreakerOptions = BreakerOptions {
@@ -44,6 +53,19 @@ pub struct RedisOptions {
     pub read_from_replicas: bool,
     /// TLS, or plain TCP.
     pub tls: Option<RedisTls>,
+    /// If the endpoints are Sentinels, who know which server is the master.
+    pub sentinel: Option<RedisSentinel>,
+}
+
+/// What Sentinels are asked for, and how.
+#[derive(Clone, Default)]
+pub struct RedisSentinel {
+    /// Their name for the servers of which one is the master.
+    pub master_name: String,
+    /// User at the Sentinels, or nothing.
+    pub username: String,
+    /// Password at the Sentinels, or nothing.
+    pub password: String,
 }
 
 /// TLS to the server.
@@ -72,6 +94,8 @@ pub(crate) struct Redis {
 enum Connection {
     One(ConnectionManager),
     Cluster(ClusterConnection),
+    /// To whom Sentinels named last.
+    Master(MultiplexedConnection),
 }
 
 impl Redis {
@@ -120,6 +144,14 @@ impl Redis {
         match self.connected().await? {
             Connection::One(mut one) => query(command, &mut one).await,
             Connection::Cluster(mut cluster) => query(command, &mut cluster).await,
+            Connection::Master(mut master) => {
+                let outcome = query(command, &mut master).await;
+                if outcome.is_err() {
+                    // Another one may be the master now: the next question asks for it.
+                    *self.lock() = None;
+                }
+                outcome
+            }
         }
     }
 
@@ -129,9 +161,12 @@ impl Redis {
         if let Some(connection) = self.lock().clone() {
             return Ok(connection);
         }
-        let connection = match self.options.is_cluster && self.nodes.len() > 1 {
-            true => Connection::Cluster(self.connect_cluster().await?),
-            false => Connection::One(self.connect_one().await?),
+        let connection = match &self.options.sentinel {
+            Some(sentinel) => Connection::Master(self.connect_master(sentinel).await?),
+            None if self.options.is_cluster && self.nodes.len() > 1 => {
+                Connection::Cluster(self.connect_cluster().await?)
+            }
+            None => Connection::One(self.connect_one().await?),
         };
         *self.lock() = Some(connection.clone());
         Ok(connection)
@@ -169,6 +204,53 @@ impl Redis {
         builder.build()?.get_async_connection().await
     }
 
+    async fn connect_master(
+        &self,
+        sentinel: &RedisSentinel,
+    ) -> Result<MultiplexedConnection, RedisError> {
+        let mut client = self.sentinel_client(sentinel)?.build()?;
+        let limit = self.common.timeout;
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(limit))
+            .set_response_timeout(Some(limit));
+        let connecting = client.get_async_connection_with_config(&config);
+        match timeout(limit * MASTER_ANSWERS, connecting).await {
+            Ok(connected) => connected,
+            Err(elapsed) => Err(std::io::Error::from(elapsed).into()),
+        }
+    }
+
+    fn sentinel_client(
+        &self,
+        sentinel: &RedisSentinel,
+    ) -> Result<SentinelClientBuilder, RedisError> {
+        let options = &self.options;
+        let addresses = self.nodes.iter().map(|node| node.addr().clone());
+        let master = SentinelServerType::Master;
+        let mut client = SentinelClientBuilder::new(addresses, &sentinel.master_name, master)?
+            .set_client_to_redis_db(options.db);
+        if !options.username.is_empty() {
+            client = client.set_client_to_redis_username(&options.username);
+        }
+        if !options.password.is_empty() {
+            client = client.set_client_to_redis_password(&options.password);
+        }
+        if !sentinel.username.is_empty() {
+            client = client.set_client_to_sentinel_username(&sentinel.username);
+        }
+        if !sentinel.password.is_empty() {
+            client = client.set_client_to_sentinel_password(&sentinel.password);
+        }
+        if let Some(tls) = &options.tls {
+            let mode = if tls.is_insecure { TlsMode::Insecure } else { TlsMode::Secure };
+            client = client
+                .set_client_to_redis_tls_mode(mode)
+                .set_client_to_redis_certificates(certificates(tls))
+                .set_client_to_sentinel_certificates(certificates(tls));
+        }
+        Ok(client)
+    }
+
     fn failed(&self, error: &RedisError) -> CacheError {
         CacheError::Failed { server: self.options.endpoint.clone(), reason: error.to_string() }
     }
@@ -195,6 +277,7 @@ fn node(endpoint: &str, options: &RedisOptions) -> Result<ConnectionInfo, CacheE
     };
     let (host, port) = match endpoint.rsplit_once(':') {
         Some((host, port)) => (host, port.parse().map_err(|error| wrong(&error))?),
+        None if options.sentinel.is_some() => (endpoint, SENTINEL_PORT),
         None => (endpoint, PORT),
     };
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();

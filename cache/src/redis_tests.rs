@@ -9,6 +9,7 @@ fn options(endpoint: &str) -> RedisOptions {
         password: "secret".to_owned(),
         read_from_replicas: false,
         tls: None,
+        sentinel: None,
     }
 }
 

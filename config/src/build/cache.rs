@@ -126,6 +126,9 @@ fn redis(raw: &Raw, block: &str) -> Result<Redis, ConfigError> {
         ("endpoint", &mut r.endpoint),
         ("username", &mut r.username),
         ("password", &mut r.password),
+        ("master_name", &mut r.master_name),
+        ("sentinel_username", &mut r.sentinel_username),
+        ("sentinel_password", &mut r.sentinel_password),
         ("tls_ca_path", &mut r.tls_ca_path),
         ("tls_cert_path", &mut r.tls_cert_path),
         ("tls_key_path", &mut r.tls_key_path),
@@ -148,9 +151,10 @@ fn redis(raw: &Raw, block: &str) -> Result<Redis, ConfigError> {
     if r.endpoint.is_empty() {
         return Err(raw.error(block, "needs `endpoint`"));
     }
-    let sentinel = raw.get::<String>(&at("master_name"))?.unwrap_or_default();
-    if !sentinel.is_empty() {
-        return Err(raw.error(&at("master_name"), "Redis Sentinel is not supported yet"));
+    if r.master_name.is_empty()
+        && !(r.sentinel_username.is_empty() && r.sentinel_password.is_empty())
+    {
+        return Err(raw.error(block, "sentinel_username and sentinel_password need master_name"));
     }
     if r.tls_cert_path.is_empty() != r.tls_key_path.is_empty() {
         return Err(raw.error(&at("tls_cert_path"), "needs tls_key_path, which needs it"));

@@ -79,7 +79,7 @@ fn what_is_not_served_is_refused_and_what_is_not_cached_is_told() {
         ("{roles: [bloom], memcached: {host: m, tls_min_version: x}}", "tls_min_version"),
         ("{roles: [bloom], memcached: {host: m, timeout: 0s}}", "must not be 0"),
         ("{roles: [bloom], redis: {}}", "needs `endpoint`"),
-        ("{roles: [bloom], redis: {endpoint: e, master_name: m}}", "Sentinel"),
+        ("{roles: [bloom], redis: {endpoint: e, sentinel_password: p}}", "need master_name"),
         ("{roles: [bloom], redis: {endpoint: e, tls_cert_path: c}}", "tls_key_path"),
     ] {
         let error = with_caches(cache).unwrap_err();

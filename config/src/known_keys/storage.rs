@@ -147,7 +147,7 @@ const MEMCACHED: &[Row] = &[
 
 const REDIS: &[Row] = &[
     served("endpoint username password master_name", TEXT),
-    none("sentinel_username sentinel_password", TEXT),
+    served("sentinel_username sentinel_password", TEXT),
     served("timeout expiration ttl", SPAN),
     none("conn_max_idle_time conn_max_lifetime idle_timeout max_connection_age", SPAN),
     served("db max_item_size", INT),

@@ -178,6 +178,12 @@ pub struct Redis {
     pub username: String,
     /// Password, if there is one.
     pub password: String,
+    /// If it is there, endpoints are Sentinels, and this is their name for the servers.
+    pub master_name: String,
+    /// User at the Sentinels, if there is one.
+    pub sentinel_username: String,
+    /// Password at the Sentinels, if there is one.
+    pub sentinel_password: String,
     /// Whether nodes that only read may be asked (cluster).
     pub read_only: bool,
     /// Larger values are not written, bytes; 0: no limit.
@@ -204,6 +210,9 @@ impl Default for Redis {
             db: 0,
             username: String::new(),
             password: String::new(),
+            master_name: String::new(),
+            sentinel_username: String::new(),
+            sentinel_password: String::new(),
             read_only: false,
             max_item_size: 0,
             tls_enabled: false,
