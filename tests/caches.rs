@@ -467,10 +467,11 @@ fn the_nodes_of_a_redis_cluster_share_what_was_read() {
     let known: Vec<_> = nodes[..2].iter().map(|it| format!("127.0.0.1:{}", it.port)).collect();
     let endpoint = known.join(",");
     let server = filled(options(&format!("redis: {{endpoint: '{endpoint}', timeout: 10s}}")));
-    for node in &nodes {
-        let keys = redis_cli(node.port, &["dbsize"]);
-        assert!(keys.trim().parse::<u64>().unwrap() > 0, "every node has a share");
-    }
+    let keys = nodes.iter().map(|node| redis_cli(node.port, &["dbsize"]));
+    let keys: Vec<u64> = keys.map(|count| count.trim().parse().unwrap()).collect();
+    // With few keys one node may have none.
+    let sharing = keys.iter().filter(|keys| **keys > 0).count();
+    assert!(sharing > 1, "nodes share the keys: {keys:?}");
     assert_equal_to_recorded(&server, "read through a cluster");
     assert!(hits(&server) > 0.0);
     drop(server);
