@@ -14,8 +14,11 @@ overrides:
   per_tenant_override_period: 50ms
 ";
 
+/// In one step: a file that is read while it is being written would be empty, which is valid.
 fn write(dir: &Path, overrides: &str) {
-    std::fs::write(dir.join("overrides.yaml"), overrides).unwrap();
+    let new = dir.join("overrides.yaml.new");
+    std::fs::write(&new, overrides).unwrap();
+    std::fs::rename(new, dir.join("overrides.yaml")).unwrap();
 }
 
 fn options() -> Options {
