@@ -62,6 +62,16 @@ impl IdFilter {
         shard.is_some_and(|shard| shard.may_hold(entry))
     }
 
+    /// Marks those of the entries that the block may hold, in the same order.
+    pub fn mark_entries(&self, entries: &[u64], marks: &mut [bool]) {
+        if let [shard] = self.shards.as_slice() {
+            return shard.mark(entries, marks);
+        }
+        for (entry, mark) in entries.iter().zip(marks) {
+            *mark |= self.may_hold_entry(*entry);
+        }
+    }
+
     /// Bytes of memory held.
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>() + self.shards.iter().map(FuseShard::memory_bytes).sum::<usize>()

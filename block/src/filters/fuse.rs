@@ -115,6 +115,19 @@ impl FuseShard {
     /// Whether the entry may be in the set; `false` is certain.
     #[inline]
     pub fn may_hold(&self, entry: u64) -> bool {
+        self.holds(entry, self.fingerprints.as_chunks().0)
+    }
+
+    /// Marks those of the entries that may be in the set, in the same order.
+    pub fn mark(&self, entries: &[u64], marks: &mut [bool]) {
+        let (fingerprints, _) = self.fingerprints.as_chunks();
+        for (entry, mark) in entries.iter().zip(marks) {
+            *mark |= self.holds(*entry, fingerprints);
+        }
+    }
+
+    #[inline]
+    fn holds(&self, entry: u64, fingerprints: &[[u8; FINGERPRINT_BYTES]]) -> bool {
         if self.segment_length == 0 {
             return true;
         }
@@ -128,17 +141,11 @@ impl FuseShard {
         let second = (first + self.segment_length) ^ ((hash >> 18) as u32 & mask);
         let third = (first + 2 * self.segment_length) ^ (hash as u32 & mask);
         let fingerprint = (hash ^ hash >> 32) as u16;
-        fingerprint == self.at(first) ^ self.at(second) ^ self.at(third)
-    }
-
-    /// The fingerprint at a position, of which `decode` has seen to it that it exists.
-    #[inline]
-    fn at(&self, position: u32) -> u16 {
-        let at = position as usize * FINGERPRINT_BYTES;
-        self.fingerprints
-            .get(at..)
-            .and_then(|rest| rest.first_chunk())
-            .map_or(0, |bytes| u16::from_le_bytes(*bytes))
+        // `decode` has seen to it that all positions exist.
+        let at = |position: u32| {
+            fingerprints.get(position as usize).map_or(0, |bytes| u16::from_le_bytes(*bytes))
+        };
+        fingerprint == at(first) ^ at(second) ^ at(third)
     }
 
     /// Bytes of memory held.

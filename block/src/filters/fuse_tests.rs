@@ -44,6 +44,20 @@ fn an_empty_filter_holds_nothing_and_an_unknown_one_everything() {
 
 proptest! {
     #[test]
+    fn marking_many_is_asking_for_each(
+        entries in prop::collection::vec(any::<u64>(), 0..300),
+        others in prop::collection::vec(any::<u64>(), 0..300),
+    ) {
+        let shard = FuseShard::decode(&build(entries.clone()).into()).unwrap();
+        let asked = [entries, others].concat();
+        let mut marks: Vec<bool> = asked.iter().map(|entry| entry % 7 == 0).collect();
+        let expected: Vec<bool> =
+            asked.iter().zip(&marks).map(|(entry, mark)| *mark || shard.may_hold(*entry)).collect();
+        shard.mark(&asked, &mut marks);
+        prop_assert_eq!(marks, expected);
+    }
+
+    #[test]
     fn whatever_was_put_in_is_held(entries in prop::collection::vec(any::<u64>(), 0..2000)) {
         let filter = shards(&entries);
         prop_assert!(entries.iter().all(|entry| may_hold(&filter, *entry)));

@@ -34,10 +34,16 @@ pub(super) struct PageSift<'a> {
     kind: ColumnKind,
     parts: Parts,
     next_row: u64,
+    /// Rows of the pages that were decoded, and how many of them passed.
+    asked: u64,
+    passed: u64,
     probe: &'a Probe,
     numbers: Option<NumberRange>,
     keys: Option<KeyPages<'a>>,
 }
+
+/// After so many rows it is known whether a probe is worth its while.
+const ASKED_MIN: u64 = 256;
 
 impl<'a> PageSift<'a> {
     pub(super) fn new(
@@ -49,7 +55,15 @@ impl<'a> PageSift<'a> {
     ) -> Self {
         let numbers = probe.numbers.as_ref();
         let numbers = numbers.map(|(range, unsigned)| NumberRange::new(range, *unsigned));
-        Self { name, kind, parts, next_row: 0, probe, numbers, keys }
+        Self { name, kind, parts, next_row: 0, asked: 0, passed: 0, probe, numbers, keys }
+    }
+
+    /// The first row that was not looked at, if so many pass that asking the rest would save less
+    /// than it costs: a third of what it costs to read a row. Trace ids are random, so the first
+    /// pages speak for all.
+    pub(super) fn leaves_little_from(&self) -> Option<u64> {
+        let passes_most = self.passed * 4 >= self.asked * 3;
+        (self.asked >= ASKED_MIN && passes_most).then_some(self.next_row)
     }
 
     /// Gives back what it held.
@@ -87,7 +101,9 @@ impl<'a> PageSift<'a> {
         budget.give_back(bytes);
         budget.read_bytes += page.bytes as u64;
         counts.pages += 1;
-        self.next_row += rows?;
+        let rows = rows?;
+        self.next_row += rows;
+        self.asked += rows;
         Ok(true)
     }
 
@@ -217,6 +233,7 @@ impl<'a> PageSift<'a> {
                 // A damaged header can claim any number of rows.
                 budget.take(out.growth(row))?;
                 out.insert(row);
+                self.passed += 1;
             }
         }
         Ok(())

@@ -25,6 +25,16 @@ impl RowSet {
         words.saturating_sub(self.words.len()) * size_of::<u64>()
     }
 
+    /// Inserts those of `rows` that are `within`; all of them if that is `None`.
+    pub(crate) fn insert_range(&mut self, rows: Range<u64>, within: Option<&Self>) {
+        let next_from = |row| within.map_or(Some(row), |within| within.next(row));
+        let mut next = next_from(rows.start);
+        while let Some(row) = next.filter(|row| *row < rows.end) {
+            self.insert(row);
+            next = next_from(row + 1);
+        }
+    }
+
     pub(crate) fn contains(&self, row: u64) -> bool {
         self.words.get((row / BITS) as usize).is_some_and(|word| word >> (row % BITS) & 1 == 1)
     }

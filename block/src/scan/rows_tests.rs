@@ -36,3 +36,15 @@ fn sets_are_joined() {
     assert!(joined.contains(100) && !joined.contains(2) && !joined.contains(1000));
     assert!(!joined.is_empty() && RowSet::default().is_empty());
 }
+
+#[test]
+fn of_a_range_those_are_inserted_that_are_within_another_set() {
+    let within = set(&[3, 64, 65, 300]);
+    let mut rows = set(&[1]);
+    rows.insert_range(64..300, Some(&within));
+    assert_eq!(rows, set(&[1, 64, 65]));
+    rows.insert_range(2..5, None);
+    assert_eq!(rows, set(&[1, 2, 3, 4, 64, 65]));
+    rows.insert_range(7..7, None);
+    assert_eq!(rows.count(), 6);
+}

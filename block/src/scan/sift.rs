@@ -231,7 +231,14 @@ impl<'a> Sift<'a> {
         let within = self.passed.as_ref().or(self.in_time.as_ref());
         let Some(pages) = &mut self.pages else { return Ok(true) };
         let (counts, budget) = (&mut self.counts, &mut self.budget);
-        if !pages.next(within, &mut self.passing, budget, counts)? {
+        let is_over = !pages.next(within, &mut self.passing, budget, counts)?;
+        let rest = pages.leaves_little_from().filter(|_| !is_over);
+        if let Some(row) = rest {
+            let rows = self.reader.rows(self.row_group)?;
+            budget.take(self.passing.growth(rows))?;
+            self.passing.insert_range(row..rows, within);
+        }
+        if is_over || rest.is_some() {
             self.end_probe();
         }
         Ok(true)

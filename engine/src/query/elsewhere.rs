@@ -129,6 +129,29 @@ pub struct Piece {
     pub end_unix_nanos: u64,
 }
 
+/// Times of some pieces, to tell whether a block is near to all or to none of them. Both are a
+/// start and an end, unix nanoseconds.
+struct Times {
+    /// From the first start to the last end: a block that is not near is near to no piece.
+    of_any: (u64, u64),
+    /// From the last start to the first end, which may be before: a block that is near is near to
+    /// every piece.
+    of_each: (u64, u64),
+}
+
+impl Times {
+    fn of(pieces: &[Piece]) -> Self {
+        let starts = || pieces.iter().map(|piece| piece.start_unix_nanos);
+        let ends = || pieces.iter().map(|piece| piece.end_unix_nanos);
+        let (first_start, last_start) = (starts().min(), starts().max());
+        let (first_end, last_end) = (ends().min(), ends().max());
+        Self {
+            of_any: (first_start.unwrap_or(u64::MAX), last_end.unwrap_or(0)),
+            of_each: (last_start.unwrap_or(u64::MAX), first_end.unwrap_or(0)),
+        }
+    }
+}
+
 /// Knows other places, as far as it was asked for.
 pub struct Elsewhere<'a> {
     node: &'a Node,
@@ -243,9 +266,14 @@ impl<'a> Elsewhere<'a> {
     pub fn are_in_blocks(&self, pieces: &[Piece], own: &[Uuid]) -> Vec<bool> {
         let entries: Vec<u64> =
             pieces.iter().map(|piece| id_filter::entry(&piece.trace_id)).collect();
+        let times = Times::of(pieces);
         let mut found = vec![false; pieces.len()];
         for (block, filter) in self.places.blocks.iter().zip(&self.filters) {
-            if own.contains(&block.meta.block_id) {
+            if own.contains(&block.meta.block_id) || !near(block, times.of_any) {
+                continue;
+            }
+            if let Some(filter) = filter.as_deref().filter(|_| near(block, times.of_each)) {
+                filter.mark_entries(&entries, &mut found);
                 continue;
             }
             for ((found, entry), piece) in found.iter_mut().zip(&entries).zip(pieces) {
