@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 /// Answers that are there at once need no runtime.
@@ -48,5 +50,31 @@ fn what_is_cut_off_too_long_or_no_answer_is_an_error() {
         &[b'x'; 5000],
     ] {
         assert!(read_all(bytes).is_err(), "{:?}", String::from_utf8_lossy(bytes));
+    }
+}
+
+/// Answers, and what looks like them.
+fn almost_an_answer() -> impl Strategy<Value = Vec<u8>> {
+    let word =
+        prop::sample::select(vec!["VA", "VA 3", "VA 134217728", "EN", "HD", " ", "\r\n", "x"]);
+    let any_bytes = prop::collection::vec(any::<u8>(), 0..8);
+    let piece = prop_oneof![word.prop_map(|word| word.as_bytes().to_vec()), any_bytes];
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_an_answer_or_an_error(bytes in almost_an_answer()) {
+        if let Ok(Answer::Value(value)) = read_all(&bytes) {
+            let has_it = bytes.windows(value.len().max(1)).any(|part| part == &value[..]);
+            prop_assert!(has_it || value.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_value_comes_as_it_was_sent(value in prop::collection::vec(any::<u8>(), 0..5000)) {
+        let head = format!("VA {} k t9\r\n", value.len());
+        let answer = [head.as_bytes(), &value, b"\r\nEN\r\n"].concat();
+        prop_assert_eq!(read_all(&answer).unwrap(), Answer::Value(value.into()));
     }
 }
