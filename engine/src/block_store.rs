@@ -228,11 +228,10 @@ impl BlockStore {
 
     /// Forgets the open file of a block and what was read of it, and asks no cache outside for it
     /// any more: it is damaged, and may be mended.
-    pub fn forget(&self, block: &BlockEntry) {
-        let id = block.cache_id();
-        self.cache.borrow_mut().remove_where(|(of, _)| *of == id);
-        self.dictionaries.forget(&id);
-        self.outer.doubt(id);
+    pub fn forget(&self, cache_id: &Uuid) {
+        self.cache.borrow_mut().remove_where(|(of, _)| of == cache_id);
+        self.dictionaries.forget(cache_id);
+        self.outer.doubt(*cache_id);
         self.recharge();
     }
 

@@ -231,6 +231,7 @@ fn serve(node: &Node, message: Message) {
         }
         Message::ChangeBlocks(changes, answer) => block_changes::change(node, changes, answer),
         Message::Damaged(report) => shard.damaged.add(report, shard.now()),
+        Message::Doubt(cache_id, answer) => doubt(&shard, &cache_id, answer),
         Message::SetBlocks(list, answer) => set_blocks(&shard, list, answer),
         Message::TakeRate(tenant, bytes, answer) => tell(answer, shard.lend_rate(&tenant, bytes)),
         Message::LiveCounts(core, news) => {
@@ -249,12 +250,21 @@ fn serve(node: &Node, message: Message) {
             tell(answer, shard.metrics.snapshot());
         }
         Message::Heartbeat(answer) => tell(answer, shard.ready.get()),
-        Message::Stop(answer) => {
-            shard.stopping.set(true);
-            shard.keeping.ending.ask();
-            tell(answer, ());
-        }
+        Message::Stop(answer) => stop(&shard, answer),
     }
+}
+
+/// A block is damaged, and may be mended.
+fn doubt(shard: &Shard, cache_id: &Uuid, answer: Answer<()>) {
+    shard.store.forget(cache_id);
+    tell(answer, ());
+}
+
+/// The process is going down: the core is not ready from now on, and begins no more merging.
+fn stop(shard: &Shard, answer: Answer<()>) {
+    shard.stopping.set(true);
+    shard.keeping.ending.ask();
+    tell(answer, ());
 }
 
 /// Runs a part of a query.

@@ -66,6 +66,9 @@ pub enum Message {
     ChangeBlocks(Vec<BlockChange>, Answer<()>),
     /// To core 0: a block was found to be damaged.
     Damaged(DamageReport),
+    /// A block, by what caches of the process know it by, was found to be damaged: what is kept of
+    /// it is not to be used, since it may be mended.
+    Doubt(Uuid, Answer<()>),
     /// From core 0: the block list from now on.
     SetBlocks(Arc<BlockList>, Answer<()>),
     /// To the core where the tenant's rate is counted: take so many tokens, and some more to lease.

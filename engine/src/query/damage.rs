@@ -116,6 +116,9 @@ pub async fn missed(
         None => return Err(error.of_block(block)),
     };
     tell(node, block, damage, &error);
+    // Any core may read it next time, and somebody may mend it before.
+    let cache_id = block.cache_id();
+    node.ask_all(|answer| Message::Doubt(cache_id, answer)).await;
     Ok(Missed::Damaged)
 }
 
@@ -126,12 +129,10 @@ async fn is_live(node: &Node, block: &BlockEntry) -> Result<bool, StoreError> {
     Ok(backend.has_meta(&block.tenant, &block.meta.block_id).await?)
 }
 
-/// Tells core 0 of a damaged block, and looks at it afresh next time: somebody may mend it.
-pub fn tell(node: &Node, block: &BlockEntry, damage: Damage, error: &dyn fmt::Display) {
-    let shard = node.shard();
-    shard.store.forget(block);
+/// Tells core 0 of a damaged block.
+fn tell(node: &Node, block: &BlockEntry, damage: Damage, error: &dyn fmt::Display) {
     let labels = [block.tenant.as_str(), damage.reason()];
-    shard.metrics.add(&family::DAMAGED_READS, &labels, 1.0);
+    node.shard().metrics.add(&family::DAMAGED_READS, &labels, 1.0);
     let report = DamageReport::new(block, damage, error);
     let node = node.clone();
     spawn_detached(Class::Background, async move {
