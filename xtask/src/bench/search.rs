@@ -2,7 +2,8 @@
 //!
 //! Loads spans, moves them into blocks, and restarts the server. Every query is then asked on a
 //! freshly started server whose blocks are in no cache of the system (*cold*), and several more
-//! times (*warm*, of which the middle counts); of traces by id, another one each time.
+//! times (*warm*, of which the middle counts); of traces by id, another one each time, all of which
+//! were asked for once before.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -271,6 +272,11 @@ impl Bench {
         }
     }
 
+    /// How many `turn` chooses among.
+    fn kinds(&self, ask: &Ask) -> usize {
+        if matches!(ask, Ask::TraceHit) { self.trace_ids.len() } else { 1 }
+    }
+
     fn ask(&self, server: &Server, ask: &Ask, turn: usize) -> Result<Answer, XtaskError> {
         let since = Instant::now();
         let (status, body) = server.request("GET", &self.path(ask, turn))?;
@@ -289,6 +295,10 @@ impl Bench {
             return Ok(
                 json!({ "name": name, "path": self.path(ask, 0), "refused": cold.body.trim() }),
             );
+        }
+        // Warm is what was asked before, each of several of a kind.
+        for turn in 1..self.kinds(ask) {
+            self.ask(&server, ask, turn)?;
         }
         let (before, mut walls) = (spent()?, Vec::new());
         while (walls.len() as u32) < self.repeat
