@@ -27,12 +27,27 @@ impl RowSet {
 
     /// Inserts those of `rows` that are `within`; all of them if that is `None`.
     pub(crate) fn insert_range(&mut self, rows: Range<u64>, within: Option<&Self>) {
-        let next_from = |row| within.map_or(Some(row), |within| within.next(row));
-        let mut next = next_from(rows.start);
+        let Some(within) = within else { return self.insert_all(rows) };
+        let mut next = within.next(rows.start);
         while let Some(row) = next.filter(|row| *row < rows.end) {
             self.insert(row);
-            next = next_from(row + 1);
+            next = within.next(row + 1);
         }
+    }
+
+    /// By words: a damaged footer can claim any number of rows.
+    fn insert_all(&mut self, rows: Range<u64>) {
+        if rows.is_empty() {
+            return;
+        }
+        let (whole, end) = (rows.start.next_multiple_of(BITS), rows.end - rows.end % BITS);
+        if whole >= end {
+            return rows.for_each(|row| self.insert(row));
+        }
+        let words = (whole / BITS) as usize..(end / BITS) as usize;
+        self.words.resize(self.words.len().max(words.end), 0);
+        self.words[words].fill(u64::MAX);
+        (rows.start..whole).chain(end..rows.end).for_each(|row| self.insert(row));
     }
 
     pub(crate) fn contains(&self, row: u64) -> bool {

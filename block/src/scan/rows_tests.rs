@@ -48,3 +48,20 @@ fn of_a_range_those_are_inserted_that_are_within_another_set() {
     rows.insert_range(7..7, None);
     assert_eq!(rows.count(), 6);
 }
+
+#[test]
+fn ranges_of_any_length_are_inserted_whole() {
+    for start in [0, 1, 63, 64, 65, 130] {
+        for end in [start, start + 1, 64, 128, 129, 200, 256, 1000] {
+            let mut rows = set(&[3, 500]);
+            let mut expected = rows.clone();
+            (start..end).for_each(|row| expected.insert(row));
+            rows.insert_range(start..end, None);
+            assert_eq!(rows, expected, "{start}..{end}");
+        }
+    }
+    let mut none = RowSet::default();
+    // What a damaged page index may say.
+    none.insert_range(std::ops::Range { start: u64::MAX, end: 5 }, None);
+    assert!(none.is_empty());
+}

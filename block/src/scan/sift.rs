@@ -4,7 +4,8 @@
 //! From: [`super::lookup`]. To: [`super::RowGroupScan`], which reads the candidates alone.
 //!
 //! A need is asked per row: a row is a candidate if each of the need's tests passes for some span,
-//! not necessarily the same one. What this leaves in vain, evaluation throws out.
+//! not necessarily the same one. Where most rows pass, those of further pages are taken unasked.
+//! What this leaves in vain, evaluation throws out.
 
 use std::ops::Range;
 use std::sync::Arc;
